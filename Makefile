@@ -1,0 +1,44 @@
+# make demo · make test · make test-fast · make check: each sets up what it needs by itself.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-fast check readme clean
+
+demo: $(VENV)/worker  ## transcribe the shipped dialogue through the RunPod handler
+	$(BIN)/python demo/demo.py
+
+test: check $(VENV)/worker  ## everything
+	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/light  ## what needs neither torch nor a model
+	$(BIN)/python -m pytest -m "not models" -q
+
+check: $(VENV)/worker build/links/whisperx_worker_plugins  ## types and lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+readme: $(VENV)/light  ## write the tables and the outputs of both READMEs anew
+	$(BIN)/python -m tools.readme
+
+clean:
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache container_log.txt
+
+# uv downloads in parallel: the whole stack is here in about a minute.
+$(BIN)/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/light: $(BIN)/uv setup.cfg
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev]'
+	touch $@
+
+$(VENV)/worker: $(VENV)/light
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[worker,dev]'
+	touch $@
+
+build/links/whisperx_worker_plugins:
+	mkdir -p build/links
+	ln -sfn ../../plugins $@

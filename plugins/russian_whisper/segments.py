@@ -1,0 +1,79 @@
+"""A chunk's tokens become segments with times; no text is lost where a timestamp is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from whisperx_worker import Seconds, Segment, Span
+from whisperx_worker_plugins.russian_whisper.model import TIMESTAMP_S
+
+if TYPE_CHECKING:
+    from whisperx_worker_plugins.russian_whisper.decoding import Decoded
+    from whisperx_worker_plugins.russian_whisper.model import Whisper
+
+_SHORTEST_S: Seconds = 0.02
+
+
+def cut(decoded: Decoded, chunk: Span, whisper: Whisper) -> list[Segment]:
+    """The segments of one chunk, in time order, none empty, all inside the chunk.
+
+    Args:
+        decoded: What the model said.
+        chunk: Where it heard it.
+        whisper: For its tokenizer.
+    """
+    tokenizer = whisper.hf_tokenizer
+    first_timestamp = tokenizer.token_to_id("<|0.00|>")
+    if first_timestamp is None:  # English models call it otherwise than multilingual ones, and always one past this.
+        first_timestamp = tokenizer.token_to_id("<|notimestamps|>") + 1
+    segments: list[Segment] = []
+    for part, tokens in timed(decoded.tokens, first_timestamp, chunk.duration_s):
+        text = tokenizer.decode(tokens).strip()
+        if text:
+            segments.append(
+                Segment(
+                    start=round(chunk.start + part.start, 3),
+                    end=round(chunk.start + part.end, 3),
+                    text=text,
+                    avg_logprob=decoded.avg_logprob,
+                    no_speech_prob=decoded.no_speech_prob,
+                    compression_ratio=decoded.compression_ratio,
+                    temperature=decoded.temperature,
+                )
+            )
+    return segments
+
+
+def timed(tokens: tuple[int, ...], first_timestamp: int, duration_s: Seconds) -> list[tuple[Span, list[int]]]:
+    """Runs of text tokens between timestamp tokens.
+
+    A run without a closing timestamp lasts until the next run begins, or until the chunk ends. Times never run
+    backwards, whatever the model says.
+
+    Args:
+        tokens: Text and timestamp tokens.
+        first_timestamp: The token of 0.00 s; each further one is 0.02 s later.
+        duration_s: Length of the chunk.
+    """
+    runs: list[tuple[Seconds, Seconds | None, list[int]]] = []
+    time_s: Seconds = 0.0
+    text: list[int] = []
+    began: Seconds = 0.0
+    for token in tokens:
+        if token < first_timestamp:
+            if not text:
+                began = time_s
+            text.append(token)
+            continue
+        time_s = min(duration_s, max(time_s, (token - first_timestamp) * TIMESTAMP_S))
+        if text:
+            runs.append((began, time_s, text))
+            text = []
+    if text:
+        runs.append((began, None, text))
+    return [(_span(began, end, duration_s), run) for began, end, run in runs]
+
+
+def _span(began: Seconds, end: Seconds | None, duration_s: Seconds) -> Span:
+    end = duration_s if end is None else end
+    return Span(max(0.0, min(began, end - _SHORTEST_S)), max(end, _SHORTEST_S))

@@ -1,0 +1,66 @@
+"""whisperx-worker: a plugin host around a transcription pipeline. These names are what plugins may rely on."""
+
+from whisperx_worker.errors import (
+    BadInputError,
+    FetchError,
+    JobCancelledError,
+    ModelNotFoundError,
+    PluginError,
+    SettingsError,
+    StrictError,
+    WorkerError,
+)
+from whisperx_worker.hookspecs import hookimpl
+from whisperx_worker.job import Job
+from whisperx_worker.models import ModelShelf, find_model, folder_mb
+from whisperx_worker.outputs import OutputFormat
+from whisperx_worker.request import Request, SpeakerSample
+from whisperx_worker.settings import Settings
+from whisperx_worker.types import (
+    SAMPLE_RATE_HZ,
+    Audio,
+    Diarization,
+    Result,
+    Seconds,
+    Segment,
+    Span,
+    SpeakerMatch,
+    SpeakerTurn,
+    Transcript,
+    Warned,
+    Word,
+)
+from whisperx_worker.version import __version__
+
+__all__ = [
+    "SAMPLE_RATE_HZ",
+    "Audio",
+    "BadInputError",
+    "Diarization",
+    "FetchError",
+    "Job",
+    "JobCancelledError",
+    "ModelNotFoundError",
+    "ModelShelf",
+    "OutputFormat",
+    "PluginError",
+    "Request",
+    "Result",
+    "Seconds",
+    "Segment",
+    "Settings",
+    "SettingsError",
+    "Span",
+    "SpeakerMatch",
+    "SpeakerSample",
+    "SpeakerTurn",
+    "StrictError",
+    "Transcript",
+    "Warned",
+    "Word",
+    "WorkerError",
+    "__version__",
+    "find_model",
+    "folder_mb",
+    "hookimpl",
+]

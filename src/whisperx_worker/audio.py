@@ -1,0 +1,280 @@
+"""A file becomes an `Audio`: decoded once, by the ffmpeg inside PyAV, whatever the container and the codec.
+
+The file is a stranger's. Nothing it says is believed before it is checked, it cannot make ffmpeg open anything else,
+and whatever is wrong with it ends as one sentence or as a warning that says where.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Any
+
+from whisperx_worker.errors import BadInputError
+from whisperx_worker.filekind import kind_of
+from whisperx_worker.types import Audio, Span, Warned
+from whisperx_worker.waveform import Waveform, too_long
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from whisperx_worker.settings import Settings
+    from whisperx_worker.types import Seconds
+
+_DEMUXERS = (
+    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dts,eac3,flac,flv,gsm,loas,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
+    "mp3,mpc,mpc8,mpeg,mpegts,mxf,nistsphere,nut,ogg,rm,tak,tta,voc,w64,wav,wv"
+)
+"""Containers of sound. Playlists and scripts (hls, dash, concat, sdp, image2) make ffmpeg open other files and URLs."""
+_EXACT = frozenset({"aiff", "au", "caf", "flac", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "w64", "wav"})
+"""Containers whose duration is written down; in the others ffmpeg guesses it from the bit rate."""
+_LOCKED_TAGS = frozenset({"aavd", "drmi", "drms", "enca"})
+_BUFFER_BYTES = 256 * 1024
+_HEAD_BYTES = 4096
+_US_PER_S = 1_000_000
+_PLACEHOLDER_BYTES = 0x7FFF_0000
+"""A program that writes WAV into a pipe cannot know the size, and puts the largest number there."""
+
+_JITTER_S = 0.1
+"""Clocks of live recordings wander by less; what is more is a gap."""
+_LONGEST_GAP_S = 600.0
+"""Where the duration is unknown, a longer jump of the clock is taken for a broken clock."""
+_LEAST_LOSS_S = 0.005
+_MOST_READ_FAILURES = 100
+_MOST_TOLD = 5
+_CUT_OFF_S = 1.0
+_CUT_OFF_SHARE = 0.01
+
+
+def decode(path: Path, settings: Settings) -> tuple[Audio, tuple[Warned, ...]]:
+    """Decode the best audio stream of a file to mono at 16 kHz.
+
+    Positions are those of a player: time 0 is the beginning of the file, and where the file's clock says that something
+    is missing there is silence.
+
+    Args:
+        path: Any container and codec that PyAV opens, save playlists.
+        settings: `max_audio_s` is the longest recording.
+
+    Returns:
+        The audio, and what is wrong with it.
+
+    Raises:
+        BadInputError: The file is empty, no audio, without sound, locked, too long or beyond repair.
+    """
+    import av
+
+    head = _head(path)
+    if not head:
+        raise BadInputError("the file is empty")
+    kind = kind_of(head)
+    if kind is not None and not kind.sound:
+        raise BadInputError(f"the file is not audio that can be read: it looks like {kind.name}")
+    try:
+        with _opened(path) as container:
+            return _Decoding(container, settings.max_audio_s, path.stat().st_size).run()
+    except (av.FFmpegError, UnicodeError, OverflowError):
+        if kind is None:
+            raise BadInputError("the file is not audio that can be read") from None
+        raise BadInputError(
+            f"the file begins like {kind.name}, but it is damaged or cut off and cannot be read"
+        ) from None
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    import av
+
+    # A descriptor has no name: ffmpeg would judge by its ending, and repeat it in errors.
+    with os.fdopen(os.open(path, os.O_RDONLY), "rb", buffering=0) as file:
+        options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": ""}
+        with av.open(
+            file, "r", container_options=options, metadata_errors="replace", buffer_size=_BUFFER_BYTES, io_open=_refuse
+        ) as container:
+            yield container
+
+
+def _refuse(_url: str, _flags: int, _options: dict[str, str]) -> Any:  # noqa: ANN401 - PyAV's signature
+    raise PermissionError("a recording may not refer to other files")
+
+
+class _Decoding:
+    """One file while it is decoded."""
+
+    def __init__(self, container: Any, longest_s: Seconds, size_bytes: int) -> None:  # noqa: ANN401 - av.InputContainer
+        self._container = container
+        self._stream = _best_stream(container)
+        self._wave = Waveform(longest_s)
+        self._declared_s = _declared(container, self._stream)
+        self._cut_off = False
+        if self._declared_s is not None and self._stream.codec_context.name.startswith("pcm_"):
+            self._believe_size(size_bytes)
+        if self._declared_s is not None and self._declared_s > longest_s:
+            raise too_long(longest_s)
+        self._zero_s: Seconds = (container.start_time or 0) / _US_PER_S
+        self._lost_s: Seconds = 0.0
+        """What could not be decoded since the last good frame."""
+        self._damage: list[Span] = []
+
+    def run(self) -> tuple[Audio, tuple[Warned, ...]]:
+        """Decode everything."""
+        for frame in self._frames():
+            if frame.samples:
+                self._keep_time(frame)
+                self._wave.add(frame)
+        samples = self._wave.finish()
+        audio = Audio(samples)
+        if not len(samples):
+            raise BadInputError(
+                "the file's sound could not be decoded"
+                if self._lost_s
+                else "the file has a sound track with nothing in it"
+            )
+        if self._lost_s:
+            self._damage.append(Span(audio.duration_s, audio.duration_s + self._lost_s))
+        return audio, (*self._told_damage(), *self._told_rest(audio.duration_s))
+
+    def _believe_size(self, size_bytes: int) -> None:
+        """Of plain samples there can be no more than the file has bytes."""
+        bytes_per_s = (self._stream.codec_context.bit_rate or 0) / 8
+        if bytes_per_s and self._declared_s is not None and self._declared_s * bytes_per_s > size_bytes:
+            self._cut_off = self._declared_s * bytes_per_s < _PLACEHOLDER_BYTES
+            if not self._cut_off:
+                self._declared_s = None
+
+    def _frames(self) -> Iterator[Any]:
+        """Every frame that can be decoded; what cannot is counted in `_lost_s`."""
+        import av
+
+        for packet in self._packets():
+            if packet.has_sidedata("encryption_info"):
+                raise BadInputError("the file is locked by DRM and cannot be decoded")
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                self._lost_s += _length_of(packet)
+                continue
+            if packet.is_corrupt and frames:
+                self._damaged_here(_length_of(packet))
+            yield from frames
+        # PyAV says EOFError to a decoder that has nothing more, and other errors to one that is broken.
+        with contextlib.suppress(av.FFmpegError):
+            yield from self._stream.codec_context.decode(None)
+
+    def _packets(self) -> Iterator[Any]:
+        """Every packet of the stream that can be read, past bad places."""
+        import av
+
+        for _ in range(_MOST_READ_FAILURES):
+            try:
+                # An empty packet would tell the decoder that the file has ended.
+                yield from (packet for packet in self._container.demux(self._stream) if packet.size)
+            except av.FFmpegError:
+                self._lost_s += _LEAST_LOSS_S
+            else:
+                return
+
+    def _keep_time(self, frame: Any) -> None:  # noqa: ANN401 - an av.AudioFrame
+        """Put silence where the file's clock says that sound is missing."""
+        position_s = self._wave.position_s
+        ahead_s = self._lost_s if frame.time is None else frame.time - self._zero_s - position_s
+        if self._believable(position_s + ahead_s, ahead_s):
+            if ahead_s > (_LEAST_LOSS_S if self._lost_s else _JITTER_S):
+                self._wave.silence_until(position_s + ahead_s)
+                # A video may begin before its sound, and Opus sends nothing while nobody speaks.
+                if self._lost_s or (position_s and self._stream.codec_context.name != "opus"):
+                    self._damage.append(Span(position_s, position_s + ahead_s))
+                self._lost_s = 0.0
+        else:
+            self._zero_s += ahead_s
+        if self._lost_s or frame.is_corrupt:
+            self._damaged_here(max(self._lost_s, frame.samples / frame.sample_rate))
+        self._lost_s = 0.0
+
+    def _believable(self, position_s: Seconds, ahead_s: Seconds) -> bool:
+        """Whether a jump of the clock is a gap rather than a broken clock or a second recording glued on."""
+        if ahead_s < -_JITTER_S:
+            return False
+        if self._declared_s is not None:
+            return position_s <= self._declared_s + _CUT_OFF_S
+        return ahead_s <= _LONGEST_GAP_S
+
+    def _damaged_here(self, length_s: Seconds) -> None:
+        self._damage.append(Span(self._wave.position_s, self._wave.position_s + length_s))
+
+    def _told_damage(self) -> Iterator[Warned]:
+        places = _merged(self._damage)
+        for span in places[:_MOST_TOLD]:
+            yield Warned("the recording is damaged here or a piece is missing", span)
+        rest = places[_MOST_TOLD:]
+        if rest:
+            length_s = sum(span.duration_s for span in rest)
+            yield Warned(f"the recording is damaged in {len(rest)} more places, {length_s:.2f} s together")
+
+    def _told_rest(self, duration_s: Seconds) -> Iterator[Warned]:
+        declared_s = self._declared_s or 0.0
+        if declared_s - duration_s > max(_CUT_OFF_S, declared_s * _CUT_OFF_SHARE) or self._cut_off:
+            yield Warned(
+                f"the file says that it is {declared_s:.2f} s long but ends at {duration_s:.2f} s; it may be cut off"
+            )
+        if self._wave.not_numbers:
+            yield Warned(
+                f"{self._wave.not_numbers} samples are no sound (not a number, or far too loud) and were silenced"
+            )
+
+
+def _best_stream(container: Any) -> Any:  # noqa: ANN401 - av types
+    """The audio stream that ffmpeg would play, among those that can be decoded.
+
+    Raises:
+        BadInputError: There is none.
+    """
+    audible = list(container.streams.audio)
+    if not audible:
+        raise BadInputError(
+            "the file has video but no sound" if container.streams.video else "the file has no sound track"
+        )
+    if any(stream.codec_context is not None and stream.codec_tag in _LOCKED_TAGS for stream in audible):
+        raise BadInputError("the file is locked by DRM and cannot be decoded")
+    known = [stream for stream in audible if stream.codec_context is not None]
+    if not known:
+        raise BadInputError("the file's sound is in a coding that this worker cannot decode")
+    best = container.streams.best("audio")
+    chosen = best if best in known else known[0]
+    if chosen.codec_context.name == "flac":
+        # Without it a wrong checksum is ignored, and damage becomes loud noise.
+        chosen.codec_context.options = {"err_detect": "crccheck+explode"}
+    return chosen
+
+
+def _declared(container: Any, stream: Any) -> Seconds | None:  # noqa: ANN401 - av types
+    """How long the file says that its sound is; None where it does not say, or only ffmpeg does."""
+    if container.format.name not in _EXACT:
+        return None
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    if container.duration is not None and not container.streams.video:
+        return float(container.duration / _US_PER_S)
+    return None
+
+
+def _length_of(packet: Any) -> Seconds:  # noqa: ANN401 - an av.Packet
+    length_s = float((packet.duration or 0) * (packet.time_base or 0))
+    return max(_LEAST_LOSS_S, length_s)
+
+
+def _merged(spans: list[Span]) -> list[Span]:
+    """Spans in time order, those that touch made one."""
+    merged: list[Span] = []
+    for span in sorted(spans, key=lambda span: span.start):
+        if merged and span.start <= merged[-1].end + _JITTER_S:
+            merged[-1] = Span(merged[-1].start, max(merged[-1].end, span.end))
+        else:
+            merged.append(span)
+    return merged

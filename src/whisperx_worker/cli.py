@@ -1,0 +1,230 @@
+"""The command line: the same worker as on RunPod, with paths for recordings and files for results."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import unquote, urlsplit
+
+import typer
+
+from whisperx_worker.errors import BadInputError, WorkerError
+from whisperx_worker.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from whisperx_worker.job import OnProgress
+    from whisperx_worker.worker import Worker
+
+app = typer.Typer(
+    name="whisperx-worker",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Transcribe speech: words, exact times, plugins.",
+)
+
+
+def main() -> None:
+    """Run the command line; a failure is one sentence and a non-zero exit."""
+    try:
+        app()
+    except WorkerError as error:
+        sys.exit(f"whisperx-worker: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@app.command()
+def transcribe(
+    recordings: Annotated[list[str], typer.Argument(help="Files, or http(s) URLs.")],
+    language: Annotated[str | None, typer.Option(help="ISO code, such as ru; detected where it is not given.")] = None,
+    model: Annotated[str | None, typer.Option(help="Name or folder of a CTranslate2 Whisper model.")] = None,
+    align: Annotated[bool, typer.Option("--align", help="Give each word its times.")] = False,
+    align_model: Annotated[str | None, typer.Option(help="Name or folder of a wav2vec2 model.")] = None,
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", "-f", help="json, srt, vtt, txt, tsv; repeatable.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for the results; else they are printed.")
+    ] = None,
+    prompt: Annotated[str | None, typer.Option(help="Text that the recording might continue.")] = None,
+    hotwords: Annotated[str | None, typer.Option(help="Words that are likely to occur.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Chunks decoded at once.")] = None,
+    beam_size: Annotated[int | None, typer.Option(help="Width of the beam search.")] = None,
+    compute_type: Annotated[str | None, typer.Option(help="int8, float16, float32, ...")] = None,
+    plugin_options: Annotated[
+        list[str] | None, typer.Option("--plugin", help="plugin.option=value, the value as JSON; repeatable.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="A warning becomes an error.")] = False,
+    download: Annotated[
+        bool, typer.Option("--download", help="Models may be downloaded from the Hugging Face hub.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Transcribe recordings, and print the result or write it into a folder."""
+    from whisperx_worker import joblog
+    from whisperx_worker.settings import load_settings
+    from whisperx_worker.worker import open_worker
+
+    settings = load_settings(**_given(align_model=align_model, hub_models=("*",) if download else None))
+    # A person's folder gets a log file only where they ask for one.
+    joblog.start_logging(settings.log_file if "log_file" in settings.model_fields_set else None, console=False)
+    names = result_names(recordings) if output else recordings
+    worker = open_worker(settings)
+    request = _given(
+        language=language, model=model, align_output=align or bool(align_model), output_formats=formats or ["txt"],
+        initial_prompt=prompt, hotwords=hotwords, batch_size=batch_size, beam_size=beam_size, compute_type=compute_type,
+        strict=strict, plugins=parse_plugin_options(plugin_options or []),
+    )  # fmt: skip
+    failures = 0
+    for recording, name in zip(recordings, names, strict=True):
+        try:
+            written = _transcribe_one(worker, {**request, "audio_file": recording}, quiet=quiet)
+            if output:
+                for ending, text in written.items():
+                    write_atomically(output / f"{name}{ending}", text)
+            else:
+                typer.echo("".join(written.values()), nl=False)
+        except WorkerError as error:
+            failures += 1
+            typer.echo(f"whisperx-worker: {joblog.mask(str(error))}", err=True)
+    if failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def plugins(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """List plugins: version, hooks, and whether each is active, blocked or failed, and why."""
+    from whisperx_worker.host import load_host
+    from whisperx_worker.settings import load_settings
+
+    records = load_host(load_settings()).records
+    if as_json:
+        typer.echo(json.dumps([dataclasses.asdict(record) for record in records], ensure_ascii=False, indent=2))
+        return
+    rows = [("name", "version", "from", "state", "hooks")]
+    rows += [(r.name, r.version, r.source, r.state, r.reason or ", ".join(r.hooks)) for r in records]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    for row in rows:
+        typer.echo(
+            "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
+        )
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def _transcribe_one(worker: Worker, data: dict[str, Any], *, quiet: bool) -> dict[str, str]:
+    """Texts of the results, by the ending of their files."""
+    from whisperx_worker import joblog, pipeline
+    from whisperx_worker.worker import new_job, write_outputs
+
+    with (
+        joblog.recorded("cli", joblog.secrets_of_url(data["audio_file"]), lines=0),
+        progress_bar(quiet=quiet) as report,
+    ):
+        job = new_job(worker, "cli", data, local=True, on_progress=report)
+        result = pipeline.run(job, worker.host, local=True)
+        written = write_outputs(job, result, worker.host, list(job.request.output_formats))
+        warnings = [joblog.mask(str(warned)) for warned in job.warnings]
+    for warned in warnings:
+        typer.echo(f"warning: {warned}", err=True)
+    return {worker.host.outputs[name].suffix: text for name, text in written.items()}
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that at its place there is the old one or the whole new one, never a part.
+
+    Raises:
+        WorkerError: When it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            try:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise WorkerError(f"{path} cannot be written: {error.strerror}") from None
+    typer.echo(f"wrote {path}", err=True)
+
+
+@contextmanager
+def progress_bar(*, quiet: bool) -> Iterator[OnProgress]:
+    """A bar for the current stage, on a terminal only."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _stage, _fraction: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=100, bar_format="{desc:<11} {bar} {n:.0f} % {elapsed}", leave=False) as bar:
+
+        def report(stage: str, fraction: float) -> None:
+            bar.set_description_str(stage, refresh=False)
+            bar.n = 100 * fraction
+            bar.refresh()
+
+        yield report
+
+
+def result_names(recordings: list[str]) -> list[str]:
+    """What each recording's results are called: the stem of its file.
+
+    Raises:
+        BadInputError: When two would be written over each other.
+    """
+    names = [
+        PurePosixPath(unquote(urlsplit(place).path)).stem if "://" in place else Path(place).stem
+        for place in recordings
+    ]
+    for name in names:
+        if names.count(name) > 1:
+            raise BadInputError(
+                f"two recordings would both be written as {name!r}; transcribe them into different folders"
+            )
+    return names
+
+
+def parse_plugin_options(given: list[str]) -> dict[str, dict[str, Any]]:
+    """`plugin.option=value` as the request's `plugins`; a value that is no JSON is text.
+
+    Raises:
+        BadInputError: When one has another form.
+    """
+    options: dict[str, dict[str, Any]] = {}
+    for text in given:
+        place, equals, value = text.partition("=")
+        plugin, dot, option = place.partition(".")
+        if not (equals and dot and plugin and option):
+            raise BadInputError(f"--plugin must look like plugin.option=value, not {text!r}")
+        try:
+            options.setdefault(plugin, {})[option] = json.loads(value)
+        except ValueError:
+            options.setdefault(plugin, {})[option] = value
+    return options
+
+
+def _given(**values: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {name: value for name, value in values.items() if value is not None}
+
+
+if __name__ == "__main__":
+    main()

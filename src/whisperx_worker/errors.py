@@ -1,0 +1,35 @@
+"""What can go wrong, each as one sentence that a client may read: no path of the machine, no secret, no traceback."""
+
+from __future__ import annotations
+
+
+class WorkerError(Exception):
+    """Base of every error whose text is fit for a client."""
+
+
+class BadInputError(WorkerError, ValueError):
+    """The request, or the audio that it points to, is wrong; the client can mend it."""
+
+
+class FetchError(WorkerError, OSError):
+    """The audio could not be brought here."""
+
+
+class ModelNotFoundError(WorkerError, LookupError):
+    """No folder was found for a model's name, and the hub may not be asked or did not have it."""
+
+
+class SettingsError(WorkerError, ValueError):
+    """An environment variable, or what it names, cannot be used; the worker does not start."""
+
+
+class PluginError(WorkerError, RuntimeError):
+    """A plugin raised, declined or returned something else than its hook promises."""
+
+
+class StrictError(WorkerError, RuntimeError):
+    """The job asked for `strict`, and something happened that would have been a warning."""
+
+
+class JobCancelledError(WorkerError, RuntimeError):
+    """Whoever asked for the job does not want it any more."""

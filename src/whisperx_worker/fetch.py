@@ -1,0 +1,332 @@
+"""The audio of a job, wherever it is, becomes a file.
+
+What a job names is a stranger's word: no private address is asked, no body is endless, and no part of a URL that might
+be a secret gets further than this module.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import logging
+import os
+import re
+import socket
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from whisperx_worker.errors import BadInputError, FetchError
+from whisperx_worker.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from whisperx_worker.settings import Settings
+    from whisperx_worker.types import Seconds
+
+_BYTES_PER_MB = 1024 * 1024
+_CHUNK_BYTES = 256 * 1024
+_SLOWEST_BYTES_PER_S = 64 * 1024
+"""After the first `fetch_timeout_s` a body must have come at least at this pace."""
+_PAUSES_S = (0.5, 2.0)
+"""Rests between tries; one try more than there are rests."""
+_CONNECT_S = 10.0
+_SERVER_ERROR = 500
+_HEADERS = {"User-Agent": f"whisperx-worker/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
+_BASE64 = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
+_SHORTEST_BASE64 = 64
+_SHOWABLE_NAME = re.compile(r"\w[\w .\-]{0,48}\.[A-Za-z0-9]{2,5}")
+_TOKEN = re.compile(r"(?=.*\d)(?=.*[A-Za-z])(?:[\W_]*[A-Za-z0-9]){16}")
+
+_REFUSALS = (
+    ("could not resolve host", "the name of the host is not known"),
+    ("no addresses resolved", "the name of the host is not known"),
+    ("resolves to non-public address", "the address is not public"),
+    ("exceeded maximum redirects", "too many redirects"),
+    ("redirect without Location", "the server redirects to nowhere"),
+    ("blocked URL scheme", "only http and https are fetched"),
+    ("through proxy", "the worker does not fetch through a proxy"),
+)
+"""What runpod says when it refuses, and how a client is told: its own text carries the URL and resolved addresses."""
+
+
+def fetch(place: str, folder: Path, settings: Settings, *, local: bool) -> Path:
+    """Bring a job's audio here.
+
+    Args:
+        place: An http(s) URL, a `data:` URI, bare base64, or (where `local`) a path.
+        folder: The job's own temporary folder; nothing is left in it when this fails.
+        settings: `max_audio_mb` and `fetch_timeout_s` bound the fetch.
+        local: Whether a path is allowed.
+
+    Returns:
+        A file in `folder`; a local file is used where it lies.
+
+    Raises:
+        BadInputError: What the job carries is empty, too large or not base64, or the path is no file.
+        FetchError: The URL is refused, or its server failed.
+    """
+    if place.startswith("data:"):
+        header, comma, payload = place.partition(",")
+        if not comma or not header.endswith(";base64"):
+            raise BadInputError("a data: URI must look like data:audio/wav;base64,...")
+        return _unpack(payload, folder, settings)
+    if _SCHEME.match(place):
+        return _download(place, folder, settings)
+    if local and not _looks_like_base64(place):
+        return _in_place(place, settings)
+    return _unpack(place, folder, settings)
+
+
+def describe_place(place: str) -> str:
+    """Where audio comes from, in words that may be logged: never a query, a credential or the audio itself.
+
+    >>> describe_place("https://host.example/bot123:secret/talk.wav?token=secret")
+    'https://host.example/…/talk.wav'
+    """
+    if place.startswith("data:"):
+        header, _, payload = place.partition(",")
+        kind = re.match(r"data:([\w.+\-]+/[\w.+\-]+)", header[:100])
+        return f"a data: URI ({kind[1] if kind else 'no type'}, {_size_of_base64(payload)})"
+    if _SCHEME.match(place):
+        return _describe_url(place)
+    if _looks_like_base64(place):
+        return f"base64 ({_size_of_base64(place)})"
+    return f"the file {_printable(Path(place).name)}"
+
+
+def _describe_url(url: str) -> str:
+    # Some hosts put the secret into the path (bot tokens, share links), so of a path only a file's name is shown, and
+    # that only when it cannot be a key itself. Folders say little that the client does not know.
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return "a URL that is not valid"
+    if parts.scheme not in {"http", "https"} or not host or not re.fullmatch(r"[\w.\-:]{1,253}", host):
+        return f"a URL of the kind {parts.scheme[:20]}:" if host else "a URL that is not valid"
+    authority = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
+    pieces = [piece for piece in parts.path.split("/") if piece]
+    if not pieces:
+        return f"{parts.scheme}://{authority}"
+    name = unquote(pieces[-1])
+    shown = name if _SHOWABLE_NAME.fullmatch(name) and not _TOKEN.search(name) else "…"
+    folders = "…/" if len(pieces) > 1 and shown != "…" else ""
+    return f"{parts.scheme}://{authority}/{folders}{shown}"
+
+
+def _printable(name: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in name[:60])
+
+
+def _size_of_base64(payload: str) -> str:
+    size = len(payload) * 3 // 4
+    return f"{size / _BYTES_PER_MB:.1f} MB" if size >= _BYTES_PER_MB else f"{size / 1024:.1f} kB"
+
+
+def _looks_like_base64(place: str) -> bool:
+    return len(place) >= _SHORTEST_BASE64 and _BASE64.fullmatch(place) is not None and not _is_file(place)
+
+
+def _is_file(place: str) -> bool:
+    try:
+        return Path(place).is_file()
+    except OSError:
+        return False
+
+
+def _in_place(place: str, settings: Settings) -> Path:
+    if not _is_file(place):
+        raise BadInputError(f"there is no file {_printable(Path(place).name)}")
+    path = Path(place)
+    if path.stat().st_size > _most_bytes(settings):
+        raise BadInputError(f"the file is larger than {settings.max_audio_mb:g} MB")
+    return path
+
+
+def _unpack(payload: str, folder: Path, settings: Settings) -> Path:
+    if len(payload) * 3 // 4 > _most_bytes(settings) + _CHUNK_BYTES:
+        raise BadInputError(f"the audio in base64 is larger than {settings.max_audio_mb:g} MB")
+    try:
+        content = base64.b64decode("".join(payload.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise BadInputError("the audio is not valid base64") from None
+    if not content:
+        raise BadInputError("the audio in base64 is empty")
+    if len(content) > _most_bytes(settings):
+        raise BadInputError(f"the audio in base64 is larger than {settings.max_audio_mb:g} MB")
+    with _new_file(folder) as (path, write):
+        write(content)
+    return path
+
+
+def _most_bytes(settings: Settings) -> int:
+    return int(settings.max_audio_mb * _BYTES_PER_MB)
+
+
+@contextlib.contextmanager
+def _new_file(folder: Path) -> Iterator[tuple[Path, Callable[[bytes], object]]]:
+    """A file in `folder`, and what writes to it; the file goes away when the body raises."""
+    number, name = tempfile.mkstemp(prefix="audio-", dir=folder)
+    path = Path(name)
+
+    def write(content: bytes) -> None:
+        try:
+            file.write(content)
+        except OSError:
+            raise FetchError("the worker has no room to keep the audio") from None
+
+    try:
+        # Unbuffered, so that a full disk shows in `write` and not when the file is closed.
+        with os.fdopen(number, "wb", buffering=0) as file:
+            yield path, write
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+class _Failure(Exception):  # noqa: N818 - never leaves this module
+    """One try failed."""
+
+    def __init__(self, reason: str, *, again: bool = False) -> None:
+        super().__init__(reason)
+        self.again = again
+        """Whether another try may help."""
+
+
+def _download(url: str, folder: Path, settings: Settings) -> Path:
+    # urllib3 logs whole URLs: each request at DEBUG, and a malformed header at WARNING.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    pauses = iter(_PAUSES_S)
+    while True:
+        try:
+            return _try_once(url, folder, settings)
+        except _Failure as failure:
+            pause = next(pauses, None)
+            if not failure.again or pause is None:
+                raise FetchError(f"the audio could not be fetched from {_describe_url(url)}: {failure}") from None
+        time.sleep(pause)
+
+
+def _try_once(url: str, folder: Path, settings: Settings) -> Path:
+    from runpod.serverless.utils import rp_ssrf
+
+    most = _most_bytes(settings)
+    with _explained(settings), contextlib.closing(_answer(url, settings)) as response:
+        status = response.status_code
+        if status // 100 != 2:  # noqa: PLR2004 - 2xx
+            raise _Failure(f"the server answered {status}", again=status >= _SERVER_ERROR)
+        with _new_file(folder) as (path, write):
+            body = _AsItComes(response, settings.fetch_timeout_s)
+            for chunk in rp_ssrf.iter_content_capped(body, _CHUNK_BYTES, most):
+                write(chunk)
+            if not path.stat().st_size:
+                raise _Failure("the server sent nothing")
+        return path
+
+
+def _answer(url: str, settings: Settings) -> Any:  # noqa: ANN401 - a requests.Response
+    """The response, its body not yet read, on a connection to a public address.
+
+    A server that sends its headers byte by byte never runs into a socket's timeout, hence the thread: it is left behind
+    when the time is over, and closes what it may still get.
+    """
+    from runpod.serverless.utils import rp_ssrf
+
+    got: list[Any] = []
+    failed: list[Exception] = []
+    given_up = threading.Event()
+    timeout_s = settings.fetch_timeout_s
+
+    def ask() -> None:
+        try:
+            timeout = (min(_CONNECT_S, timeout_s), timeout_s)
+            response = rp_ssrf.safe_get(url, timeout=timeout, headers=dict(_HEADERS), max_bytes=_most_bytes(settings))
+        except Exception as error:  # noqa: BLE001 - carried to the thread that waits
+            failed.append(error)
+        else:
+            got.append(response)
+            if given_up.is_set():
+                response.close()
+
+    asking = threading.Thread(target=ask, name="fetch", daemon=True)
+    asking.start()
+    asking.join(2 * timeout_s)
+    if asking.is_alive():
+        given_up.set()
+        raise _Failure(f"the server did not answer in {timeout_s:g} s")
+    if failed:
+        raise failed[0]
+    return got[0]
+
+
+class _AsItComes:
+    """A response whose body is read as it arrives, so that one that drips can be given up.
+
+    `requests` waits for a whole chunk, and each byte sets the socket's timeout back.
+    """
+
+    def __init__(self, response: Any, timeout_s: Seconds) -> None:  # noqa: ANN401 - a requests.Response
+        self._response = response
+        self._timeout_s = timeout_s
+
+    def iter_content(self, chunk_size: int) -> Iterator[bytes]:
+        """Pieces of the body, of at most `chunk_size` bytes.
+
+        Raises:
+            _Failure: When it comes slower than 64 kB/s.
+        """
+        began, total = time.monotonic(), 0
+        while chunk := self._response.raw.read1(chunk_size, decode_content=True):
+            total += len(chunk)
+            yield chunk
+            if time.monotonic() - began > self._timeout_s + total / _SLOWEST_BYTES_PER_S:
+                raise _Failure(f"the server sends less than {_SLOWEST_BYTES_PER_S // 1024} kB per second")
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._response.close()
+
+
+@contextlib.contextmanager
+def _explained(settings: Settings) -> Iterator[None]:
+    """Whatever the libraries raise leaves as a `_Failure` with a reason that is fit for a client."""
+    import requests
+    import urllib3.exceptions as low
+    from runpod.serverless.utils.rp_ssrf import SSRFError
+
+    try:
+        yield
+    except SSRFError as error:
+        raise _refused(error, settings) from None
+    except (requests.Timeout, low.TimeoutError):
+        raise _Failure(f"the server did not answer in {settings.fetch_timeout_s:g} s") from None
+    except (requests.exceptions.SSLError, low.SSLError):
+        raise _Failure("no trusted connection could be made") from None
+    except (requests.exceptions.ContentDecodingError, low.DecodeError):
+        raise _Failure("its Content-Encoding cannot be undone") from None
+    except requests.ConnectionError as error:
+        reason = getattr(error.args[0] if error.args else None, "reason", None)
+        never = isinstance(reason, low.NewConnectionError)
+        raise _Failure("no connection could be made" if never else "the connection broke off", again=True) from None
+    except (requests.exceptions.InvalidURL, low.LocationValueError, ValueError):
+        raise _Failure("the URL is not valid") from None
+    except (requests.RequestException, low.HTTPError):
+        raise _Failure("the connection broke off", again=True) from None
+
+
+def _refused(error: Exception, settings: Settings) -> _Failure:
+    text = str(error)
+    if "size cap" in text:
+        return _Failure(f"it is larger than {settings.max_audio_mb:g} MB")
+    cause = error.__cause__
+    passing = isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_AGAIN
+    reason = next((said for part, said in _REFUSALS if part in text), "the URL is not valid")
+    return _Failure(reason, again=passing)

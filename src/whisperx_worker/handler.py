@@ -1,0 +1,138 @@
+"""RunPod's side of the worker: `python -m whisperx_worker.handler`.
+
+The event loop stays free: a job runs in a thread, and the loop only waits for it. It decides nothing about audio.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+# RunPod's SDK prints whole jobs, tokens included, at its default level.
+os.environ.setdefault("RUNPOD_LOG_LEVEL", "INFO")
+
+from whisperx_worker import joblog
+from whisperx_worker.errors import SettingsError
+from whisperx_worker.settings import load_settings
+from whisperx_worker.worker import Worker, answer, open_worker, warm_up
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from whisperx_worker.job import Job
+
+MAX_RESULT_MB = 18.0
+"""RunPod drops a result above some 20 MB and calls the job completed."""
+
+_PROGRESS_EVERY_S = 2.0
+
+
+async def handler(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer one RunPod job.
+
+    Args:
+        job: `{"id": ..., "input": {...}}`.
+
+    Returns:
+        The contract's response; a failure has `error` at the top, which makes RunPod mark the job FAILED.
+
+    Raises:
+        asyncio.CancelledError: When RunPod cancels the job; its thread stops at the next batch.
+    """
+    progress = _Progress(job)
+    running: list[Job] = []
+    try:
+        response = await asyncio.to_thread(
+            answer,
+            worker(),
+            str(job.get("id", "")),
+            job.get("input"),
+            on_progress=progress.report,
+            started=running.append,
+        )
+    except asyncio.CancelledError:
+        for cancelled in running:
+            cancelled.cancel()
+        raise
+    await asyncio.to_thread(progress.finish)
+    return within_limit(response)
+
+
+@functools.cache
+def worker() -> Worker:
+    """This process's worker and its log, opened once.
+
+    Raises:
+        SettingsError: When the environment cannot be used.
+        OSError: When the log file cannot be written.
+    """
+    settings = load_settings()
+    joblog.start_logging(settings.log_file, console=__name__ == "__main__")
+    return open_worker(settings)
+
+
+def within_limit(response: dict[str, Any]) -> dict[str, Any]:
+    """The response, or an error where RunPod would lose it for its size."""
+    size_mb = len(json.dumps(response, ensure_ascii=False).encode()) / 1e6
+    if size_mb <= MAX_RESULT_MB:
+        return response
+    return {
+        "error": f"the result has {size_mb:.1f} MB, more than the {MAX_RESULT_MB:g} MB that RunPod carries; "
+        "send the recording in parts, or ask for fewer output_formats"
+    }
+
+
+class _Progress:
+    """Sends a job's progress to RunPod: not more often than it makes sense, and never after the result."""
+
+    def __init__(self, job: Mapping[str, Any]) -> None:
+        self._job = dict(job)
+        # Without it the SDK has nowhere to send to: a local run.
+        self._wanted = "RUNPOD_WEBHOOK_POST_OUTPUT" in os.environ
+        self._sent_s = float("-inf")
+        self._sending: list[threading.Thread] = []
+        self._lock = threading.Lock()
+
+    def report(self, stage: str, fraction: float) -> None:
+        with self._lock:
+            now_s = time.monotonic()
+            if not self._wanted or now_s - self._sent_s < _PROGRESS_EVERY_S:
+                return
+            self._sent_s = now_s
+            from runpod.serverless import progress_update
+
+            # The SDK sends in a thread that it does not give out, and a late one would reopen a finished job.
+            before = set(threading.enumerate())
+            progress_update(self._job, {"stage": stage, "fraction": round(fraction, 3)})
+            self._sending += set(threading.enumerate()) - before
+
+    def finish(self) -> None:
+        with self._lock:
+            self._wanted = False
+        for thread in self._sending:
+            thread.join(timeout=10)
+
+
+def main() -> None:
+    """Start the worker as RunPod's SDK wants it, with its arguments (`--test_input`, `--rp_serve_api`, ...)."""
+    try:
+        opened = worker()
+    except SettingsError as error:
+        sys.exit(f"the worker cannot start: {error}")
+    except OSError as error:
+        sys.exit(f"the worker cannot start: its log file cannot be written ({error.strerror})")
+    if opened.settings.warm_up:
+        threading.Thread(target=warm_up, args=(opened,), daemon=True).start()
+    import runpod
+
+    runpod.serverless.start({"handler": handler})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""Every hook: when it is called, what it gets, what None means, what may raise, and an example. This is the reference.
+
+A plugin is a module (or an object) with functions marked `@hookimpl`, found through the entry-point group
+`whisperx_worker`. An implementation takes any subset of its hook's arguments, by name. Values are frozen: answer
+with a new one, made with `dataclasses.replace`.
+
+There are two kinds of per-job hooks. A **chain** folds its value through all plugins, in registration order
+(`@hookimpl(tryfirst=True)` and `trylast=True` are honoured). An **engine** is one plugin, chosen by name: by a
+setting, or by the job naming it under `plugins`.
+
+Every per-job hook may take `job` (see `whisperx_worker.Job`: the request, settings, models, `warn`, `progress`) and
+`options` (this plugin's own, validated by the schema of `register_options`; None where it has no schema).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from whisperx_worker.job import Job
+    from whisperx_worker.models import ModelShelf
+    from whisperx_worker.outputs import OutputFormat
+    from whisperx_worker.settings import Settings
+    from whisperx_worker.types import Audio, Diarization, Result, SpeakerMatch, Transcript
+
+PROJECT = "whisperx_worker"
+"""The entry-point group, and the name that binds specs and implementations."""
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def pre_audio(audio: Audio, job: Job, options: object) -> Audio | None:
+    """Chain. Change the recording before anybody hears it: filter, denoise, cut.
+
+    Called once per job, after decoding. None: unchanged. If it raises or returns something else than an `Audio`, the
+    recording stays as it was before this plugin and the client gets a warning. Times in the response are times of the
+    audio that this returns, so keep its length.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from whisperx_worker import Audio, hookimpl
+        >>> @hookimpl
+        ... def pre_audio(audio: Audio) -> Audio:
+        ...     return replace(audio, samples=audio.samples - audio.samples.mean())
+    """
+
+
+@hookspec
+def transcribe(audio: Audio, job: Job, options: object) -> Transcript | None:
+    """Engine. Turn speech into segments of text.
+
+    Called once per job. Must find speech, choose the language where `job.request.language` is None, and honour the
+    request's decoding fields. None means that the engine declines, and then, as when it raises, the job fails with one
+    sentence: no other model steps in.
+
+    Example:
+        >>> from whisperx_worker import Audio, Segment, Transcript, hookimpl
+        >>> @hookimpl
+        ... def transcribe(audio: Audio) -> Transcript:
+        ...     return Transcript((Segment(0.0, audio.duration_s, "Алло."),), language="ru")
+    """
+
+
+@hookspec
+def align(audio: Audio, transcript: Transcript, job: Job, options: object) -> Transcript | None:
+    """Engine. Give every word its times.
+
+    Called after `transcribe` when the job asks for `align_output`. May split segments, must keep all words. None, or
+    raising: segments keep their times and have no words, and the client gets a warning.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from whisperx_worker import Transcript, Word, hookimpl
+        >>> @hookimpl
+        ... def align(transcript: Transcript) -> Transcript:
+        ...     whole = lambda s: tuple(Word(word, s.start, s.end) for word in s.text.split())
+        ...     return replace(transcript, segments=tuple(replace(s, words=whole(s)) for s in transcript.segments))
+    """
+
+
+@hookspec
+def post_align(transcript: Transcript, audio: Audio, job: Job, options: object) -> Transcript | None:
+    """Chain. Change the text or the words: mask, normalise, correct.
+
+    Called once per job, after `align` (also when the job asked for no alignment). Change `text` and `words` together.
+    None: unchanged. If it raises or returns something else, the transcript stays as it was before this plugin and the
+    client gets a warning.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from whisperx_worker import Transcript, hookimpl
+        >>> @hookimpl
+        ... def post_align(transcript: Transcript) -> Transcript:
+        ...     spoken = tuple(s for s in transcript.segments if s.text.strip(" ."))
+        ...     return replace(transcript, segments=spoken)
+    """
+
+
+@hookspec
+def diarize(audio: Audio, job: Job, options: object) -> Diarization | None:
+    """Engine. Say who speaks when.
+
+    Called when the job asks for `diarization`, at the same time as `transcribe`. None, or raising: the response has no
+    speakers, and the client gets a warning.
+
+    Example:
+        >>> from whisperx_worker import Audio, Diarization, SpeakerTurn, hookimpl
+        >>> @hookimpl
+        ... def diarize(audio: Audio) -> Diarization:
+        ...     turns = (SpeakerTurn(0.0, audio.duration_s, "SPEAKER_00"),)
+        ...     return Diarization(turns, exclusive=turns, embeddings={})
+    """
+
+
+@hookspec
+def verify_speakers(
+    audio: Audio, transcript: Transcript, diarization: Diarization | None, job: Job, options: object
+) -> Sequence[SpeakerMatch] | None:
+    """Engine. Say which enrolled person each speaker is, and how sure that is.
+
+    Called when the job asks for `speaker_verification`, after `diarize` and `post_align`. None, or raising: speakers
+    stay unnamed, and the client gets a warning.
+
+    Example:
+        >>> from whisperx_worker import Diarization, SpeakerMatch, hookimpl
+        >>> @hookimpl
+        ... def verify_speakers(diarization: Diarization) -> list[SpeakerMatch]:
+        ...     return [SpeakerMatch(turn.speaker, "unknown", 0.0) for turn in diarization.turns]
+    """
+
+
+@hookspec
+def finalize(result: Result, job: Job, options: object) -> Result | None:
+    """Chain. The last change before outputs are written, and the only place that sees speakers and text together.
+
+    None: unchanged. If it raises or returns something else, the result stays as it was before this plugin and the
+    client gets a warning.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from whisperx_worker import Result, hookimpl
+        >>> @hookimpl
+        ... def finalize(result: Result) -> Result:
+        ...     named = tuple(match for match in result.speakers if match.speaker_id != "unknown")
+        ...     return replace(result, speakers=named)
+    """
+
+
+@hookspec
+def register_options() -> type | None:
+    """Setup. The schema of this plugin's options: a pydantic model or a dataclass whose fields all have defaults.
+
+    Called once, when the plugin is loaded. Jobs send `{"plugins": {"<plugin name>": {...}}}`; it is validated before
+    any heavy work and arrives in the plugin's hooks as `options`. None: this plugin takes no options.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from whisperx_worker import hookimpl
+        >>> @dataclass(frozen=True)
+        ... class Options:
+        ...     keep_digits: int = 2
+        >>> @hookimpl
+        ... def register_options() -> type[Options]:
+        ...     return Options
+    """
+
+
+@hookspec
+def register_outputs() -> Sequence[OutputFormat] | None:
+    """Setup. Output formats that jobs may name in `output_formats`. Called once, when the plugin is loaded.
+
+    A format that another plugin or the worker already has is a failure of this plugin. None: no formats. A format that
+    raises on a job's result is left out of `outputs`, with a warning.
+
+    Example:
+        >>> from whisperx_worker import OutputFormat, hookimpl
+        >>> @hookimpl
+        ... def register_outputs() -> list[OutputFormat]:
+        ...     return [OutputFormat("shout", ".txt", lambda result: result.transcript.text.upper())]
+    """
+
+
+@hookspec
+def warm_up(models: ModelShelf, settings: Settings) -> None:
+    """Setup. Load what every job will need, so that the first one does not wait.
+
+    Called once, when a worker starts (`WHISPERX_WORKER_WARM_UP`), never by the command line. If it raises, that is
+    logged, and the first job loads its models itself.
+
+    Example:
+        >>> from whisperx_worker import ModelShelf, Settings, hookimpl
+        >>> @hookimpl
+        ... def warm_up(models: ModelShelf, settings: Settings) -> None:
+        ...     with models.borrow(("tokenizer", "ru"), load=lambda: object()):
+        ...         pass
+    """

@@ -1,0 +1,186 @@
+"""A name becomes a folder, and a folder a loaded model that jobs share. Knows no model library."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from whisperx_worker.errors import ModelNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator
+
+    from pydantic import SecretStr
+
+    from whisperx_worker.settings import Settings
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+HUB_IDS = {"faster-whisper-large-v3-russian": "bzikst/faster-whisper-large-v3-russian"}
+"""Hub ids of models that have a shorter name here."""
+
+RUNPOD_HUB_CACHE = Path("/runpod-volume/huggingface-cache/hub")
+RUNPOD_MODEL_CACHE = Path("/runpod/cache")
+
+
+def find_model(name: str, settings: Settings, token: SecretStr | None = None) -> Path:
+    """The folder of a model.
+
+    Looked for in this order: a path, the models folder, the models shipped with the package, RunPod's caches, the
+    Hugging Face cache, and the hub where the settings allow this model.
+
+    Args:
+        name: A path, a folder's name, or `org/name` of the hub.
+        settings: For the models folder and what may be downloaded.
+        token: For a gated model.
+
+    Raises:
+        ModelNotFoundError: When it is nowhere, or the hub refuses it.
+    """
+    if Path(name).is_dir() and (os.sep in name or name.startswith(".")):
+        return Path(name).resolve()
+    for folder in _places(name, settings):
+        if folder.is_dir() and any(folder.iterdir()):
+            return folder
+    hub_id = HUB_IDS.get(name, name)
+    revision = _allowed_revision(hub_id, settings)
+    if revision is None:
+        raise ModelNotFoundError(
+            f"the model {name!r} is not on this worker, and it is not among the models that it may download "
+            "(WHISPERX_WORKER_HUB_MODELS)"
+        )
+    return _download(hub_id, revision, token or settings.hf_token)
+
+
+def shipped_models() -> Path:
+    """The folder of the models that come with the package."""
+    return Path(str(resources.files("whisperx_worker_models")))
+
+
+def _places(name: str, settings: Settings) -> Iterator[Path]:
+    yield settings.models / name
+    yield shipped_models() / name
+    hub_id = HUB_IDS.get(name, name)
+    cached = "models--" + hub_id.replace("/", "--")
+    yield from _snapshots(RUNPOD_HUB_CACHE / cached)
+    yield from sorted((RUNPOD_MODEL_CACHE / hub_id).glob("*"))
+    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
+    yield from _snapshots(Path(os.environ.get("HF_HUB_CACHE", home / "hub")) / cached)
+
+
+def _snapshots(cache: Path) -> list[Path]:
+    """Snapshots of a model in a hub cache, the one that `main` points to first."""
+    main = cache / "refs" / "main"
+    wanted = main.read_text().strip() if main.is_file() else ""
+    return sorted((cache / "snapshots").glob("*"), key=lambda folder: (folder.name != wanted, folder.name))
+
+
+def _allowed_revision(hub_id: str, settings: Settings) -> str | None:
+    """The revision to download, or None where the hub must not be asked."""
+    for allowed in settings.hub_models:
+        listed, _, revision = allowed.partition("@")
+        if listed in {hub_id, "*"} and re.fullmatch(r"[\w.\-]+/[\w.\-]+", hub_id):
+            return revision or "main"
+    return None
+
+
+def _download(hub_id: str, revision: str, token: SecretStr | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+
+    log.info("downloading the model %s at %s", hub_id, revision)
+    try:
+        folder = snapshot_download(hub_id, revision=revision, token=token.get_secret_value() if token else False)
+    except GatedRepoError:
+        raise ModelNotFoundError(f"the model {hub_id!r} is gated, and the token does not open it") from None
+    except RepositoryNotFoundError:
+        raise ModelNotFoundError(f"the hub has no model {hub_id!r}, or the token does not open it") from None
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise ModelNotFoundError(f"the model {hub_id!r} could not be downloaded ({type(error).__name__})") from None
+    return Path(folder)
+
+
+def folder_mb(folder: Path) -> float:
+    """Size of a model's files in megabytes: what the memory budget counts."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+
+
+@dataclass(eq=False)
+class _Kept:
+    """One loaded model."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    model: Any = None
+    loaded: bool = False
+    size_mb: float = 0.0
+    users: int = 0
+    last_used_s: float = 0.0
+
+
+@dataclass(eq=False)
+class ModelShelf:
+    """Loaded models, each loaded once, shared by all jobs, and let go under the memory budget when nobody uses it."""
+
+    budget_mb: float = 0.0
+    """0 is no limit."""
+    _kept: dict[Hashable, _Kept] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def borrow(self, key: Hashable, load: Callable[[], T], size_mb: float = 0.0) -> Iterator[T]:
+        """Use a model, loading it if it is not here. While it is borrowed it is not let go.
+
+        Args:
+            key: What tells this model from every other: kind, folder, device, precision.
+            load: Makes the model. Two jobs that want the same one wait for one loading.
+            size_mb: What it counts in the memory budget.
+
+        Yields:
+            The model; others may be using it at the same time.
+        """
+        with self._lock:
+            kept = self._kept.setdefault(key, _Kept(size_mb=size_mb))
+            kept.users += 1
+        try:
+            with kept.lock:
+                if not kept.loaded:
+                    self._make_room(size_mb)
+                    began = time.perf_counter()
+                    kept.model = load()
+                    kept.loaded = True
+                    log.info("loaded %s in %.2f s", key, time.perf_counter() - began)
+            yield cast("T", kept.model)
+        finally:
+            with self._lock:
+                kept.users -= 1
+                kept.last_used_s = time.monotonic()
+                if not kept.loaded and not kept.users:
+                    self._kept.pop(key, None)
+
+    def loaded(self) -> list[Hashable]:
+        """Keys of the models that are here."""
+        with self._lock:
+            return [key for key, kept in self._kept.items() if kept.loaded]
+
+    def _make_room(self, needed_mb: float) -> None:
+        if not self.budget_mb:
+            return
+        with self._lock:
+            used = sum(kept.size_mb for kept in self._kept.values() if kept.loaded)
+            idle = [(key, kept) for key, kept in self._kept.items() if kept.loaded and not kept.users]
+            for key, kept in sorted(idle, key=lambda item: item[1].last_used_s):
+                if used + needed_mb <= self.budget_mb:
+                    break
+                del self._kept[key]
+                used -= kept.size_mb
+                log.info("let go of %s", key)

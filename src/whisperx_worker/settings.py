@@ -1,0 +1,154 @@
+"""The environment as one frozen value, read once when the worker starts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from whisperx_worker.errors import SettingsError
+from whisperx_worker.fields import described, joined, sentence
+
+PREFIX = "WHISPERX_WORKER_"
+
+Names = Annotated[tuple[str, ...], NoDecode]
+"""Names separated by commas."""
+
+
+class Settings(BaseSettings):
+    """What an operator decides. Each field is the environment variable that `variables` names."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+        str_strip_whitespace=True,
+    )
+
+    hf_token: SecretStr | None = described(
+        None,
+        "Hugging Face token for gated models; a job's own token wins",
+        "a token",
+        secret=True,
+        validation_alias="HF_TOKEN",
+    )
+    no_speech_threshold: float = described(
+        0.6,
+        "above it (and below the log-probability threshold) a chunk is silence",
+        "a number from 0 to 1",
+        ge=0,
+        le=1,
+        validation_alias=AliasChoices("NO_SPEECH_THRESHOLD", "ASR_NO_SPEECH_THRESHOLD"),
+    )
+    logprob_threshold: float = described(
+        -1.0,
+        "below it a chunk is decoded again at the next temperature",
+        "a number of at most 0",
+        le=0,
+        validation_alias=AliasChoices("LOGPROB_THRESHOLD", "ASR_LOGPROB_THRESHOLD"),
+    )
+    compression_ratio_threshold: float = described(
+        2.4,
+        "above it a chunk repeats itself and is decoded again at the next temperature",
+        "a number above 0",
+        gt=0,
+        validation_alias=AliasChoices("COMPRESSION_RATIO_THRESHOLD", "ASR_COMPRESSION_RATIO_THRESHOLD"),
+    )
+    models: Path = described(Path("/models"), "folder of models, one sub-folder each", "a folder")
+    model: str = described(
+        "faster-whisper-large-v3-russian", "recognition model of jobs that name none", "a model's name", min_length=1
+    )
+    align_model: str | None = described(
+        None, "alignment model for every language, in place of the table by language", "a model's name", min_length=1
+    )
+    hub_models: Names = described(
+        (),
+        "models that may be downloaded from the Hugging Face hub, as `org/name` or `org/name@revision`; `*` is any",
+        "names separated by commas",
+    )
+    device: Literal["auto", "cpu", "cuda"] = described("auto", "where models run", '"auto", "cpu" or "cuda"')
+    threads: int = described(
+        0, "CPU threads of the models; 0 is all that the process may use", "a whole number of at least 0", ge=0
+    )
+    memory_budget_mb: int = described(
+        0,
+        "loaded models above this size are let go, least recently used first; 0 is no limit",
+        "a whole number of at least 0",
+        ge=0,
+    )
+    warm_up: bool = described(False, "load models when the worker starts", "true or false")
+    transcribe_engine: str | None = described(None, "plugin that transcribes, where several can", "a plugin's name")
+    align_engine: str | None = described(None, "plugin that aligns, where several can", "a plugin's name")
+    diarize_engine: str | None = described(None, "plugin that diarizes, where several can", "a plugin's name")
+    verify_speakers_engine: str | None = described(
+        None, "plugin that verifies speakers, where several can", "a plugin's name"
+    )
+    plugins_allow: Annotated[tuple[str, ...] | None, NoDecode] = described(
+        None, "the only plugins that may be active, in the order in which chains run them", "names separated by commas"
+    )
+    plugins_block: Names = described((), "plugins that must not be active", "names separated by commas")
+    plugins_dir: Path | None = described(
+        None, "folder of further plugins: `name.py` or `name/__init__.py`", "a folder that exists"
+    )
+    max_audio_s: float = described(43_200.0, "longest recording, in seconds", "a number above 0", gt=0)
+    max_audio_mb: float = described(
+        2_048.0, "largest recording before decoding, in megabytes", "a number above 0", gt=0
+    )
+    fetch_timeout_s: float = described(
+        30.0, "longest silence of a server while audio is fetched, in seconds", "a number above 0", gt=0
+    )
+    log_file: Path = described(Path("container_log.txt"), "where everything is logged", "a file that can be written")
+    log_tail_lines: int = described(200, "lines of a job's log in its response", "a whole number of at least 0", ge=0)
+
+    @field_validator("hub_models", "plugins_allow", "plugins_block", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("plugins_dir")
+    @classmethod
+    def _exists(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError("no such folder")
+        return value
+
+    def engine(self, hook: str) -> str | None:
+        """The plugin that the operator chose for an engine hook."""
+        chosen: str | None = getattr(self, f"{hook}_engine")
+        return chosen
+
+
+def variables(field: str) -> tuple[str, ...]:
+    """The environment variables that set a field, the one that wins first."""
+    alias = Settings.model_fields[field].validation_alias
+    if isinstance(alias, AliasChoices):
+        return tuple(str(choice) for choice in alias.choices)
+    return (alias,) if isinstance(alias, str) else (PREFIX + field.upper(),)
+
+
+def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401
+    """Read the environment.
+
+    Args:
+        overrides: Values that win over the environment, by field name.
+
+    Raises:
+        SettingsError: Naming every variable whose value cannot be used.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        mistakes = []
+        for detail in error.errors():
+            place = str(detail["loc"][0])
+            field = next((name for name in Settings.model_fields if place in {name, *variables(name)}), place)
+            set_by = next((name for name in variables(field) if os.environ.get(name)), variables(field)[0])
+            mistakes.append(sentence(Settings, field, set_by, detail))
+        raise SettingsError(joined(mistakes)) from None

@@ -1,0 +1,137 @@
+"""Calls hooks: chains fold a value through all plugins, engines are one plugin by name. Nothing else calls a hook."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, TypeVar
+
+from whisperx_worker.errors import BadInputError, JobCancelledError, PluginError, StrictError, WorkerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pluggy import HookImpl
+
+    from whisperx_worker.host import Host
+    from whisperx_worker.job import Job
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+def chain(host: Host, hook: str, value: T, job: Job, **extra: object) -> T:
+    """Fold `value` through every plugin that implements `hook`.
+
+    A plugin that answers None leaves the value alone; one that raises, or answers with another type, is named in a
+    warning and leaves the value alone too.
+
+    Args:
+        host: The loaded plugins.
+        hook: Name of a chain hook; its first argument takes the value.
+        value: What the first plugin gets.
+        job: The job, for warnings and options.
+        extra: The hook's other arguments, the same for every plugin.
+    """
+    first_argument, expected = host.arguments(hook)[0], type(value)
+    for implementation in host.implementations(hook):
+        try:
+            answer = expect(expected, call(implementation, {first_argument: value, **extra}, job))
+        except (StrictError, JobCancelledError):
+            raise
+        except Exception as error:  # noqa: BLE001  one of the two places that isolate
+            job.warn(f"plugin {implementation.plugin_name} failed in {hook}: {failure(error)}; its change is left out")
+        else:
+            value = value if answer is None else answer
+    return value
+
+
+def engine(host: Host, hook: str, expected: type[T], job: Job, **arguments: object) -> T:
+    """Let the chosen plugin do the step.
+
+    Args:
+        host: The loaded plugins.
+        hook: Name of an engine hook.
+        expected: The type that the hook promises.
+        job: The job, for the choice of the engine and for its options.
+        arguments: The hook's arguments.
+
+    Raises:
+        PluginError: When no plugin can be chosen, or the chosen one raises, declines, or answers with another type.
+    """
+    implementation = choose(host, hook, job)
+    name = implementation.plugin_name
+    try:
+        answer = expect(expected, call(implementation, arguments, job))
+    except (BadInputError, StrictError, JobCancelledError):
+        raise
+    except Exception as error:  # one of the two places that isolate
+        raise PluginError(f"{hook} failed in plugin {name}: {failure(error)}") from error
+    if answer is None:
+        raise PluginError(f"{hook}: plugin {name} declined this job")
+    return answer
+
+
+def expect(expected: type[T], answer: object) -> T | None:
+    """A plugin's answer, if it is of the promised type or None.
+
+    Raises:
+        PluginError: When it is something else.
+    """
+    if answer is None or isinstance(answer, expected):
+        return answer
+    raise PluginError(f"it returned {_kind(answer)} instead of {expected.__name__}")
+
+
+def choose(host: Host, hook: str, job: Job) -> HookImpl:
+    """The plugin that does an engine's step: named by the job, else by the setting, else the only one there is.
+
+    Raises:
+        PluginError: When there is none, or several and none of them is named.
+    """
+    engines = {implementation.plugin_name: implementation for implementation in host.implementations(hook)}
+    by_job = [name for name in engines if name in job.request.plugins]
+    by_setting = job.settings.engine(hook)
+    if len(by_job) == 1:
+        return engines[by_job[0]]
+    if by_setting:
+        if by_setting in engines:
+            return engines[by_setting]
+        raise PluginError(f"{hook}: the setting names the plugin {by_setting!r}, which is not active")
+    if len(engines) == 1:
+        return next(iter(engines.values()))
+    if not engines:
+        raise PluginError(f"{hook}: no active plugin does this step")
+    listed = ", ".join(sorted(engines))
+    raise PluginError(
+        f"{hook}: several plugins do this step ({listed}); "
+        f"name one in WHISPERX_WORKER_{hook.upper()}_ENGINE or in the job's `plugins`"
+    )
+
+
+def call(implementation: HookImpl, arguments: Mapping[str, object], job: Job) -> object:
+    """Call one plugin with the arguments that it asks for.
+
+    Raises:
+        PluginError: In place of the plugin's SystemExit: a plugin must not end the worker.
+    """
+    available = {**arguments, "job": job, "options": job.options.get(implementation.plugin_name)}
+    try:
+        return implementation.function(*[available[name] for name in implementation.argnames])
+    except SystemExit as ending:
+        raise PluginError("it tried to end the process") from ending
+
+
+def failure(error: Exception) -> str:
+    """What the client may know of an exception: the sentence of one of ours, the kind of any other.
+
+    The rest, which may name files or hosts, goes to the log.
+    """
+    if isinstance(error, WorkerError):
+        return str(error)
+    log.error("a plugin raised", exc_info=error)
+    return f"it raised {_kind(error)}"
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__

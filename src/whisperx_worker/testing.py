@@ -1,0 +1,94 @@
+"""What a plugin author's tests need; nothing here needs torch or a model.
+
+Example:
+    >>> from whisperx_worker import Segment, Transcript, hookimpl
+    >>> from whisperx_worker.testing import load_plugin, make_job, make_transcript
+    >>> class Quiet:
+    ...     @hookimpl
+    ...     def post_align(self, transcript):
+    ...         return None
+    >>> host = load_plugin(Quiet(), name="quiet")
+    >>> host.records[0].hooks
+    ('post_align',)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from whisperx_worker.errors import PluginError
+from whisperx_worker.host import Candidate, Host, load_host
+from whisperx_worker.job import Job
+from whisperx_worker.models import ModelShelf
+from whisperx_worker.request import Abilities, parse
+from whisperx_worker.settings import Settings
+from whisperx_worker.stages import chain
+from whisperx_worker.types import SAMPLE_RATE_HZ, Audio, Segment, Transcript, Word
+
+if TYPE_CHECKING:
+    from whisperx_worker.types import Seconds
+
+NO_AUDIO_YET = "UklGRg=="
+"""The base64 that `make_job` sends as audio; it is never decoded."""
+
+
+def load_plugin(plugin: object, name: str = "plugin") -> Host:
+    """A host with this one plugin in it, loaded as the worker loads it.
+
+    Raises:
+        PluginError: With the reason, where the worker would list the plugin as failed.
+    """
+    host = load_host(Settings(), [Candidate(name, source="test", version="0", load=lambda: plugin)])
+    record = host.records[0]
+    if record.state != "active":
+        raise PluginError(record.reason)
+    return host
+
+
+def make_job(host: Host | None = None, **fields: Any) -> Job:  # noqa: ANN401
+    """A job as a client would send it.
+
+    Args:
+        host: The plugins whose options the job may carry.
+        fields: Fields of the request, such as `plugins={"plugin": {"option": 1}}`.
+
+    Raises:
+        BadInputError: As a client would get it.
+    """
+    recording = {} if {"audio_file", "audio_base64"} & set(fields) else {"audio_base64": NO_AUDIO_YET}
+    request, options = parse(
+        {**recording, **fields}, abilities(host) if host else Abilities(frozenset({"json"}), frozenset(), {})
+    )
+    return Job("test", request, Settings(), ModelShelf(), options)
+
+
+def abilities(host: Host) -> Abilities:
+    """What the plugins of a host let a job ask for."""
+    return Abilities(frozenset(host.outputs), frozenset(host.active), dict(host.options))
+
+
+def run_chain(host: Host, hook: str, value: Any, job: Job | None = None, **extra: Any) -> Any:  # noqa: ANN401
+    """What a chain hook makes of a value; what went wrong is in the job's `warnings`."""
+    return chain(host, hook, value, job or make_job(host), **extra)
+
+
+def make_audio(duration_s: Seconds = 1.0, frequency_hz: float = 220.0) -> Audio:
+    """A quiet tone."""
+    time_s = np.arange(round(duration_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    return Audio((0.1 * np.sin(2 * np.pi * frequency_hz * time_s)).astype(np.float32))
+
+
+def make_transcript(*texts: str, language: str = "ru") -> Transcript:
+    """Segments of one second each, their words spread evenly."""
+    segments = []
+    for number, text in enumerate(texts):
+        words = text.split()
+        step = 1.0 / max(1, len(words))
+        timed = tuple(
+            Word(word, round(number + i * step, 3), round(number + (i + 1) * step, 3), 1.0)
+            for i, word in enumerate(words)
+        )
+        segments.append(Segment(float(number), float(number + 1), text, timed))
+    return Transcript(tuple(segments), language)

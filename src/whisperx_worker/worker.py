@@ -1,0 +1,161 @@
+"""What a process keeps between jobs, and how a job becomes an answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+import resource
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from whisperx_worker import joblog, outputs, pipeline, request
+from whisperx_worker.errors import JobCancelledError, WorkerError
+from whisperx_worker.host import Host, load_host
+from whisperx_worker.job import Job, OnProgress
+from whisperx_worker.models import ModelShelf
+from whisperx_worker.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from whisperx_worker.types import Result
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Worker:
+    """Settings, plugins and loaded models of one process."""
+
+    settings: Settings
+    host: Host
+    models: ModelShelf
+
+    @property
+    def abilities(self) -> request.Abilities:
+        """What the plugins let a job ask for."""
+        return request.Abilities(frozenset(self.host.outputs), frozenset(self.host.active), self.host.options)
+
+
+def open_worker(settings: Settings | None = None) -> Worker:
+    """A worker made from the environment, its plugins loaded.
+
+    Raises:
+        SettingsError: When the environment cannot be used.
+    """
+    settings = settings or load_settings()
+    return Worker(settings, load_host(settings), ModelShelf(settings.memory_budget_mb))
+
+
+def warm_up(worker: Worker) -> None:
+    """Let plugins load what every job needs; one that fails is logged, and jobs load their models themselves."""
+    for implementation in worker.host.implementations("warm_up"):
+        arguments = {"models": worker.models, "settings": worker.settings}
+        try:
+            implementation.function(*[arguments[name] for name in implementation.argnames])
+        except (Exception, SystemExit):
+            log.exception("plugin %s failed in warm_up", implementation.plugin_name)
+
+
+def new_job(
+    worker: Worker, job_id: str, data: object, *, local: bool = False, on_progress: OnProgress | None = None
+) -> Job:
+    """A validated job.
+
+    Raises:
+        BadInputError: With all that is wrong with `data`.
+    """
+    asked, options = request.parse(data, worker.abilities, local=local)
+    job = Job(job_id, asked, worker.settings, worker.models, options)
+    if on_progress is not None:
+        job.on_progress = on_progress
+    return job
+
+
+def answer(
+    worker: Worker,
+    job_id: str,
+    data: object,
+    *,
+    on_progress: OnProgress | None = None,
+    started: Callable[[Job], None] = lambda _job: None,
+) -> dict[str, Any]:
+    """The response to a client's job, or `{"error": one sentence}`.
+
+    Args:
+        worker: What this process keeps.
+        job_id: The client's id of the job.
+        data: What stands under `input`.
+        on_progress: Gets stage and fraction.
+        started: Gets the job before it runs, so that it can be cancelled from another thread.
+
+    Raises:
+        JobCancelledError: When the job was cancelled: nobody waits for an answer.
+    """
+    with joblog.recorded(job_id, _secrets(data), worker.settings.log_tail_lines) as tail:
+        try:
+            job = new_job(worker, job_id, data, on_progress=on_progress)
+            started(job)
+            log.info("started")
+            result = pipeline.run(job, worker.host)
+            response = respond(job, result, worker.host)
+            log.info("finished: %.1f s of audio, %d segments", result.duration_s, len(response["segments"]))
+        except JobCancelledError:
+            log.info("cancelled")
+            raise
+        except WorkerError as error:
+            log.info("failed: %s", error)
+            return {"error": joblog.without_paths(joblog.mask(str(error)))}
+        except Exception as error:  # the other place that isolates: one job's fault never ends the worker
+            log.exception("failed unexpectedly")
+            return {"error": f"the worker failed on this job ({type(error).__name__}); its log has the details"}
+        return {**response, "logs": tail.text}
+
+
+def respond(job: Job, result: Result, host: Host) -> dict[str, Any]:
+    """The contract's response, but for its `logs`."""
+    response = outputs.as_json(result)
+    written = write_outputs(job, result, host, [name for name in job.request.output_formats if name != "json"])
+    if written:
+        response["outputs"] = written
+    response["warnings"] = [joblog.without_paths(joblog.mask(str(warned))) for warned in job.warnings]
+    if job.request.debug:
+        peak_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        response["timings"] = dict(job.timings)
+        response["debug"] = {**job.notes, "memory_peak_mb": peak_mb}
+    return response
+
+
+def write_outputs(job: Job, result: Result, host: Host, names: list[str]) -> dict[str, str]:
+    """The result in each format, by name; a format that fails is left out, with a warning."""
+    written = {}
+    for name in dict.fromkeys(names):
+        try:
+            text = host.outputs[name].write(result)
+            json.dumps(text).encode()
+        except Exception as error:
+            log.error("the output format %s raised", name, exc_info=error)  # noqa: TRY400  a warning is told to the client
+            job.warn(f"the output format {name} failed ({type(error).__name__}) and is left out")
+        else:
+            written[name] = text
+    return written
+
+
+def _secrets(data: object) -> list[str]:
+    """What of a request may stand in no log: its token, and what follows the question mark of each URL."""
+    if not isinstance(data, dict):
+        return []
+    samples = data.get("speaker_samples")
+    places = [data.get("audio_file"), *(_urls(samples) if isinstance(samples, list | tuple) else ())]
+    secrets = [data.get("huggingface_access_token")]
+    for place in places:
+        if isinstance(place, str) and "://" in place:
+            try:
+                secrets += joblog.secrets_of_url(place)
+            except ValueError:
+                secrets.append(place)
+    return [secret for secret in secrets if isinstance(secret, str)]
+
+
+def _urls(samples: Iterable[object]) -> list[object]:
+    return [sample.get("url") for sample in samples if isinstance(sample, dict)]

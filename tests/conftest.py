@@ -1,0 +1,46 @@
+import os
+
+import pytest
+
+PARROT = '''
+"""An engine that hears nothing and says what its option tells it to."""
+
+from dataclasses import dataclass
+
+from whisperx_worker import Segment, Transcript, hookimpl
+
+
+@dataclass(frozen=True)
+class Options:
+    text: str = "Алло, это Анна."
+
+
+@hookimpl
+def register_options():
+    return Options
+
+
+@hookimpl
+def transcribe(audio, options, job):
+    job.progress("transcribe", 0.5)
+    return Transcript((Segment(0.0, round(audio.duration_s, 3), options.text),), job.request.language or "ru")
+'''
+
+
+@pytest.fixture(autouse=True)
+def _no_hub_and_no_settings_of_this_machine(monkeypatch, tmp_path):
+    for name in list(os.environ):
+        if name.startswith(("WHISPERX_WORKER_", "RUNPOD_", "HF_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("WHISPERX_WORKER_LOG_FILE", str(tmp_path / "container_log.txt"))
+
+
+@pytest.fixture
+def parrot(monkeypatch, tmp_path):
+    """Let a plugin without a model do the recognition, in this process and in those that it starts."""
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    (folder / "parrot.py").write_text(PARROT, encoding="utf-8")
+    monkeypatch.setenv("WHISPERX_WORKER_PLUGINS_DIR", str(folder))
+    monkeypatch.setenv("WHISPERX_WORKER_TRANSCRIBE_ENGINE", "parrot")
