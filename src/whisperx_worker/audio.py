@@ -17,6 +17,7 @@ from whisperx_worker.waveform import Waveform, too_long
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import FileIO
     from pathlib import Path
 
     from whisperx_worker.settings import Settings
@@ -33,18 +34,22 @@ _LOCKED_TAGS = frozenset({"aavd", "drmi", "drms", "enca"})
 _BUFFER_BYTES = 256 * 1024
 _HEAD_BYTES = 4096
 _US_PER_S = 1_000_000
-_PLACEHOLDER_BYTES = 0x7FFF_0000
+_RIFF_PLACEHOLDER_BYTES = 0x7FFF_0000
 """A program that writes WAV into a pipe cannot know the size, and puts the largest number there."""
 
 _JITTER_S = 0.1
 """Clocks of live recordings wander by less; what is more is a gap."""
+_EXACT_CLOCKS = frozenset({"flac", "ogg"})
+"""Containers whose clock counts samples."""
+_EXACT_JITTER_S = 0.02
+_OPUS_PAUSE_S = 1.0
 _LONGEST_GAP_S = 600.0
 """Where the duration is unknown, a longer jump of the clock is taken for a broken clock."""
 _LEAST_LOSS_S = 0.005
 _MOST_READ_FAILURES = 100
 _MOST_TOLD = 5
-_CUT_OFF_S = 1.0
-_CUT_OFF_SHARE = 0.01
+_CUT_OFF_S = 0.3
+_CUT_OFF_SHARE = 0.005
 
 
 def decode(path: Path, settings: Settings) -> tuple[Audio, tuple[Warned, ...]]:
@@ -73,13 +78,20 @@ def decode(path: Path, settings: Settings) -> tuple[Audio, tuple[Warned, ...]]:
         raise BadInputError(f"the file is not audio that can be read: it looks like {kind.name}")
     try:
         with _opened(path) as container:
-            return _Decoding(container, settings.max_audio_s, path.stat().st_size).run()
+            missing_bytes = _missing_from_riff(head, path.stat().st_size)
+            return _Decoding(container, settings.max_audio_s, missing_bytes).run()
     except (av.FFmpegError, UnicodeError, OverflowError):
         if kind is None:
             raise BadInputError("the file is not audio that can be read") from None
         raise BadInputError(
             f"the file begins like {kind.name}, but it is damaged or cut off and cannot be read"
         ) from None
+
+
+def _missing_from_riff(head: bytes, size_bytes: int) -> int:
+    """How many bytes a WAV file lacks by its own account; ffmpeg believes what is there."""
+    claimed = int.from_bytes(head[4:8], "little") + 8 if head[:4] == b"RIFF" and head[8:12] == b"WAVE" else 0
+    return max(0, claimed - size_bytes) if claimed < _RIFF_PLACEHOLDER_BYTES else 0
 
 
 def _head(path: Path) -> bytes:
@@ -91,32 +103,44 @@ def _head(path: Path) -> bytes:
 def _opened(path: Path) -> Iterator[Any]:
     import av
 
-    # A descriptor has no name: ffmpeg would judge by its ending, and repeat it in errors.
-    with os.fdopen(os.open(path, os.O_RDONLY), "rb", buffering=0) as file:
+    with path.open("rb", buffering=0) as file:
         options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": ""}
+        source = _Source(file)
         with av.open(
-            file, "r", container_options=options, metadata_errors="replace", buffer_size=_BUFFER_BYTES, io_open=_refuse
+            source, "r", container_options=options, metadata_errors="replace", buffer_size=_BUFFER_BYTES
         ) as container:
             yield container
 
 
-def _refuse(_url: str, _flags: int, _options: dict[str, str]) -> Any:  # noqa: ANN401 - PyAV's signature
-    raise PermissionError("a recording may not refer to other files")
+class _Source:
+    """A file as ffmpeg sees it: without a name, by whose ending it would judge, and which it would put into errors."""
+
+    def __init__(self, file: FileIO) -> None:
+        self._file = file
+        self.read = file.read
+        self.tell = file.tell
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """As of files, but a place before the beginning, as damaged files name, gives -1; PyAV prints what is raised."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -1
 
 
 class _Decoding:
     """One file while it is decoded."""
 
-    def __init__(self, container: Any, longest_s: Seconds, size_bytes: int) -> None:  # noqa: ANN401 - av.InputContainer
+    def __init__(self, container: Any, longest_s: Seconds, missing_bytes: int) -> None:  # noqa: ANN401 - av.InputContainer
         self._container = container
         self._stream = _best_stream(container)
         self._wave = Waveform(longest_s)
+        self._codec: str = self._stream.codec_context.name
+        self._jitter_s = _EXACT_JITTER_S if container.format.name in _EXACT_CLOCKS else _JITTER_S
         self._declared_s = _declared(container, self._stream)
-        self._cut_off = False
-        if self._declared_s is not None and self._stream.codec_context.name.startswith("pcm_"):
-            self._believe_size(size_bytes)
         if self._declared_s is not None and self._declared_s > longest_s:
             raise too_long(longest_s)
+        self._missing_s: Seconds = 8 * missing_bytes / (self._stream.codec_context.bit_rate or float("inf"))
         self._zero_s: Seconds = (container.start_time or 0) / _US_PER_S
         self._lost_s: Seconds = 0.0
         """What could not be decoded since the last good frame."""
@@ -140,14 +164,6 @@ class _Decoding:
             self._damage.append(Span(audio.duration_s, audio.duration_s + self._lost_s))
         return audio, (*self._told_damage(), *self._told_rest(audio.duration_s))
 
-    def _believe_size(self, size_bytes: int) -> None:
-        """Of plain samples there can be no more than the file has bytes."""
-        bytes_per_s = (self._stream.codec_context.bit_rate or 0) / 8
-        if bytes_per_s and self._declared_s is not None and self._declared_s * bytes_per_s > size_bytes:
-            self._cut_off = self._declared_s * bytes_per_s < _PLACEHOLDER_BYTES
-            if not self._cut_off:
-                self._declared_s = None
-
     def _frames(self) -> Iterator[Any]:
         """Every frame that can be decoded; what cannot is counted in `_lost_s`."""
         import av
@@ -160,7 +176,8 @@ class _Decoding:
             except av.FFmpegError:
                 self._lost_s += _length_of(packet)
                 continue
-            if packet.is_corrupt and frames:
+            # The last packet of plain samples counts as corrupt when it is not full.
+            if packet.is_corrupt and frames and not self._codec.startswith("pcm_"):
                 self._damaged_here(_length_of(packet))
             yield from frames
         # PyAV says EOFError to a decoder that has nothing more, and other errors to one that is broken.
@@ -185,10 +202,11 @@ class _Decoding:
         position_s = self._wave.position_s
         ahead_s = self._lost_s if frame.time is None else frame.time - self._zero_s - position_s
         if self._believable(position_s + ahead_s, ahead_s):
-            if ahead_s > (_LEAST_LOSS_S if self._lost_s else _JITTER_S):
+            if ahead_s > (_LEAST_LOSS_S if self._lost_s else self._jitter_s):
                 self._wave.silence_until(position_s + ahead_s)
-                # A video may begin before its sound, and Opus sends nothing while nobody speaks.
-                if self._lost_s or (position_s and self._stream.codec_context.name != "opus"):
+                # A video may begin before its sound, and calls in Opus send next to nothing while nobody speaks.
+                pause = self._codec == "opus" and self._container.format.name != "ogg" and ahead_s <= _OPUS_PAUSE_S
+                if self._lost_s or (position_s and not pause):
                     self._damage.append(Span(position_s, position_s + ahead_s))
                 self._lost_s = 0.0
         else:
@@ -218,8 +236,8 @@ class _Decoding:
             yield Warned(f"the recording is damaged in {len(rest)} more places, {length_s:.2f} s together")
 
     def _told_rest(self, duration_s: Seconds) -> Iterator[Warned]:
-        declared_s = self._declared_s or 0.0
-        if declared_s - duration_s > max(_CUT_OFF_S, declared_s * _CUT_OFF_SHARE) or self._cut_off:
+        declared_s = max(self._declared_s or 0.0, duration_s + self._missing_s)
+        if declared_s - duration_s > max(_CUT_OFF_S, declared_s * _CUT_OFF_SHARE):
             yield Warned(
                 f"the file says that it is {declared_s:.2f} s long but ends at {duration_s:.2f} s; it may be cut off"
             )

@@ -8,17 +8,18 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import logging
 import os
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 # RunPod's SDK prints whole jobs, tokens included, at its default level.
 os.environ.setdefault("RUNPOD_LOG_LEVEL", "INFO")
 
 from whisperx_worker import joblog
-from whisperx_worker.errors import SettingsError
+from whisperx_worker.errors import JobCancelledError, SettingsError
 from whisperx_worker.settings import load_settings
 from whisperx_worker.worker import Worker, answer, open_worker, warm_up
 
@@ -31,6 +32,10 @@ MAX_RESULT_MB = 18.0
 """RunPod drops a result above some 20 MB and calls the job completed."""
 
 _PROGRESS_EVERY_S = 2.0
+_LAST_PROGRESS_S = 10.0
+"""How long a result waits for the progress that is still on its way."""
+
+log = logging.getLogger(__name__)
 
 
 async def handler(job: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,6 +52,13 @@ async def handler(job: Mapping[str, Any]) -> dict[str, Any]:
     """
     progress = _Progress(job)
     running: list[Job] = []
+    unwanted = threading.Event()
+
+    def started(begun: Job) -> None:
+        running.append(begun)
+        if unwanted.is_set():
+            begun.cancel()
+
     try:
         response = await asyncio.to_thread(
             answer,
@@ -54,14 +66,18 @@ async def handler(job: Mapping[str, Any]) -> dict[str, Any]:
             str(job.get("id", "")),
             job.get("input"),
             on_progress=progress.report,
-            started=running.append,
+            started=started,
         )
     except asyncio.CancelledError:
-        for cancelled in running:
-            cancelled.cancel()
+        unwanted.set()
+        progress.stop()
+        for begun in running:
+            begun.cancel()
         raise
+    except JobCancelledError as error:  # not by RunPod, which would hear of a traceback
+        response = {"error": str(error)}
     await asyncio.to_thread(progress.finish)
-    return within_limit(response)
+    return sendable(response)
 
 
 @functools.cache
@@ -77,15 +93,24 @@ def worker() -> Worker:
     return open_worker(settings)
 
 
-def within_limit(response: dict[str, Any]) -> dict[str, Any]:
-    """The response, or an error where RunPod would lose it for its size."""
-    size_mb = len(json.dumps(response, ensure_ascii=False).encode()) / 1e6
-    if size_mb <= MAX_RESULT_MB:
-        return response
-    return {
-        "error": f"the result has {size_mb:.1f} MB, more than the {MAX_RESULT_MB:g} MB that RunPod carries; "
-        "send the recording in parts, or ask for fewer output_formats"
-    }
+def sendable(response: dict[str, Any]) -> dict[str, Any]:
+    """The response, or an error where RunPod would lose it: for its size, or because it is no JSON.
+
+    Half of a surrogate pair, which JSON can carry and UTF-8 cannot, becomes a question mark.
+    """
+    try:
+        text = json.dumps(response, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        log.exception("the response is no JSON")
+        return {"error": f"the result cannot be written as JSON ({type(error).__name__}); the worker's log has more"}
+    content = text.encode("utf-8", "replace")
+    size_mb = len(content) / 1e6
+    if size_mb > MAX_RESULT_MB:
+        return {
+            "error": f"the result has {size_mb:.1f} MB, more than the {MAX_RESULT_MB:g} MB that RunPod carries; "
+            "send the recording in parts, or ask for fewer output_formats"
+        }
+    return response if text.isascii() or content.decode() == text else cast("dict[str, Any]", json.loads(content))
 
 
 class _Progress:
@@ -110,13 +135,20 @@ class _Progress:
             # The SDK sends in a thread that it does not give out, and a late one would reopen a finished job.
             before = set(threading.enumerate())
             progress_update(self._job, {"stage": stage, "fraction": round(fraction, 3)})
-            self._sending += set(threading.enumerate()) - before
+            begun = set(threading.enumerate()) - before
+            self._sending += [thread for thread in begun if thread.name.endswith("(_thread_target)")]
+
+    def stop(self) -> None:
+        """Send nothing from now on."""
+        self._wanted = False
 
     def finish(self) -> None:
+        """Send nothing from now on, and wait for what is on its way."""
         with self._lock:
-            self._wanted = False
+            self.stop()
+        latest_s = time.monotonic() + _LAST_PROGRESS_S
         for thread in self._sending:
-            thread.join(timeout=10)
+            thread.join(timeout=max(0.0, latest_s - time.monotonic()))
 
 
 def main() -> None:
@@ -131,7 +163,10 @@ def main() -> None:
         threading.Thread(target=warm_up, args=(opened,), daemon=True).start()
     import runpod
 
-    runpod.serverless.start({"handler": handler})
+    try:
+        runpod.serverless.start({"handler": handler})
+    except json.JSONDecodeError as error:
+        sys.exit(f"--test_input is not valid JSON: {error}")
 
 
 if __name__ == "__main__":

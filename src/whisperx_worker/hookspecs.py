@@ -71,8 +71,9 @@ def transcribe(audio: Audio, job: Job, options: object) -> Transcript | None:
 def align(audio: Audio, transcript: Transcript, job: Job, options: object) -> Transcript | None:
     """Engine. Give every word its times.
 
-    Called after `transcribe` when the job asks for `align_output`. May split segments, must keep all words. None, or
-    raising: segments keep their times and have no words, and the client gets a warning.
+    Called after `transcribe` when the job asks for `align_output`. `audio` is the whole recording; its method `between`
+    cuts a segment out. May split segments, must keep all words. None, or raising: segments keep their times and have no
+    words, and the client gets a warning.
 
     Example:
         >>> from dataclasses import replace
@@ -89,8 +90,8 @@ def post_align(transcript: Transcript, audio: Audio, job: Job, options: object) 
     """Chain. Change the text or the words: mask, normalise, correct.
 
     Called once per job, after `align` (also when the job asked for no alignment). Change `text` and `words` together.
-    None: unchanged. If it raises or returns something else, the transcript stays as it was before this plugin and the
-    client gets a warning.
+    `audio` is what was transcribed. None: unchanged. If it raises or returns something else, the transcript stays as it
+    was before this plugin and the client gets a warning.
 
     Example:
         >>> from dataclasses import replace
@@ -106,8 +107,8 @@ def post_align(transcript: Transcript, audio: Audio, job: Job, options: object) 
 def diarize(audio: Audio, job: Job, options: object) -> Diarization | None:
     """Engine. Say who speaks when.
 
-    Called when the job asks for `diarization`, at the same time as `transcribe`. None, or raising: the response has no
-    speakers, and the client gets a warning.
+    Reserved: this version calls it nowhere, and a job that asks for `diarization` gets a warning. It will run at the
+    same time as `transcribe`; None, or raising, will leave the response without speakers, with a warning.
 
     Example:
         >>> from whisperx_worker import Audio, Diarization, SpeakerTurn, hookimpl
@@ -124,14 +125,16 @@ def verify_speakers(
 ) -> Sequence[SpeakerMatch] | None:
     """Engine. Say which enrolled person each speaker is, and how sure that is.
 
-    Called when the job asks for `speaker_verification`, after `diarize` and `post_align`. None, or raising: speakers
-    stay unnamed, and the client gets a warning.
+    Reserved: this version calls it nowhere, and a job that asks for `speaker_verification` gets a warning. It will run
+    after `diarize` and `post_align`, with None for `diarization` where the job asked for none; None, or raising, will
+    leave speakers unnamed, with a warning.
 
     Example:
         >>> from whisperx_worker import Diarization, SpeakerMatch, hookimpl
         >>> @hookimpl
-        ... def verify_speakers(diarization: Diarization) -> list[SpeakerMatch]:
-        ...     return [SpeakerMatch(turn.speaker, "unknown", 0.0) for turn in diarization.turns]
+        ... def verify_speakers(diarization: Diarization | None) -> list[SpeakerMatch]:
+        ...     labels = {turn.speaker for turn in diarization.turns} if diarization else set()
+        ...     return [SpeakerMatch(label, "unknown", 0.0) for label in sorted(labels)]
     """
 
 

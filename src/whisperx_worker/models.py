@@ -79,7 +79,9 @@ def _places(name: str, settings: Settings) -> Iterator[Path]:
 
 
 def _snapshots(cache: Path) -> list[Path]:
-    """Snapshots of a model in a hub cache, the one that `main` points to first."""
+    """Whole snapshots of a model in a hub cache, the one that `main` points to first."""
+    if any((cache / "blobs").glob("*.incomplete")):
+        return []
     main = cache / "refs" / "main"
     wanted = main.read_text().strip() if main.is_file() else ""
     return sorted((cache / "snapshots").glob("*"), key=lambda folder: (folder.name != wanted, folder.name))
@@ -154,7 +156,7 @@ class ModelShelf:
         try:
             with kept.lock:
                 if not kept.loaded:
-                    self._make_room(size_mb)
+                    self._make_room()
                     began = time.perf_counter()
                     kept.model = load()
                     kept.loaded = True
@@ -172,14 +174,15 @@ class ModelShelf:
         with self._lock:
             return [key for key, kept in self._kept.items() if kept.loaded]
 
-    def _make_room(self, needed_mb: float) -> None:
+    def _make_room(self) -> None:
         if not self.budget_mb:
             return
         with self._lock:
-            used = sum(kept.size_mb for kept in self._kept.values() if kept.loaded)
+            # What is being loaded counts as well, the newcomer too.
+            used = sum(kept.size_mb for kept in self._kept.values())
             idle = [(key, kept) for key, kept in self._kept.items() if kept.loaded and not kept.users]
             for key, kept in sorted(idle, key=lambda item: item[1].last_used_s):
-                if used + needed_mb <= self.budget_mb:
+                if used <= self.budget_mb:
                     break
                 del self._kept[key]
                 used -= kept.size_mb

@@ -116,8 +116,10 @@ def call(implementation: HookImpl, arguments: Mapping[str, object], job: Job) ->
         PluginError: In place of the plugin's SystemExit: a plugin must not end the worker.
     """
     available = {**arguments, "job": job, "options": job.options.get(implementation.plugin_name)}
+    required = [available[name] for name in implementation.argnames]
+    with_default = {name: available[name] for name in implementation.kwargnames if name in available}
     try:
-        return implementation.function(*[available[name] for name in implementation.argnames])
+        return implementation.function(*required, **with_default)
     except SystemExit as ending:
         raise PluginError("it tried to end the process") from ending
 

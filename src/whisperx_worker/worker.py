@@ -16,7 +16,7 @@ from whisperx_worker.models import ModelShelf
 from whisperx_worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from whisperx_worker.types import Result
 
@@ -92,7 +92,8 @@ def answer(
     Raises:
         JobCancelledError: When the job was cancelled: nobody waits for an answer.
     """
-    with joblog.recorded(job_id, _secrets(data), worker.settings.log_tail_lines) as tail:
+    secrets = [*joblog.secrets_of(data), *joblog.secrets_of_environment()]
+    with joblog.recorded(job_id, secrets, worker.settings.log_tail_lines) as tail:
         try:
             job = new_job(worker, job_id, data, on_progress=on_progress)
             started(job)
@@ -139,23 +140,3 @@ def write_outputs(job: Job, result: Result, host: Host, names: list[str]) -> dic
         else:
             written[name] = text
     return written
-
-
-def _secrets(data: object) -> list[str]:
-    """What of a request may stand in no log: its token, and what follows the question mark of each URL."""
-    if not isinstance(data, dict):
-        return []
-    samples = data.get("speaker_samples")
-    places = [data.get("audio_file"), *(_urls(samples) if isinstance(samples, list | tuple) else ())]
-    secrets = [data.get("huggingface_access_token")]
-    for place in places:
-        if isinstance(place, str) and "://" in place:
-            try:
-                secrets += joblog.secrets_of_url(place)
-            except ValueError:
-                secrets.append(place)
-    return [secret for secret in secrets if isinstance(secret, str)]
-
-
-def _urls(samples: Iterable[object]) -> list[object]:
-    return [sample.get("url") for sample in samples if isinstance(sample, dict)]

@@ -1,0 +1,132 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.clips import wav
+from whisperx_worker.cli import app, parse_plugin_options, result_names, write_atomically
+from whisperx_worker.errors import BadInputError, WorkerError
+from whisperx_worker.version import __version__
+
+
+def run(*arguments):
+    """The command as a person runs it: what it prints, what it complains of, and how it ends."""
+    return subprocess.run(
+        [sys.executable, "-m", "whisperx_worker.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def call(tmp_path):
+    path = tmp_path / "call.wav"
+    path.write_bytes(wav(seconds=0.5))
+    return str(path)
+
+
+@pytest.mark.usefixtures("parrot")
+def test_transcribe_prints_the_text(call):
+    done = run("transcribe", call)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Алло, это Анна.\n", "")
+
+
+@pytest.mark.usefixtures("parrot")
+def test_transcribe_writes_each_format_into_the_folder(call, tmp_path):
+    done = run("transcribe", call, "-f", "srt", "-f", "json", "--language", "en", "--output", str(tmp_path / "out"))
+
+    assert done.returncode == 0
+    assert (tmp_path / "out" / "call.srt").read_text() == "1\n00:00:00,000 --> 00:00:00,500\nАлло, это Анна.\n"
+    assert json.loads((tmp_path / "out" / "call.json").read_text())["detected_language"] == "en"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["call.json", "call.srt"]
+
+
+@pytest.mark.usefixtures("parrot")
+def test_options_of_plugins_come_from_the_command_line(call):
+    assert run("transcribe", call, "--plugin", "parrot.text=Да.").stdout == "Да.\n"
+
+
+@pytest.mark.usefixtures("parrot")
+def test_one_bad_recording_does_not_stop_the_others_and_the_command_fails(call, tmp_path):
+    page = tmp_path / "page.wav"
+    page.write_text("<!DOCTYPE html><html></html>")
+
+    done = run("transcribe", str(page), call)
+
+    assert done.returncode == 1
+    assert done.stdout == "Алло, это Анна.\n"
+    assert done.stderr == "whisperx-worker: the file is not audio that can be read: it looks like an HTML page\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["/no/such/file.mp3"], 'audio_file: there is no file "/no/such/file.mp3"'),
+        (["ftp://example.com/a.mp3"], "audio_file must be an http(s) URL, not ftp:"),
+        (["https://example.com/a.mp3", "--batch-size", "0"], "batch_size must be a whole number from 1 to 1024, not 0"),
+        (["https://example.com/a.mp3", "--plugin", "nonsense"], "--plugin must look like plugin.option=value, not 'nonsense'"),
+        (
+            ["https://example.com/a.mp3", "-f", "pdf"],
+            'output_formats: there is no format "pdf" (there are: json, srt, tsv, txt, vtt)',
+        ),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_sentence_and_a_failure(arguments, sentence):
+    done = CliRunner().invoke(app, ["transcribe", *arguments])
+
+    assert done.exit_code == 1
+    assert sentence in (done.stderr or str(done.exception))
+
+
+def test_plugins_are_listed_for_people_and_for_programs():
+    listed = CliRunner().invoke(app, ["plugins"]).stdout.splitlines()
+    records = json.loads(CliRunner().invoke(app, ["plugins", "--json"]).stdout)
+
+    assert listed[0].split() == ["name", "version", "from", "state", "hooks"]
+    assert listed[1].split() == ["russian_whisper", __version__, "whisperx-worker", "active", "transcribe,", "warm_up"]
+    assert records[0] == {
+        "name": "russian_whisper",
+        "source": "whisperx-worker",
+        "version": __version__,
+        "state": "active",
+        "reason": "",
+        "hooks": ["transcribe", "warm_up"],
+    }
+
+
+def test_the_version_is_printed():
+    assert CliRunner().invoke(app, ["version"]).stdout == f"{__version__}\n"
+
+
+def test_recordings_that_would_overwrite_each_other_are_refused():
+    assert result_names(["a/x.mp3", "https://example.com/d/%D0%B0.wav?token=1"]) == ["x", "а"]
+    with pytest.raises(BadInputError, match=r"^two recordings would both be written as 'x'; "):
+        result_names(["a/x.mp3", "b/x.wav"])
+
+
+def test_a_plugin_option_is_json_where_it_can_be():
+    assert parse_plugin_options(["a.n=2", "a.t=да=нет", "b.l=[1]"]) == {"a": {"n": 2, "t": "да=нет"}, "b": {"l": [1]}}
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one_and_nothing_else(tmp_path):
+    target = tmp_path / "call.srt"
+    target.mkdir()
+
+    with pytest.raises(WorkerError, match="cannot be written: Is a directory$"):
+        write_atomically(target, "text")
+
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_new_result_replaces_the_old_one(tmp_path):
+    target = tmp_path / "call.srt"
+    target.write_text("old")
+
+    write_atomically(target, "new")
+
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("call.srt", "new")]

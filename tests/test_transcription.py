@@ -1,0 +1,153 @@
+"""The pure parts of the Russian model's plugin."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whisperx_worker import Audio, Settings, Span
+from whisperx_worker_plugins.russian_whisper import speech
+from whisperx_worker_plugins.russian_whisper.decoding import (
+    Decoded,
+    _best,
+    compression_ratio,
+    fails,
+    is_silence,
+    temperatures,
+)
+from whisperx_worker_plugins.russian_whisper.language import window_offsets
+from whisperx_worker_plugins.russian_whisper.segments import timed
+
+ZERO = 1000
+"""The token of 0.00 s in these tests; smaller ones are text."""
+
+
+def at(seconds):
+    return ZERO + round(seconds / 0.02)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"),
+    [
+        ((at(0), 5, 6, at(1), at(1.2), 7, at(2)), [(0.0, 1.0, [5, 6]), (1.2, 2.0, [7])]),
+        ((at(0), 5, at(1), 6, at(2)), [(0.0, 1.0, [5]), (1.0, 2.0, [6])]),
+        ((at(0), 5, at(1), at(1), 6, 7), [(0.0, 1.0, [5]), (1.0, 3.0, [6, 7])]),
+        ((5, 6), [(0.0, 3.0, [5, 6])]),
+        ((at(0.5), 5, at(0.5)), [(0.48, 0.5, [5])]),
+        ((at(2), 5, at(1)), [(1.98, 2.0, [5])]),
+        ((at(0), 5, at(29)), [(0.0, 3.0, [5])]),
+        ((at(0), at(1)), []),
+        ((), []),
+    ],
+    ids=[
+        "two segments",
+        "one timestamp between segments",
+        "text after the last timestamp is kept",
+        "no timestamps",
+        "no length",
+        "backwards",
+        "beyond the chunk",
+        "no text",
+        "nothing",
+    ],
+)
+def test_timestamps_cut_the_text_of_a_chunk(tokens, expected):
+    cut = timed(tokens, ZERO, 3.0)
+
+    assert [(pytest.approx(span.start), pytest.approx(span.end), run) for span, run in cut] == expected
+
+
+@given(st.lists(st.integers(0, ZERO + 1500), max_size=60), st.floats(0.1, 30))
+def test_no_token_of_text_is_lost_and_times_stay_inside_the_chunk(tokens, duration_s):
+    cut = timed(tuple(tokens), ZERO, duration_s)
+
+    assert [token for _, run in cut for token in run] == [token for token in tokens if token < ZERO]
+    for span, _ in cut:
+        assert 0 <= span.start < span.end <= duration_s
+    assert [span.start for span, _ in cut] == sorted(span.start for span, _ in cut)
+
+
+@pytest.mark.parametrize(
+    ("found", "chunks"),
+    [
+        ([(0, 10), (11, 20), (21, 31)], [(0, 20), (21, 31)]),
+        ([(1, 2), (6.9, 8)], [(1, 8)]),
+        ([(1, 2), (7.1, 8)], [(1, 2), (7.1, 8)]),
+        ([(0, 30), (30, 60)], [(0, 30), (30, 60)]),
+        ([], []),
+    ],
+)
+def test_neighbouring_speech_fills_a_window_and_a_long_pause_begins_a_new_chunk(found, chunks):
+    spans = tuple(Span(start, end) for start, end in found)
+
+    assert [(chunk.start, chunk.end) for chunk in speech.chunks(spans)] == chunks
+
+
+def test_a_language_window_holds_only_speech():
+    audio = Audio(np.arange(16_000 * 100, dtype=np.float32))
+    heard = (Span(10, 20), Span(50, 90))
+
+    window = speech.window(audio, heard, skip_s=5)
+
+    assert len(window) == 30 * 16_000
+    assert (window[0], window[5 * 16_000 - 1]) == (15 * 16_000, 20 * 16_000 - 1)
+    assert (window[5 * 16_000], window[-1]) == (50 * 16_000, 75 * 16_000 - 1)
+
+
+@pytest.mark.parametrize(
+    ("speech_s", "tries", "offsets"),
+    [(12.0, 5, [0.0]), (130.0, 5, [50.0, 25.0, 75.0, 0.0, 100.0]), (90.0, 1, [30.0]), (61.0, 5, [15.5, 0.0, 31.0])],
+)
+def test_language_windows_are_spread_over_the_speech_the_middle_first(speech_s, tries, offsets):
+    assert window_offsets(speech_s, tries) == offsets
+
+
+@pytest.mark.parametrize(
+    ("first", "step", "ladder"),
+    [
+        (0.0, 0.2, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]),
+        (0.0, None, [0.0]),
+        (0.5, 0.3, [0.5, 0.8]),
+        (1.0, 0.2, [1.0]),
+        (0.0, 0.05, [round(0.05 * n, 2) for n in range(21)]),
+    ],
+)
+def test_the_ladder_climbs_from_the_first_temperature_to_one(first, step, ladder):
+    assert temperatures(first, step) == ladder
+
+
+def decoded(logprob=-0.2, no_speech=0.0, ratio=1.2, temperature=0.0):
+    return Decoded((1,), "да", logprob, no_speech, ratio, temperature)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "again", "silence"),
+    [
+        (decoded(), False, False),
+        (decoded(logprob=-1.1), True, False),
+        (decoded(ratio=2.5), True, False),
+        (decoded(no_speech=0.9), False, False),
+        (decoded(logprob=-1.1, no_speech=0.9), False, True),
+        (decoded(logprob=-1.0, no_speech=0.6, ratio=2.4), False, False),
+    ],
+)
+def test_thresholds_decide_what_is_tried_again_and_what_is_silence(attempt, again, silence):
+    settings = Settings()
+
+    assert (fails(attempt, settings), is_silence(attempt, settings)) == (again, silence)
+
+
+def test_when_all_attempts_fail_the_most_believed_one_without_repetition_is_kept():
+    attempts = [decoded(-0.1, ratio=5, temperature=0), decoded(-1.5, temperature=0.2), decoded(-1.2, temperature=0.4)]
+
+    assert _best(attempts, Settings()).temperature == 0.4
+
+
+def test_the_last_attempt_is_kept_when_it_passes():
+    assert _best([decoded(-1.5), decoded(-0.5, temperature=0.2)], Settings()).temperature == 0.2
+
+
+def test_repetition_compresses():
+    assert compression_ratio("") == 0
+    assert compression_ratio("да " * 100) > 2.4
+    assert compression_ratio("Здравствуйте, это Анна из отдела продаж.") < 2.4
