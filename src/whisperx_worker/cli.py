@@ -74,7 +74,7 @@ def transcribe(
     from whisperx_worker.settings import load_settings
     from whisperx_worker.worker import open_worker
 
-    settings = load_settings(**_given(align_model=align_model, hub_models=("*",) if download else None))
+    settings = load_settings(**_given(align_model=folder_or_name(align_model), hub_models=("*",) if download else None))
     # A person's folder gets a log file only where they ask for one.
     joblog.start_logging(settings.log_file if "log_file" in settings.model_fields_set else None, console=False)
     names = result_names(recordings) if output else recordings
@@ -183,6 +183,11 @@ def progress_bar(*, quiet: bool) -> Iterator[OnProgress]:
             bar.refresh()
 
         yield report
+
+
+def folder_or_name(model: str | None) -> str | None:
+    """A model's folder as a whole path, or its name as it is."""
+    return str(Path(model).resolve()) if model and Path(model).is_dir() else model
 
 
 def result_names(recordings: list[str]) -> list[str]:

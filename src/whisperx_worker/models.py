@@ -40,15 +40,15 @@ def find_model(name: str, settings: Settings, token: SecretStr | None = None) ->
     Hugging Face cache, and the hub where the settings allow this model.
 
     Args:
-        name: A path, a folder's name, or `org/name` of the hub.
+        name: An absolute path, a folder's name, or `org/name` of the hub.
         settings: For the models folder and what may be downloaded.
         token: For a gated model.
 
     Raises:
         ModelNotFoundError: When it is nowhere, or the hub refuses it.
     """
-    if Path(name).is_dir() and (os.sep in name or name.startswith(".")):
-        return Path(name).resolve()
+    if Path(name).is_absolute() and Path(name).is_dir():
+        return Path(name)
     for folder in _places(name, settings):
         if folder.is_dir() and any(folder.iterdir()):
             return folder

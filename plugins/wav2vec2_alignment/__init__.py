@@ -1,0 +1,121 @@
+"""Word times by forced alignment with a wav2vec2 CTC model; long segments become sentences."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic_core import PydanticCustomError
+
+from whisperx_worker import Segment, Span, WorkerError, hookimpl
+from whisperx_worker_plugins.wav2vec2_alignment import checkpoints
+from whisperx_worker_plugins.wav2vec2_alignment.ctc import UnalignableError
+from whisperx_worker_plugins.wav2vec2_alignment.emissions import iter_emissions
+from whisperx_worker_plugins.wav2vec2_alignment.lines import align_line, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import SecretStr
+
+    from whisperx_worker import Audio, Job, ModelShelf, Settings, Transcript
+    from whisperx_worker_plugins.wav2vec2_alignment.emissions import AcousticModel
+    from whisperx_worker_plugins.wav2vec2_alignment.lines import Line
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?", re.ASCII)
+
+
+def _plain_name(name: str) -> str:
+    """Refuse paths: a job must not point at folders of the machine."""
+    if not _PLAIN_NAME.fullmatch(name):
+        raise PydanticCustomError(
+            "model_name", "must be a model's name, such as demo-wav2vec2-ru or org/name, not a path"
+        )
+    return name
+
+
+class Options(BaseModel):
+    """What a job may choose."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: Annotated[str, AfterValidator(_plain_name)] | None = None
+    """Alignment model in place of the operator's, or of the language's default."""
+
+
+@hookimpl
+def register_options() -> type[Options]:
+    """Jobs may name their alignment model."""
+    return Options
+
+
+@hookimpl
+def warm_up(models: ModelShelf, settings: Settings) -> None:
+    """Load the operator's alignment model, or the Russian one."""
+    with _borrowed(checkpoints.choose("ru", None, settings), models, settings, None):
+        pass
+
+
+@hookimpl
+def align(audio: Audio, transcript: Transcript, job: Job, options: Options | None) -> Transcript:
+    """Give every word its times, and cut segments into sentences.
+
+    A segment that cannot be aligned keeps its times and has no words; a warning says why.
+
+    Raises:
+        WorkerError: When the text is a translation, or there is no model for the language, or it cannot be loaded.
+    """
+    if not transcript.segments:
+        return transcript
+    if job.request.task == "translate":
+        raise WorkerError("a translation cannot be aligned, since its words are not in the recording")
+    name = checkpoints.choose(transcript.language, options.model if options else None, job.settings)
+    with _borrowed(name, job.models, job.settings, job.request.huggingface_access_token) as model:
+        aligned = _align(audio, transcript, job, model)
+    return replace(transcript, segments=tuple(part for parts in aligned for part in parts))
+
+
+def _align(audio: Audio, transcript: Transcript, job: Job, model: AcousticModel) -> list[list[Segment]]:
+    """The sentences of each segment."""
+    aligned = [[replace(segment, words=())] for segment in transcript.segments]
+    lines: list[tuple[int, Line]] = []
+    for number, segment in enumerate(transcript.segments):
+        with _kept_as_it_is(segment, job):
+            lines.append((number, prepare(segment, model.alphabet, transcript.language, audio.duration_s)))
+    recordings = [audio.between(line.span.start, line.span.end) for _, line in lines]
+    total = sum(len(samples) for samples in recordings)
+    done = 0
+    for finished in iter_emissions(model, recordings, job.request.batch_size):
+        for index, emission in finished:
+            number, line = lines[index]
+            with _kept_as_it_is(line.segment, job):
+                aligned[number] = align_line(line, emission, model.alphabet)
+            done += len(recordings[index])
+        job.progress("align", done / total)
+    return aligned
+
+
+@contextmanager
+def _kept_as_it_is(segment: Segment, job: Job) -> Iterator[None]:
+    try:
+        yield
+    except UnalignableError as error:
+        job.warn(f"could not be aligned: {error}; it keeps its times", Span(segment.start, segment.end))
+
+
+@contextmanager
+def _borrowed(name: str, models: ModelShelf, settings: Settings, token: SecretStr | None) -> Iterator[AcousticModel]:
+    device = settings.device if settings.device != "auto" else _best_device()
+    checkpoint = checkpoints.find(name, settings, token)
+    key = ("wav2vec2_alignment", checkpoint.name, str(checkpoint.folder), device)
+    with models.borrow(key, lambda: checkpoints.load(checkpoint, device), checkpoint.size_mb) as model:
+        yield model
+
+
+def _best_device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
