@@ -117,7 +117,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one_and_nothing_else(tmp_p
     target = tmp_path / "call.srt"
     target.mkdir()
 
-    with pytest.raises(WorkerError, match="cannot be written: Is a directory$"):
+    with pytest.raises(WorkerError, match=r"cannot be written: Is a directory$"):
         write_atomically(target, "text")
 
     assert list(tmp_path.iterdir()) == [target]

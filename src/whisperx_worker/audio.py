@@ -47,6 +47,8 @@ _LONGEST_GAP_S = 600.0
 """Where the duration is unknown, a longer jump of the clock is taken for a broken clock."""
 _LEAST_LOSS_S = 0.005
 _MOST_READ_FAILURES = 100
+_MOST_FAILURES = 1000
+"""So many bad packets in a row end the file: damaged headers can make millions of packets that are two bytes long."""
 _MOST_TOLD = 5
 _CUT_OFF_S = 0.3
 _CUT_OFF_SHARE = 0.005
@@ -121,7 +123,7 @@ class _Source:
         self.tell = file.tell
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """As of files, but a place before the beginning, as damaged files name, gives -1; PyAV prints what is raised."""
+        """As of files, but a place that cannot be, as damaged files name, gives -1: PyAV prints what is raised."""
         try:
             return self._file.seek(offset, whence)
         except (OSError, ValueError, OverflowError):
@@ -142,6 +144,7 @@ class _Decoding:
             raise too_long(longest_s)
         self._missing_s: Seconds = 8 * missing_bytes / (self._stream.codec_context.bit_rate or float("inf"))
         self._zero_s: Seconds = (container.start_time or 0) / _US_PER_S
+        self._tick_s: Seconds = float(self._stream.time_base or 0)
         self._lost_s: Seconds = 0.0
         """What could not be decoded since the last good frame."""
         self._damage: list[Span] = []
@@ -168,17 +171,23 @@ class _Decoding:
         """Every frame that can be decoded; what cannot is counted in `_lost_s`."""
         import av
 
+        failures = 0
         for packet in self._packets():
             if packet.has_sidedata("encryption_info"):
                 raise BadInputError("the file is locked by DRM and cannot be decoded")
+            length_s = max(_LEAST_LOSS_S, (packet.duration or 0) * self._tick_s)
             try:
                 frames = packet.decode()
             except av.FFmpegError:
-                self._lost_s += _length_of(packet)
+                self._lost_s += length_s
+                failures += 1
+                if failures > _MOST_FAILURES:
+                    break
                 continue
+            failures = 0
             # The last packet of plain samples counts as corrupt when it is not full.
             if packet.is_corrupt and frames and not self._codec.startswith("pcm_"):
-                self._damaged_here(_length_of(packet))
+                self._damaged_here(length_s)
             yield from frames
         # PyAV says EOFError to a decoder that has nothing more, and other errors to one that is broken.
         with contextlib.suppress(av.FFmpegError):
@@ -194,6 +203,9 @@ class _Decoding:
                 yield from (packet for packet in self._container.demux(self._stream) if packet.size)
             except av.FFmpegError:
                 self._lost_s += _LEAST_LOSS_S
+            except IndexError:
+                # PyAV's answer at the end of a file in which a stream appeared only on the way.
+                return
             else:
                 return
 
@@ -280,11 +292,6 @@ def _declared(container: Any, stream: Any) -> Seconds | None:  # noqa: ANN401 - 
     if container.duration is not None and not container.streams.video:
         return float(container.duration / _US_PER_S)
     return None
-
-
-def _length_of(packet: Any) -> Seconds:  # noqa: ANN401 - an av.Packet
-    length_s = float((packet.duration or 0) * (packet.time_base or 0))
-    return max(_LEAST_LOSS_S, length_s)
 
 
 def _merged(spans: list[Span]) -> list[Span]:

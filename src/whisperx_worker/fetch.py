@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from whisperx_worker.errors import BadInputError, FetchError
+from whisperx_worker.place import means_a_path
 from whisperx_worker.version import __version__
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ _SERVER_ERROR = 500
 _HEADERS = {"User-Agent": f"whisperx-worker/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
-_BASE64 = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
-_SHORTEST_BASE64 = 64
 _SHOWABLE_NAME = re.compile(r"\w[\w .\-]{0,48}\.[A-Za-z0-9]{2,5}")
 _TOKEN = re.compile(r"(?=.*\d)(?=.*[A-Za-z])(?:[\W_]*[A-Za-z0-9]){16}")
 
@@ -80,7 +79,7 @@ def fetch(place: str, folder: Path, settings: Settings, *, local: bool) -> Path:
         return _unpack(payload, folder, settings)
     if _SCHEME.match(place):
         return _download(place, folder, settings)
-    if local and not _looks_like_base64(place):
+    if local and means_a_path(place):
         return _in_place(place, settings)
     return _unpack(place, folder, settings)
 
@@ -97,7 +96,7 @@ def describe_place(place: str) -> str:
         return f"a data: URI ({kind[1] if kind else 'no type'}, {_size_of_base64(payload)})"
     if _SCHEME.match(place):
         return _describe_url(place)
-    if _looks_like_base64(place):
+    if not means_a_path(place):
         return f"base64 ({_size_of_base64(place)})"
     return f"the file {_printable(Path(place).name)}"
 
@@ -110,8 +109,10 @@ def _describe_url(url: str) -> str:
         host, port = parts.hostname, parts.port
     except ValueError:
         return "a URL that is not valid"
-    if parts.scheme not in {"http", "https"} or not host or not re.fullmatch(r"[\w.\-:]{1,253}", host):
-        return f"a URL of the kind {parts.scheme[:20]}:" if host else "a URL that is not valid"
+    if not host or not re.fullmatch(r"[\w.\-:]{1,253}", host):
+        return "a URL that is not valid"
+    if parts.scheme not in {"http", "https"}:
+        return f"a URL of the kind {parts.scheme[:20]}:"
     authority = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
     pieces = [piece for piece in parts.path.split("/") if piece]
     if not pieces:
@@ -131,21 +132,10 @@ def _size_of_base64(payload: str) -> str:
     return f"{size / _BYTES_PER_MB:.1f} MB" if size >= _BYTES_PER_MB else f"{size / 1024:.1f} kB"
 
 
-def _looks_like_base64(place: str) -> bool:
-    return len(place) >= _SHORTEST_BASE64 and _BASE64.fullmatch(place) is not None and not _is_file(place)
-
-
-def _is_file(place: str) -> bool:
-    try:
-        return Path(place).is_file()
-    except OSError:
-        return False
-
-
 def _in_place(place: str, settings: Settings) -> Path:
-    if not _is_file(place):
-        raise BadInputError(f"there is no file {_printable(Path(place).name)}")
     path = Path(place)
+    if not path.is_file():
+        raise BadInputError(f"there is no file {_printable(path.name)}")
     if path.stat().st_size > _most_bytes(settings):
         raise BadInputError(f"the file is larger than {settings.max_audio_mb:g} MB")
     return path

@@ -32,6 +32,7 @@ PROJECT = "whisperx_worker"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a function as the implementation of the hook of the same name."""
 
 
 @hookspec
@@ -126,8 +127,8 @@ def verify_speakers(
     """Engine. Say which enrolled person each speaker is, and how sure that is.
 
     Reserved: this version calls it nowhere, and a job that asks for `speaker_verification` gets a warning. It will run
-    after `diarize` and `post_align`, with None for `diarization` where the job asked for none; None, or raising, will
-    leave speakers unnamed, with a warning.
+    after `diarize` and `post_align`, with the whole recording as `audio`, its text as `transcript`, and None as
+    `diarization` where the job asked for none; None, or raising, will leave speakers unnamed, with a warning.
 
     Example:
         >>> from whisperx_worker import Diarization, SpeakerMatch, hookimpl

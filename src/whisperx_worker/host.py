@@ -17,6 +17,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from whisperx_worker import hookspecs, outputs
 from whisperx_worker.errors import PluginError, WorkerError
+from whisperx_worker.request import Abilities
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -81,6 +82,11 @@ class Host:
     def active(self) -> set[str]:
         """Names of the active plugins."""
         return {record.name for record in self.records if record.state == "active"}
+
+    @property
+    def abilities(self) -> Abilities:
+        """What the active plugins let a job ask for."""
+        return Abilities(frozenset(self.outputs), frozenset(self.active), self.options)
 
 
 def load_host(settings: Settings, candidates: Iterable[Candidate] | None = None) -> Host:
@@ -151,7 +157,7 @@ def _mounted_file(file: Path) -> Candidate:
 def _admit(host: Host, candidate: Candidate) -> PluginRecord:
     """Load one plugin and check all that it brings; whatever is wrong with it, nothing of it stays behind."""
     if host.manager.has_plugin(candidate.name):
-        return _record(candidate, "failed", "another plugin has this name")
+        return _failed(candidate, "another plugin has this name")
     try:
         plugin = candidate.load()
         hooks = _register(host, candidate.name, plugin)
@@ -161,8 +167,7 @@ def _admit(host: Host, candidate: Candidate) -> PluginRecord:
         if host.manager.has_plugin(candidate.name):
             host.manager.unregister(name=candidate.name)
         reason = str(error) if isinstance(error, WorkerError | pluggy.PluginValidationError) else repr(error)
-        log.warning("plugin %s could not be loaded: %s", candidate.name, reason)
-        return _record(candidate, "failed", " ".join(reason.split()))
+        return _failed(candidate, " ".join(reason.split()))
     if schema is not None:
         host.options[candidate.name] = schema
     host.outputs.update(formats)
@@ -218,6 +223,11 @@ def _output_formats(host: Host, name: str) -> dict[str, OutputFormat]:
             raise PluginError(f"the output format {output.name!r} exists already")
         formats[output.name] = output
     return formats
+
+
+def _failed(candidate: Candidate, reason: str) -> PluginRecord:
+    log.warning("plugin %s could not be loaded: %s", candidate.name, reason)
+    return _record(candidate, "failed", reason)
 
 
 def _record(candidate: Candidate, state: Literal["active", "blocked", "failed"], reason: str = "") -> PluginRecord:

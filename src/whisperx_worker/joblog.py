@@ -28,7 +28,7 @@ _SHORTEST_ANONYMOUS_SECRET = 8
 
 _NAME = (  # of what is secret, whatever stands before it
     r"(?:token|api[_-]?key|access[_-]?key(?:[_-]?id)?|secret(?:[_-]?(?:access[_-]?)?key)?"
-    r"|passw(?:or)?d|passphrase|signature|credential|x-amz-[\w\-]+)"
+    r"|passw(?:or)?d|passphrase|signature|credential|x-amz-[\w\-]{1,40})"
 )
 # A value that is none, and tokens of a tokenizer such as <unk>.
 _NOTHING = r"""(?!["']?(?:none|null|true|false)\b|["']?[<\[(])"""
@@ -45,9 +45,6 @@ _PATTERNS = tuple(
         (r"(?<![A-Za-z0-9])(AKIA|ASIA)[A-Z0-9]{12,}", r"\1***"),
         (r"(?<![A-Za-z0-9])eyJ[\w\-]{8,}\.[\w\-]{4,}(?:\.[\w\-]*)?", "***"),
         (r"(?<![A-Za-z0-9])(bot)\d{6,}:[\w\-]{20,}", r"\1***"),
-        (r"://[^/\s\"'<>]*@", "://***@"),
-        (r"://[^\s\"'<>/:@]+:(?!\d{1,5}/)[^\s\"'<>@]*@", "://***@"),
-        (r"(://[^\s\"'<>?#]*)[?#][^\s\"'<>]+", r"\1?***"),
         (r"(?i)(authorization\\?[\"']?\s*[:=]\s*\\?[\"']?)(?:(?:bearer|basic|token)\s+)?[^\s\"',;)}\]]+", r"\1***"),
         (rf"(?i)\b(bearer|basic)\s+{_LOOKS_RANDOM}[\w.~+/=\-]{{6,}}", r"\1 ***"),
         (rf"(?i)({_NAME}\\?[\"']\s*[:=]\s*){_NOTHING}(?:{_QUOTED}|[^\s,}}\]]+)", r'\1"***"'),
@@ -59,6 +56,7 @@ _PATTERNS = tuple(
         (rf"(?i)((?:api[_-]?key|passw(?:or)?d|passphrase):\s*){_NOTHING}[^\s\"'&,;)}}\]]{{3,}}", r"\1***"),
     )
 )
+_URLS = re.compile(r"://[^\s\"'<>]+")
 _SECRET_FIELD = re.compile(rf"(?i){_NAME}$")
 _SECRET_VARIABLE = re.compile(
     r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|(?:API|ACCESS|SECRET|PRIVATE)_?KEY)(?:_ID|_\d+)?$"
@@ -163,9 +161,30 @@ def mask(text: str) -> str:
         known = sorted(_known, key=len, reverse=True)
     for secret in known:
         text = text.replace(secret, "***")
+    text = _URLS.sub(_mask_urls, text)
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
+
+
+def _mask_urls(found: re.Match[str]) -> str:
+    """One or more URLs without a blank between them, from the first `://` on: no credentials and no query."""
+    masked = ""
+    for piece in found[0].split("://")[1:]:
+        host, slash, path = piece.partition("/")
+        _, colon, port = host.partition(":")
+        if "@" in host:
+            rest = f"***@{host.rpartition('@')[2]}{slash}{path}"
+        elif "@" in path and colon and not port.isdecimal():  # a password with a slash in it
+            rest = f"***@{path.rpartition('@')[2]}"
+        else:
+            rest = piece
+        address, *query = re.split(r"[?#]", rest, maxsplit=1)
+        masked += f"://{address}"
+        if any(query):
+            return f"{masked}?***"
+        masked += rest[len(address) :]
+    return masked
 
 
 def without_paths(text: str) -> str:

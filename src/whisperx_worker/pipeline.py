@@ -49,6 +49,7 @@ def run(job: Job, host: Host, *, local: bool = False) -> Result:
 def recording(job: Job, *, local: bool) -> Audio:
     """Bring the job's recording here and decode it; its file is gone when this returns, whatever happens."""
     place = job.request.audio_file or job.request.audio_base64 or ""
+    local = local and job.request.audio_file is not None
     with tempfile.TemporaryDirectory(prefix="whisperx-worker-") as folder:
         with job.stage("fetch"):
             path = fetch(place, Path(folder), job.settings, local=local)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -17,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, StringCon
 from whisperx_worker.errors import BadInputError
 from whisperx_worker.fields import described, joined, lowered, sentence, shown
 from whisperx_worker.languages import LANGUAGES
+from whisperx_worker.place import wrong_base64, wrong_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -282,7 +281,7 @@ def _wrong_recording(file: object, inline: object, *, local: bool) -> list[str]:
     if isinstance(file, str) and file:
         return wrong_place("audio_file", file, local=local)
     if isinstance(inline, str) and inline:
-        return _wrong_base64("audio_base64", inline)
+        return wrong_base64("audio_base64", inline)
     return []
 
 
@@ -307,64 +306,8 @@ def _wrong_sample(place: str, sample: Mapping[str, object], *, local: bool) -> l
         missing = (
             [] if sample.get("name") else [f"{place}.name is missing, and base64 has no file name to take it from"]
         )
-        return missing + _wrong_base64(f"{place}.audio_base64", inline)
+        return missing + wrong_base64(f"{place}.audio_base64", inline)
     return []
-
-
-def wrong_place(field: str, place: str, *, local: bool) -> list[str]:
-    """Why audio cannot be had from a place, if that can be seen without going there.
-
-    Args:
-        field: The field's name, for the message.
-        place: URL, data URI, base64 or (where `local`) a path.
-        local: Whether a path is allowed.
-    """
-    if place.startswith("data:"):
-        return _wrong_base64(field, place)
-    if re.match(r"[A-Za-z][A-Za-z0-9+.\-]*:", place):
-        return _wrong_url(field, place)
-    if local and Path(place).is_file():
-        return []
-    if local and not is_base64(place):
-        return [f"{field}: there is no file {shown(place)}"]
-    if not is_base64(place):
-        return [f"{field} must be an http(s) URL, a data: URI or base64"]
-    return []
-
-
-def _wrong_url(field: str, url: str) -> list[str]:
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        return [f"{field} is not a valid URL"]
-    if parts.scheme.lower() not in {"http", "https"}:
-        return [f"{field} must be an http(s) URL, not {parts.scheme.lower()}:"]
-    if not host or port == 0 or re.search(r"[\s\x00-\x1f\\]", url):
-        return [f"{field} is not a valid URL"]
-    if parts.username is not None or parts.password is not None:
-        return [f"{field} must not carry a user name or a password in the URL"]
-    return []
-
-
-def _wrong_base64(field: str, text: str) -> list[str]:
-    payload = text
-    if text.startswith("data:"):
-        header, comma, payload = text.partition(",")
-        if not comma or not header.endswith(";base64"):
-            return [f"{field}: a data: URI must look like data:audio/wav;base64,..."]
-    if not payload.strip():
-        return [f"{field} is empty"]
-    return [] if is_base64(payload) else [f"{field} is not valid base64"]
-
-
-def is_base64(text: str) -> bool:
-    """Whether text decodes as base64, line breaks allowed."""
-    try:
-        base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return True
 
 
 def sample_name(sample: SpeakerSample) -> str:

@@ -14,7 +14,7 @@ Example:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -22,13 +22,15 @@ from whisperx_worker.errors import PluginError
 from whisperx_worker.host import Candidate, Host, load_host
 from whisperx_worker.job import Job
 from whisperx_worker.models import ModelShelf
-from whisperx_worker.request import Abilities, parse
+from whisperx_worker.request import parse
 from whisperx_worker.settings import Settings
-from whisperx_worker.stages import chain
+from whisperx_worker.stages import chain, engine
 from whisperx_worker.types import SAMPLE_RATE_HZ, Audio, Segment, Transcript, Word
 
 if TYPE_CHECKING:
     from whisperx_worker.types import Seconds
+
+T = TypeVar("T")
 
 NO_AUDIO_YET = "UklGRg=="
 """The base64 that `make_job` sends as audio; it is never decoded."""
@@ -58,18 +60,13 @@ def make_job(host: Host | None = None, **fields: Any) -> Job:  # noqa: ANN401
         BadInputError: As a client would get it.
     """
     recording = {} if {"audio_file", "audio_base64"} & set(fields) else {"audio_base64": NO_AUDIO_YET}
-    request, options = parse({**recording, **fields}, abilities(host or load_host(_settings(), ())))
+    request, options = parse({**recording, **fields}, (host or load_host(_settings(), ())).abilities)
     return Job("test", request, _settings(), ModelShelf(), options)
 
 
 def _settings() -> Settings:
     """Settings that let every plugin in, whatever this machine's environment says."""
     return Settings(plugins_allow=None, plugins_block=(), plugins_dir=None)
-
-
-def abilities(host: Host) -> Abilities:
-    """What the plugins of a host let a job ask for."""
-    return Abilities(frozenset(host.outputs), frozenset(host.active), dict(host.options))
 
 
 def run_chain(host: Host, hook: str, value: Any, job: Job | None = None, **extra: Any) -> Any:  # noqa: ANN401
@@ -87,12 +84,26 @@ def run_chain(host: Host, hook: str, value: Any, job: Job | None = None, **extra
     return chain(host, hook, value, job or make_job(host), **extra)
 
 
+def run_engine(host: Host, hook: str, expected: type[T], job: Job | None = None, **arguments: Any) -> T:  # noqa: ANN401
+    """What the host's engine answers.
+
+    Args:
+        host: A host with one plugin that does this step.
+        hook: Name of an engine hook.
+        expected: The type that the hook promises.
+        job: Else one that asks for nothing special.
+        arguments: The hook's arguments; `audio` is a tone where it is not given.
+
+    Raises:
+        PluginError: As the worker raises it.
+    """
+    return engine(host, hook, expected, job or make_job(host), **{"audio": make_audio(), **arguments})
+
+
 def make_audio(duration_s: Seconds = 1.0, frequency_hz: float = 220.0) -> Audio:
     """A quiet tone."""
     time_s = np.arange(round(duration_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
-    samples = (0.1 * np.sin(2 * np.pi * frequency_hz * time_s)).astype(np.float32)
-    samples.flags.writeable = False
-    return Audio(samples)
+    return Audio((0.1 * np.sin(2 * np.pi * frequency_hz * time_s)).astype(np.float32))
 
 
 def make_transcript(*texts: str, language: str = "ru") -> Transcript:

@@ -25,6 +25,9 @@ class Audio:
     samples: NDArray[np.float32]
     """Shape (n,), mono, nominally in -1..1, at 16,000 Hz. Read-only."""
 
+    def __post_init__(self) -> None:
+        self.samples.setflags(write=False)
+
     @property
     def duration_s(self) -> Seconds:
         """Length of the recording."""

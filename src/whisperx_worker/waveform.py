@@ -80,10 +80,9 @@ class Waveform:
         self._length = self._begins
 
     def finish(self) -> NDArray[np.float32]:
-        """All of it, read-only, of shape (n,). Nothing can be added any more."""
+        """All of it, of shape (n,). Nothing can be added any more."""
         self._drain()
         self._samples.resize(self._length, refcheck=False)
-        self._samples.setflags(write=False)
         return self._samples
 
     def _check_length(self) -> None:

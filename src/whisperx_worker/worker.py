@@ -31,11 +31,6 @@ class Worker:
     host: Host
     models: ModelShelf
 
-    @property
-    def abilities(self) -> request.Abilities:
-        """What the plugins let a job ask for."""
-        return request.Abilities(frozenset(self.host.outputs), frozenset(self.host.active), self.host.options)
-
 
 def open_worker(settings: Settings | None = None) -> Worker:
     """A worker made from the environment, its plugins loaded.
@@ -65,7 +60,7 @@ def new_job(
     Raises:
         BadInputError: With all that is wrong with `data`.
     """
-    asked, options = request.parse(data, worker.abilities, local=local)
+    asked, options = request.parse(data, worker.host.abilities, local=local)
     job = Job(job_id, asked, worker.settings, worker.models, options)
     if on_progress is not None:
         job.on_progress = on_progress
