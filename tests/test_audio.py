@@ -7,10 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("av", reason="the worker's extra is not installed")
-
-from media import CLICK_S, LENGTH_S, LEVEL, TONE_HZ, Format, tone_with_click, write
-
+from tests.media import CLICK_S, LENGTH_S, LEVEL, TONE_HZ, Format, tone_with_click, write
 from whisperx_worker.audio import decode
 from whisperx_worker.errors import BadInputError
 from whisperx_worker.settings import load_settings
@@ -123,7 +120,8 @@ def test_a_wav_at_16_khz_comes_through_bit_by_bit(made, decoded) -> None:
 
 @pytest.mark.parametrize("kind", ["vorbis", "opus", "mp3", "flac"])
 def test_what_another_library_wrote_is_read(tmp_path, kind) -> None:
-    soundfile = pytest.importorskip("soundfile", reason="soundfile is not installed")
+    import soundfile
+
     subtype = {"vorbis": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS"), "mp3": ("MP3", None), "flac": ("FLAC", "PCM_24")}[
         kind
     ]
@@ -140,7 +138,8 @@ def test_what_another_library_wrote_is_read(tmp_path, kind) -> None:
 )
 @pytest.mark.parametrize("loud", [0, 3, -1])
 def test_channels_without_names_are_averaged_and_none_is_dropped(tmp_path, channels, subtype, loud) -> None:
-    soundfile = pytest.importorskip("soundfile", reason="soundfile is not installed")
+    import soundfile
+
     sound = np.zeros((48_000, channels), np.float32)
     sound[:, min(loud, channels - 1)] = 0.5
     path = tmp_path / "array.wav"
@@ -150,7 +149,8 @@ def test_channels_without_names_are_averaged_and_none_is_dropped(tmp_path, chann
 
 
 def test_opposite_stereo_cancels_and_equal_stereo_keeps_its_level(tmp_path) -> None:
-    soundfile = pytest.importorskip("soundfile", reason="soundfile is not installed")
+    import soundfile
+
     for sign, expected in ((1, 1.0), (-1, 0.0)):
         tone = tone_with_click(44_100, click_s=None)
         soundfile.write(tmp_path / "stereo.wav", np.stack([tone, sign * tone], 1), 44_100, subtype="FLOAT")
@@ -456,7 +456,8 @@ def test_a_mutated_file_gives_audio_or_one_sentence(tmp_path, decoded, capfd, fo
 @pytest.mark.skipif(not SPEECH.is_file(), reason="the recording of speech is not here")
 @pytest.mark.parametrize("form", [WAV, MP3, OPUS, M4A, MP4, WEBM], ids=str)
 def test_speech_stays_in_its_place_in_every_container(tmp_path, form) -> None:
-    soxr = pytest.importorskip("soxr", reason="soxr is not installed")
+    import soxr
+
     original = decode(SPEECH, SETTINGS)[0].samples[: 5 * SAMPLE_RATE_HZ]
     again = soxr.resample(original, SAMPLE_RATE_HZ, form.rate_hz)
     audio, warnings = decode(write(tmp_path / "speech", form_of(form), again), SETTINGS)

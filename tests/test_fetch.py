@@ -12,8 +12,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-pytest.importorskip("runpod", reason="the worker's extra is not installed")
-
 from whisperx_worker import fetch as fetching
 from whisperx_worker.errors import BadInputError, FetchError
 from whisperx_worker.fetch import describe_place, fetch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import logging
 import re
@@ -42,6 +43,10 @@ def clean_environment(monkeypatch):
 
 
 log = logging.getLogger("whisperx_worker.test")
+
+
+def fail(message):
+    raise ValueError(message)
 
 
 def together(*functions):
@@ -133,8 +138,8 @@ def test_ordinary_text_is_not_masked(text):
 
 
 @pytest.mark.parametrize("letter", ["a", "/", ":", "://", "token", "'", "-.", "x://y:"])
-def test_masking_a_megabyte_takes_no_time_that_grows_with_its_square(letter):
-    text = letter * (200_000 // len(letter))
+def test_the_time_that_masking_takes_does_not_grow_with_the_square_of_the_text(letter):
+    text = letter * (100_000 // len(letter))
     began_s = time.process_time()
     joblog.mask(text)
     assert time.process_time() - began_s < 5
@@ -223,12 +228,14 @@ def test_a_request_of_any_shape_can_be_searched_for_secrets(data):
         ("WHISPERX_WORKER_MODEL", "abcdefgh", False),
     ],
 )
-def test_variables_named_so_are_secret(monkeypatch, clean_environment, name, value, secret):
+@pytest.mark.usefixtures("clean_environment")
+def test_variables_named_so_are_secret(monkeypatch, name, value, secret):
     monkeypatch.setenv(name, value)
     assert (value in joblog.secrets_of_environment()) is secret
 
 
-def test_a_secret_of_the_environment_never_reaches_the_log(monkeypatch, tmp_path, clean_environment):
+@pytest.mark.usefixtures("clean_environment")
+def test_a_secret_of_the_environment_never_reaches_the_log(monkeypatch, tmp_path):
     monkeypatch.setenv("BUCKET_SECRET_ACCESS_KEY", "planted in the environment")
     file = tmp_path / "log.txt"
     joblog.start_logging(file, console=False)
@@ -263,7 +270,7 @@ def test_a_secret_that_looks_like_a_date_does_not_blot_out_the_lines_times(log_f
 def test_a_traceback_stands_masked_in_the_file_and_not_in_the_tail(log_file):
     with joblog.recorded("job-1", ["open-sesame"], 10) as tail:
         try:
-            raise ValueError(f"open-sesame and {HF_TOKEN}")
+            fail(f"open-sesame and {HF_TOKEN}")
         except ValueError:
             log.exception("it failed")
     written = log_file.read_text(encoding="utf-8")
@@ -274,11 +281,11 @@ def test_a_traceback_stands_masked_in_the_file_and_not_in_the_tail(log_file):
 
 def test_another_handler_that_was_first_cannot_leave_an_unmasked_traceback_behind(log_file):
     foreign = logging.Handler()
-    foreign.emit = lambda record: foreign.format(record)
+    foreign.emit = foreign.format
     root = logging.getLogger()
     root.handlers.insert(0, foreign)
     try:
-        raise ValueError("token=abcdefgh")
+        fail("token=abcdefgh")
     except ValueError:
         log.exception("it failed")
     finally:
@@ -288,7 +295,7 @@ def test_another_handler_that_was_first_cannot_leave_an_unmasked_traceback_behin
 
 def test_a_message_whose_arguments_do_not_fit_is_logged_and_raises_nothing(log_file, capsys):
     with joblog.recorded("job-1", [], 10) as tail:
-        log.info("%d and %d", "one")
+        log.info("%d and %d", "one")  # noqa: PLE1206  the slip that is tested
     assert tail.text.endswith("INFO '%d and %d' (logged with arguments that do not fit)")
     assert log_file.read_text(encoding="utf-8").endswith("'%d and %d' (logged with arguments that do not fit)\n")
     assert capsys.readouterr() == ("", "")
@@ -300,11 +307,18 @@ def test_half_of_a_surrogate_pair_can_be_logged(log_file, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_log_that_cannot_be_written_does_not_print_the_message_instead(log_file, capsys):
+class FullDisk(io.StringIO):
+    def write(self, _text):
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.usefixtures("log_file")
+def test_a_log_that_cannot_be_written_does_not_print_the_message_instead(monkeypatch, capsys):
     file_handler = next(h for h in logging.getLogger().handlers if isinstance(h, RotatingFileHandler))
-    file_handler.stream.close()
-    log.info("secret of %s", "Polichinelle")
-    assert "Polichinelle" not in "".join(capsys.readouterr())
+    with monkeypatch.context() as patched:
+        patched.setattr(file_handler, "stream", FullDisk())
+        log.info("secret of %s", "Polichinelle")
+    assert capsys.readouterr() == ("", "")
 
 
 def test_nothing_is_logged_twice_when_logging_is_started_again(log_file):
@@ -336,27 +350,31 @@ def test_a_log_file_that_cannot_be_opened_leaves_the_running_log_alone(log_file,
 # --- the tail
 
 
-def test_the_tail_has_the_last_lines_oldest_first(log_file):
+@pytest.mark.usefixtures("log_file")
+def test_the_tail_has_the_last_lines_oldest_first():
     with joblog.recorded("job-1", [], 3) as tail:
         for number in range(5):
             log.info("line %d", number)
     assert [line.split(" INFO ")[1] for line in tail.text.splitlines()] == ["line 2", "line 3", "line 4"]
 
 
-def test_each_line_of_a_long_message_counts(log_file):
+@pytest.mark.usefixtures("log_file")
+def test_each_line_of_a_long_message_counts():
     with joblog.recorded("job-1", [], 3) as tail:
         log.info("%s", "\n".join(f"line {number}" for number in range(1_000)))
     assert tail.text == "line 997\nline 998\nline 999"
 
 
-def test_a_very_long_line_is_cut(log_file):
+@pytest.mark.usefixtures("log_file")
+def test_a_very_long_line_is_cut():
     with joblog.recorded("job-1", [], 3) as tail:
         log.info("да " * 5_000)
     assert len(tail.text) == 2_001
     assert tail.text.endswith("…")
 
 
-def test_the_tail_can_be_switched_off(log_file):
+@pytest.mark.usefixtures("log_file")
+def test_the_tail_can_be_switched_off():
     with joblog.recorded("job-1", [], 0) as tail:
         log.info("line")
     assert tail.text == ""
@@ -404,7 +422,8 @@ def test_jobs_in_threads_never_see_each_others_lines(log_file):
     assert sum("[two] whisperx_worker.test: two says" in line for line in written) == 50
 
 
-def test_one_jobs_secret_is_masked_in_the_lines_of_another(log_file):
+@pytest.mark.usefixtures("log_file")
+def test_one_jobs_secret_is_masked_in_the_lines_of_another():
     planted, logged = threading.Event(), threading.Event()
 
     def owner():
@@ -432,7 +451,7 @@ SHAPES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(secret=SECRETS, shape=SHAPES, form=st.sampled_from([str, repr, json.dumps, quote]), as_error=st.booleans())
 @example(secret="pass'word\"s", shape="{}", form=repr, as_error=True)
 def test_a_secret_planted_anywhere_in_a_running_jobs_messages_never_comes_out(log_file, secret, shape, form, as_error):
@@ -441,9 +460,9 @@ def test_a_secret_planted_anywhere_in_a_running_jobs_messages_never_comes_out(lo
     with joblog.recorded("job", [secret], 20) as tail:
         if as_error:
             try:
-                raise ValueError(message)
+                fail(message)
             except ValueError as error:
-                log.exception("failed: %s", error)
+                log.exception("failed: %s", error)  # noqa: TRY401
         else:
             log.info("%s", message)
     written = log_file.read_bytes()[before:].decode("utf-8")
@@ -455,6 +474,4 @@ def test_a_secret_planted_anywhere_in_a_running_jobs_messages_never_comes_out(lo
             assert shown not in told
 
 
-TRACEBACK = (
-    f'failed: Traceback (most recent call last):\n  File "{__file__}", line  in     raise ValueError(message)***'
-)
+TRACEBACK = f'failed: Traceback (most recent call last):\n  File "{__file__}", line  in     fail(message)raise ValueError(message)***'

@@ -10,13 +10,15 @@ import functools
 import json
 import logging
 import os
+import re
 import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, cast
 
 # RunPod's SDK prints whole jobs, tokens included, at its default level.
-os.environ.setdefault("RUNPOD_LOG_LEVEL", "INFO")
+if os.environ.get("RUNPOD_LOG_LEVEL", "").upper() in {"", "DEBUG", "TRACE"}:
+    os.environ["RUNPOD_LOG_LEVEL"] = "INFO"
 
 from whisperx_worker import joblog
 from whisperx_worker.errors import JobCancelledError, SettingsError
@@ -153,6 +155,8 @@ class _Progress:
 
 def main() -> None:
     """Start the worker as RunPod's SDK wants it, with its arguments (`--test_input`, `--rp_serve_api`, ...)."""
+    if re.search(r"--rp_log_level[ =](DEBUG|TRACE)", " ".join(sys.argv)):
+        sys.exit("the worker cannot start: at this --rp_log_level RunPod's SDK would print jobs with their tokens")
     try:
         opened = worker()
     except SettingsError as error:

@@ -192,6 +192,11 @@ def without_paths(text: str) -> str:
     return _PATH.sub(r"\1", text)
 
 
+def for_client(text: str) -> str:
+    """Text that may leave the worker: without secrets and without paths."""
+    return without_paths(mask(text))
+
+
 def _forms(secret: str) -> set[str]:
     """A secret as it looks when it is printed, quoted, or put into JSON or a URL."""
     return {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, safe=""), quote(secret)}
@@ -226,7 +231,7 @@ class _TailHandler(logging.Handler):
         tail = _tail.get()
         if tail is not None and self.formatter is not None:
             time = self.formatter.formatTime(record)
-            tail.add(f"{time} {record.levelname} {without_paths(mask(_message(record)))}")
+            tail.add(f"{time} {record.levelname} {for_client(_message(record))}")
 
 
 def start_logging(log_file: Path | None, *, console: bool) -> None:

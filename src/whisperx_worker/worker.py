@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import resource
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from whisperx_worker.types import Result
+
+# Libraries that plugins load later report to their makers unless they are told not to before they are imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +106,7 @@ def answer(
             raise
         except WorkerError as error:
             log.info("failed: %s", error)
-            return {"error": joblog.without_paths(joblog.mask(str(error)))}
+            return {"error": joblog.for_client(str(error))}
         except Exception as error:  # the other place that isolates: one job's fault never ends the worker
             log.exception("failed unexpectedly")
             return {"error": f"the worker failed on this job ({type(error).__name__}); its log has the details"}
@@ -114,7 +119,7 @@ def respond(job: Job, result: Result, host: Host) -> dict[str, Any]:
     written = write_outputs(job, result, host, [name for name in job.request.output_formats if name != "json"])
     if written:
         response["outputs"] = written
-    response["warnings"] = [joblog.without_paths(joblog.mask(str(warned))) for warned in job.warnings]
+    response["warnings"] = [joblog.for_client(str(warned)) for warned in job.warnings]
     if job.request.debug:
         peak_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         response["timings"] = dict(job.timings)
