@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from whisperx_worker import joblog
+from whisperx_worker import joblog, masking
 
 HF_TOKEN = "hf_QxTnVbWzKdLpRsYmGhJfCtXwNvBqZaEr12"
 AUDIO = base64.b64encode(bytes(range(256))).decode()
@@ -108,7 +108,7 @@ def together(*functions):
     ],
 )  # fmt: skip
 def test_what_looks_like_a_secret_is_masked(text, masked):
-    assert joblog.mask(text) == masked
+    assert masking.mask(text) == masked
 
 
 @pytest.mark.parametrize(
@@ -134,14 +134,14 @@ def test_what_looks_like_a_secret_is_masked(text, masked):
     ],
 )
 def test_ordinary_text_is_not_masked(text):
-    assert joblog.mask(text) == text
+    assert masking.mask(text) == text
 
 
 @pytest.mark.parametrize("letter", ["a", "/", ":", "://", "token", "'", "-.", "x://y:"])
 def test_the_time_that_masking_takes_does_not_grow_with_the_square_of_the_text(letter):
     text = letter * (100_000 // len(letter))
     began_s = time.process_time()
-    joblog.mask(text)
+    masking.mask(text)
     assert time.process_time() - began_s < 5
 
 
@@ -152,31 +152,31 @@ def test_a_running_jobs_secret_is_masked_in_every_form():
     secret = "пароль+with/odd 'chars'"
     with joblog.recorded("a", [secret], 10):
         for text in (secret, repr(secret), json.dumps(secret), quote(secret), quote(secret, safe="")):
-            assert joblog.mask(text).strip("\"'") == "***"
+            assert masking.mask(text).strip("\"'") == "***"
 
 
 def test_a_jobs_secret_is_forgotten_after_it():
     with joblog.recorded("a", ["open-sesame"], 10):
-        assert joblog.mask("say open-sesame") == "say ***"
-    assert joblog.mask("say open-sesame") == "say open-sesame"
+        assert masking.mask("say open-sesame") == "say ***"
+    assert masking.mask("say open-sesame") == "say open-sesame"
 
 
 def test_a_secret_of_two_jobs_is_masked_until_the_second_has_ended():
     with joblog.recorded("a", ["open-sesame", "open-sesame"], 10):
         with joblog.recorded("b", ["open-sesame"], 10):
             pass
-        assert joblog.mask("say open-sesame") == "say ***"
-    assert joblog.mask("say open-sesame") == "say open-sesame"
+        assert masking.mask("say open-sesame") == "say ***"
+    assert masking.mask("say open-sesame") == "say open-sesame"
 
 
 def test_the_longer_of_two_secrets_is_masked_first():
     with joblog.recorded("a", ["open", "open-sesame"], 10):
-        assert joblog.mask("say open-sesame") == "say ***"
+        assert masking.mask("say open-sesame") == "say ***"
 
 
 def test_three_letters_are_no_secret():
     with joblog.recorded("a", ["the"], 10):
-        assert joblog.mask("the text") == "the text"
+        assert masking.mask("the text") == "the text"
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_three_letters_are_no_secret():
     ],
 )
 def test_the_secrets_of_a_url_are_its_credentials_and_its_query(url, secrets):
-    assert joblog.secrets_of_url(url) == secrets
+    assert masking.secrets_of_url(url) == secrets
 
 
 def test_the_secrets_of_a_request_are_found_however_deep_they_stand():
@@ -204,14 +204,14 @@ def test_the_secrets_of_a_request_are_found_however_deep_they_stand():
         "speaker_samples": [{"name": "Анна", "url": "https://anna:fourth-secret@h.example/b.wav"}],
         "plugins": {"translate": {"api_key": "fifth-secret", "batch_size": 4, "tokens": ["no", "secret"]}},
     }
-    secrets = set(joblog.secrets_of(data))
+    secrets = set(masking.secrets_of(data))
     assert {f"{number}-secret" for number in ("first", "second", "third", "fourth", "fifth")} <= secrets
     assert secrets.isdisjoint({"ru", "Анна", "no", "secret"})
 
 
 @pytest.mark.parametrize("data", [None, "text", 7, [], {"huggingface_access_token": 7}, {"audio_file": None}])
 def test_a_request_of_any_shape_can_be_searched_for_secrets(data):
-    assert joblog.secrets_of(data) == []
+    assert masking.secrets_of(data) == []
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_request_of_any_shape_can_be_searched_for_secrets(data):
 @pytest.mark.usefixtures("clean_environment")
 def test_variables_named_so_are_secret(monkeypatch, name, value, secret):
     monkeypatch.setenv(name, value)
-    assert (value in joblog.secrets_of_environment()) is secret
+    assert (value in masking.secrets_of_environment()) is secret
 
 
 @pytest.mark.usefixtures("clean_environment")
@@ -393,7 +393,7 @@ def test_the_tail_can_be_switched_off():
     ],
 )
 def test_paths_are_cut_to_their_last_part(text, cut):
-    assert joblog.without_paths(text) == cut
+    assert masking.without_paths(text) == cut
 
 
 def test_paths_are_cut_in_the_tail_and_whole_in_the_file(log_file):

@@ -10,7 +10,7 @@ import pytest
 
 from tests.clips import wav
 from tests.runpod_server import RunpodServer, actor_environment, start_worker
-from whisperx_worker import joblog
+from whisperx_worker import joblog, masking
 from whisperx_worker.settings import load_settings
 from whisperx_worker.worker import answer, open_worker
 
@@ -135,7 +135,7 @@ def test_a_worker_without_a_log_masks_its_answers_too(worker, server):
 
 def test_nothing_of_a_secret_is_kept_after_the_job(worker):
     answer(worker, "job", {"audio_base64": AUDIO, "huggingface_access_token": OF_JOB})
-    assert joblog.mask(f"say {OF_JOB}") == f"say {OF_JOB}"
+    assert masking.mask(f"say {OF_JOB}") == f"say {OF_JOB}"
 
 
 def test_no_planted_secret_leaves_the_process_under_runpods_sdk(server, tmp_path):

@@ -70,7 +70,7 @@ def transcribe(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Transcribe recordings, and print the result or write it into a folder."""
-    from whisperx_worker import joblog
+    from whisperx_worker import joblog, masking
     from whisperx_worker.settings import load_settings
     from whisperx_worker.worker import open_worker
 
@@ -95,7 +95,7 @@ def transcribe(
                 typer.echo("".join(written.values()), nl=False)
         except WorkerError as error:
             failures += 1
-            typer.echo(f"whisperx-worker: {joblog.mask(str(error))}", err=True)
+            typer.echo(f"whisperx-worker: {masking.mask(str(error))}", err=True)
     if failures:
         raise typer.Exit(1)
 
@@ -127,17 +127,17 @@ def version() -> None:
 
 def _transcribe_one(worker: Worker, data: dict[str, Any], *, quiet: bool) -> dict[str, str]:
     """Texts of the results, by the ending of their files."""
-    from whisperx_worker import joblog, pipeline
+    from whisperx_worker import joblog, masking, pipeline
     from whisperx_worker.worker import new_job, write_outputs
 
     with (
-        joblog.recorded("cli", joblog.secrets_of_url(data["audio_file"]), lines=0),
+        joblog.recorded("cli", masking.secrets_of_url(data["audio_file"]), lines=0),
         progress_bar(quiet=quiet) as report,
     ):
         job = new_job(worker, "cli", data, local=True, on_progress=report)
         result = pipeline.run(job, worker.host, local=True)
         written = write_outputs(job, result, worker.host, list(job.request.output_formats))
-        warnings = [joblog.mask(str(warned)) for warned in job.warnings]
+        warnings = [masking.mask(str(warned)) for warned in job.warnings]
     for warned in warnings:
         typer.echo(f"warning: {warned}", err=True)
     return {worker.host.outputs[name].suffix: text for name, text in written.items()}

@@ -9,7 +9,7 @@ import resource
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from whisperx_worker import joblog, outputs, pipeline, request
+from whisperx_worker import joblog, masking, outputs, pipeline, request
 from whisperx_worker.errors import JobCancelledError, WorkerError
 from whisperx_worker.host import Host, load_host
 from whisperx_worker.job import Job, OnProgress
@@ -92,7 +92,7 @@ def answer(
     Raises:
         JobCancelledError: When the job was cancelled: nobody waits for an answer.
     """
-    secrets = [*joblog.secrets_of(data), *joblog.secrets_of_environment()]
+    secrets = [*masking.secrets_of(data), *masking.secrets_of_environment()]
     with joblog.recorded(job_id, secrets, worker.settings.log_tail_lines) as tail:
         try:
             job = new_job(worker, job_id, data, on_progress=on_progress)
@@ -106,7 +106,7 @@ def answer(
             raise
         except WorkerError as error:
             log.info("failed: %s", error)
-            return {"error": joblog.for_client(str(error))}
+            return {"error": masking.for_client(str(error))}
         except Exception as error:  # the other place that isolates: one job's fault never ends the worker
             log.exception("failed unexpectedly")
             return {"error": f"the worker failed on this job ({type(error).__name__}); its log has the details"}
@@ -119,7 +119,7 @@ def respond(job: Job, result: Result, host: Host) -> dict[str, Any]:
     written = write_outputs(job, result, host, [name for name in job.request.output_formats if name != "json"])
     if written:
         response["outputs"] = written
-    response["warnings"] = [joblog.for_client(str(warned)) for warned in job.warnings]
+    response["warnings"] = [masking.for_client(str(warned)) for warned in job.warnings]
     if job.request.debug:
         peak_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         response["timings"] = dict(job.timings)
