@@ -10,10 +10,10 @@ demo: $(VENV)/worker  ## transcribe the shipped dialogue through the RunPod hand
 	$(BIN)/python demo/demo.py
 
 test: check $(VENV)/worker  ## everything
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-fast: $(VENV)/light  ## what needs neither torch nor a model
-	$(BIN)/python -m pytest -m "not models" -q
+	$(BIN)/python -m pytest -m "not models" -q -n auto --dist loadfile
 
 check: $(VENV)/worker build/links/whisperx_worker_plugins  ## types and lint
 	$(BIN)/ruff check .

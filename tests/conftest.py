@@ -27,6 +27,14 @@ def transcribe(audio, options, job):
 '''
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Half surrogate pairs, which some tests log, cannot be handed from one test process to another."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+    return report
+
+
 @pytest.fixture(autouse=True)
 def _no_hub_and_no_settings_of_this_machine(monkeypatch, tmp_path):
     for name in list(os.environ):
