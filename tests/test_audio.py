@@ -237,7 +237,7 @@ def spoiled(content: bytes, at: float, length: int) -> bytes:
     ],
     ids=["flac", "matroska"],
 )
-def test_a_spoiled_packet_is_silence_where_it_was_and_a_warning(  # noqa: PLR0913 - fixtures and a table's columns
+def test_a_spoiled_packet_is_silence_where_it_was_and_a_warning(
     made, decoded, tmp_path, form, at, expected
 ) -> None:
     audio, _ = decoded(spoiled(made(form), at, 600))
@@ -402,7 +402,7 @@ PLAYLISTS = {
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "http://127.0.0.1:{port}/talk.wav", "secret.wav"])
 @pytest.mark.parametrize("prefix", [b"", b"\0"], ids=["plain", "not text"])
 @pytest.mark.parametrize("kind", PLAYLISTS)
-def test_a_playlist_opens_nothing(  # noqa: PLR0913 - fixtures and a table's columns
+def test_a_playlist_opens_nothing(
     tmp_path, monkeypatch, made, decoded, kind, prefix, target
 ) -> None:
     import socket

@@ -189,7 +189,7 @@ def failure(place, folder, settings, *, local=False) -> str:
 @pytest.mark.parametrize(
     ("path", "asked"), [("fine", 1), ("chunked", 1), ("gzip", 1), ("once", 2), ("cutonce", 2), ("moved", 2)]
 )
-def test_the_body_of_a_url_becomes_a_file(  # noqa: PLR0913 - fixtures and a table's columns
+def test_the_body_of_a_url_becomes_a_file(
     url, server, tmp_path, settings, path, asked
 ) -> None:
     file = fetch(f"{url}/{path}{QUERY}", tmp_path, settings, local=False)
@@ -226,7 +226,7 @@ def test_a_page_in_place_of_audio_is_left_to_the_decoder(url, tmp_path, settings
         ("dripheaders", "the server did not answer in 0.5 s", 1),
     ],
 )
-def test_a_failed_download_is_one_sentence_without_secrets(  # noqa: PLR0913 - fixtures and a table's columns
+def test_a_failed_download_is_one_sentence_without_secrets(
     url, server, tmp_path, settings, caplog, capfd, path, reason, asked
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whisperx_worker import Audio, Settings, Span
-from whisperx_worker_plugins.russian_whisper import speech
+from whisperx_worker.testing import make_audio, make_job
+from whisperx_worker_plugins.russian_whisper import language, speech
 from whisperx_worker_plugins.russian_whisper.decoding import (
     Decoded,
     _best,
@@ -151,3 +152,46 @@ def test_repetition_compresses():
     assert compression_ratio("") == 0
     assert compression_ratio("да " * 100) > 2.4
     assert compression_ratio("Здравствуйте, это Анна из отдела продаж.") < 2.4
+
+
+class Scripted:
+    """A Whisper that hears, window after window, what it is told to."""
+
+    def __init__(self, *heard):
+        self.heard = list(heard)
+        self.model = self
+        self.is_multilingual = True
+
+    def encode(self, window):
+        return window
+
+    def detect_language(self, _window):
+        return [[(f"<|{code}|>", probability) for code, probability in self.heard.pop(0).items()]]
+
+
+@pytest.mark.parametrize(
+    ("least", "tries", "heard", "found", "left"),
+    [
+        (0.0, 5, [{"ru": 0.4, "en": 0.3}, {"en": 1.0}], ("ru", 0.4), 1),
+        (0.9, 5, [{"ru": 0.4, "en": 0.6}, {"ru": 0.95, "en": 0.05}, {"en": 1.0}], ("ru", 0.95), 1),
+        (0.9, 3, [{"ru": 0.4, "en": 0.6}, {"ru": 0.8, "en": 0.2}, {"ru": 0.6, "en": 0.4}], ("ru", 0.6), 0),
+    ],
+    ids=["the first window is enough", "the second one is sure", "none is sure: the mean of all"],
+)
+def test_windows_are_looked_at_until_one_is_sure(monkeypatch, least, tries, heard, found, left):
+    monkeypatch.setattr(language, "features", lambda _whisper, samples: samples)
+    job = make_job(language_detection_min_prob=least, language_detection_max_tries=tries)
+    whisper = Scripted(*heard)
+
+    code, probability = language.detect(whisper, make_audio(200.0), (Span(0.0, 200.0),), job)
+
+    assert (code, pytest.approx(probability)) == found
+    assert len(whisper.heard) == left
+    assert [str(warned) for warned in job.warnings] == (
+        []
+        if probability >= least
+        else [
+            "the language was taken to be 'ru' with probability 0.60: no window of 3 "
+            "reached language_detection_min_prob 0.9"
+        ]
+    )

@@ -1,0 +1,117 @@
+"""The small Russian wav2vec2 CTC model: its shape, its start values and its folder."""
+
+import json
+import math
+from pathlib import Path
+
+import torch
+from transformers import (
+    Wav2Vec2Config,
+    Wav2Vec2CTCTokenizer,
+    Wav2Vec2FeatureExtractor,
+    Wav2Vec2ForCTC,
+    Wav2Vec2Processor,
+)
+
+RATE_HZ = 16_000
+FRAME_SAMPLES = 320
+"""One frame of output per 20 ms."""
+RECEPTIVE_SAMPLES = 400
+"""What the convolutions see for one frame; also the shortest input."""
+BLANK, UNKNOWN, DELIMITER = "[PAD]", "[UNK]", "|"
+FILTER_GAIN = 120.0
+"""So large that the group norm's epsilon does not matter even at -80 dB of full scale."""
+LETTERS = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя-"
+VOCABULARY = {token: index for index, token in enumerate([BLANK, UNKNOWN, DELIMITER, *LETTERS])}
+
+
+def new_model() -> Wav2Vec2ForCTC:
+    """1.1 million parameters; 16 kHz sound float32 [batch, samples] in, logits [batch, frames, tokens] out.
+
+    The first convolution is a bank of Gabor filters, whose rectified outputs the second one gathers per 10 ms. Its
+    group norm makes the model deaf to loudness, so it does not matter whether the caller normalises the sound.
+    """
+    config = Wav2Vec2Config(
+        vocab_size=len(VOCABULARY),
+        pad_token_id=0,
+        bos_token_id=None,
+        eos_token_id=None,
+        hidden_size=144,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        intermediate_size=432,
+        conv_dim=(64, 128, 160),
+        conv_kernel=(100, 8, 2),
+        conv_stride=(20, 8, 2),
+        conv_bias=False,
+        feat_extract_norm="group",
+        num_conv_pos_embeddings=31,
+        num_conv_pos_embedding_groups=4,
+        do_stable_layer_norm=True,
+        hidden_dropout=0.0,
+        attention_dropout=0.0,
+        activation_dropout=0.0,
+        feat_proj_dropout=0.0,
+        final_dropout=0.0,
+        layerdrop=0.0,
+        apply_spec_augment=True,
+        mask_time_prob=0.04,
+        mask_time_length=8,
+        mask_feature_prob=0.02,
+        mask_feature_length=8,
+        ctc_zero_infinity=True,
+        ctc_loss_reduction="sum",
+    )
+    model = Wav2Vec2ForCTC(config)
+    with torch.no_grad():
+        first_convolution(model).weight.copy_(gabor_filters(64, 100))
+    return model
+
+
+def first_convolution(model: Wav2Vec2ForCTC) -> torch.nn.Conv1d:
+    """The filter bank."""
+    convolution: torch.nn.Conv1d = model.wav2vec2.feature_extractor.conv_layers[0].conv
+    return convolution
+
+
+def gabor_filters(count: int, width: int) -> torch.Tensor:
+    """Windowed cosines and sines, 100–7,400 Hz on the mel scale, float32 [count, 1, width]."""
+    mel = torch.linspace(1_127 * math.log(1 + 100 / 700), 1_127 * math.log(1 + 7_400 / 700), count // 2)
+    hertz = 700 * (torch.exp(mel / 1_127) - 1)
+    time_s = (torch.arange(width) - (width - 1) / 2) / RATE_HZ
+    phase = 2 * math.pi * hertz[:, None] * time_s
+    filters = torch.cat([phase.cos(), phase.sin()]) * torch.hann_window(width, periodic=False)
+    filters -= filters.mean(dim=1, keepdim=True)
+    bank: torch.Tensor = filters / filters.norm(dim=1, keepdim=True) * FILTER_GAIN
+    return bank[:, None]
+
+
+def frame_count(samples: int) -> int:
+    """Output frames for an input of that many samples."""
+    return (samples - RECEPTIVE_SAMPLES) // FRAME_SAMPLES + 1
+
+
+def save_folder(model: Wav2Vec2ForCTC, folder: Path) -> None:
+    """Writes model and processor so that `from_pretrained` needs nothing else; every file is renamed into its place."""
+    fresh = folder.with_name("." + folder.name + ".new")
+    fresh.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    vocabulary = fresh / "vocab.json"
+    vocabulary.write_text(json.dumps(VOCABULARY, ensure_ascii=False, indent=1), encoding="utf-8")
+    tokenizer = Wav2Vec2CTCTokenizer(
+        str(vocabulary),
+        bos_token=None,
+        eos_token=None,
+        unk_token=UNKNOWN,
+        pad_token=BLANK,
+        word_delimiter_token=DELIMITER,
+        do_lower_case=False,
+    )
+    extractor = Wav2Vec2FeatureExtractor(
+        feature_size=1, sampling_rate=RATE_HZ, padding_value=0.0, do_normalize=True, return_attention_mask=False
+    )
+    Wav2Vec2Processor(feature_extractor=extractor, tokenizer=tokenizer).save_pretrained(fresh)
+    model.save_pretrained(fresh)
+    for file in sorted(fresh.iterdir()):
+        file.replace(folder / file.name)
+    fresh.rmdir()

@@ -1,0 +1,150 @@
+"""Batches of windows for the training, and how their lengths grow with its progress."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from whisper_features import FRAMES_PER_S, MELS, LogMel
+from whisper_windows import (
+    ENCODER_FRAMES_PER_S,
+    IGNORE,
+    Sequence,
+    Window,
+    Writer,
+    ctc_labels,
+    disturb,
+    pack,
+    silent,
+)
+
+if TYPE_CHECKING:
+    from whisper_corpus import Corpus
+
+
+@dataclass
+class Batch:
+    """Tensors of one step."""
+
+    mels: Tensor
+    """(batch, 80, frames of 10 ms), float32."""
+    tokens: Tensor
+    """(batch, n), int64: decoder input."""
+    targets: Tensor
+    """(batch, n), int64: the next token, or -100."""
+    spans: Tensor
+    """(batch, n, 2), float32: encoder frames in which the next token is heard; below 0 where unknown."""
+    labels: list[list[int]]
+    """CTC classes of each window."""
+    ctc_weights: Tensor
+    """(batch,): 0 for windows whose letters are not known."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A kind of batch."""
+
+    seconds: float
+    size: int
+
+
+DISTURBED = 0.65
+"""Part of the windows that get a line, a room, noise and another loudness; the rest is clean."""
+SHORT, MIDDLE, FULL = Stage(6.0, 14), Stage(14.0, 6), Stage(30.0, 4)
+
+
+class Batches:
+    """Draws batches; which kind depends on how far the training is."""
+
+    def __init__(self, corpus: Corpus, foreign: Corpus, writer: Writer, seed: int) -> None:
+        self.corpus = corpus
+        self.foreign = foreign
+        self.writer = writer
+        self.rng = random.Random(seed)
+        self.log_mel = LogMel()
+
+    def draw(self, progress: float, *, encoder_only: bool = False) -> Batch:
+        """One batch for a training that is `progress` (0..1) done."""
+        stage = self.stage(progress)
+        strength = min(1.0, 0.2 + 1.5 * progress)
+        items = [self.item(stage, strength, encoder_only=encoder_only) for _ in range(stage.size)]
+        return self.collate(items, stage)
+
+    def stage(self, progress: float) -> Stage:
+        """Short windows first, then longer ones, then all."""
+        if progress < 0.27:
+            return SHORT
+        if progress < 0.58:
+            return self.rng.choices([SHORT, MIDDLE], [1, 2])[0]
+        return self.rng.choices([SHORT, MIDDLE, FULL], [2, 3, 3])[0]
+
+    def window(self, stage: Stage, *, encoder_only: bool) -> Window:
+        """Speech of one or many sentences, now and then foreign speech or none."""
+        rng, kind = self.rng, self.rng.random()
+        if kind < 0.05:
+            return silent(rng, rng.uniform(0.5, stage.seconds))
+        if kind < 0.09 and not encoder_only:
+            seconds = rng.uniform(2.0, stage.seconds)
+            return pack(rng, self.foreign, seconds, utterances=rng.randint(1, 8), most_voices=1)
+        if stage is SHORT:
+            return pack(rng, self.corpus, stage.seconds, utterances=rng.choice([1, 1, 99]))
+        if stage is MIDDLE or kind < 0.4:
+            return pack(rng, self.corpus, rng.uniform(4.0, stage.seconds), utterances=rng.choice([99, 99, 2, 3]))
+        if kind < 0.65:
+            return pack(rng, self.corpus, min(10.0, stage.seconds), utterances=rng.choice([1, 1, 1, 2]))
+        return pack(rng, self.corpus, stage.seconds)
+
+    def item(self, stage: Stage, strength: float, *, encoder_only: bool) -> tuple[Window, Tensor, Sequence]:
+        """A window, its padded features and its tokens."""
+        rng = self.rng
+        window = self.window(stage, encoder_only=encoder_only)
+        frames = round(stage.seconds * FRAMES_PER_S)
+        if window.language is not None and rng.random() < DISTURBED:
+            disturb(rng, window, strength)
+        # whisperx pads the sound with zeros, faster-whisper the features: the model meets both.
+        pad_sound = rng.random() < 0.5
+        mels = self.log_mel(window.wave, window.channel)
+        heard = mels.shape[1]
+        padding = float(mels.max()) - 2.0 if pad_sound else 0.0
+        mask_some(rng, mels)
+        mels = torch.nn.functional.pad(mels, (0, frames - heard), value=padding)
+        sequence = self.writer.sequence(
+            rng, window, timestamps=rng.random() < 0.5, padded=heard < frames or stage is not FULL
+        )
+        return window, mels, sequence
+
+    def collate(self, items: list[tuple[Window, Tensor, Sequence]], stage: Stage) -> Batch:
+        """Pad the token sequences to one length."""
+        longest = max(len(sequence.tokens) for _, _, sequence in items)
+        tokens = torch.full((len(items), longest), self.writer.ids.endoftext)
+        targets = torch.full((len(items), longest), IGNORE)
+        spans = torch.full((len(items), longest, 2), -1.0)
+        mels = torch.zeros(len(items), MELS, round(stage.seconds * FRAMES_PER_S))
+        for i, (_, mel, sequence) in enumerate(items):
+            count = len(sequence.tokens)
+            mels[i] = mel
+            tokens[i, :count] = torch.tensor(sequence.tokens)
+            targets[i, :count] = torch.tensor(sequence.targets)
+            spans[i, :count] = torch.tensor(sequence.spans) * ENCODER_FRAMES_PER_S
+        windows = [window for window, _, _ in items]
+        return Batch(
+            mels, tokens, targets, spans,
+            labels=[ctc_labels(window.text) for window in windows],
+            ctc_weights=torch.tensor([float(window.language in {"ru", None}) for window in windows]),
+        )  # fmt: skip
+
+
+def mask_some(rng: random.Random, mels: Tensor) -> None:
+    """Blank a few short stretches of time and bands of frequency with the mean, in place (SpecAugment)."""
+    frames, mean = mels.shape[1], float(mels.mean())
+    for _ in range(rng.randint(0, max(1, frames // 200))):
+        width = rng.randint(1, 14)
+        at = rng.randint(0, max(0, frames - width))
+        mels[:, at : at + width] = mean
+    for _ in range(rng.randint(0, 2)):
+        width = rng.randint(1, 9)
+        at = rng.randint(0, MELS - width)
+        mels[at : at + width] = mean
