@@ -237,9 +237,7 @@ def spoiled(content: bytes, at: float, length: int) -> bytes:
     ],
     ids=["flac", "matroska"],
 )
-def test_a_spoiled_packet_is_silence_where_it_was_and_a_warning(
-    made, decoded, tmp_path, form, at, expected
-) -> None:
+def test_a_spoiled_packet_is_silence_where_it_was_and_a_warning(made, decoded, tmp_path, form, at, expected) -> None:
     audio, _ = decoded(spoiled(made(form), at, 600))
     _, warnings = decode(tmp_path / "audio", SETTINGS)
     assert [warned.message for warned in warnings] == ["the recording is damaged here or a piece is missing"]
@@ -402,9 +400,7 @@ PLAYLISTS = {
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "http://127.0.0.1:{port}/talk.wav", "secret.wav"])
 @pytest.mark.parametrize("prefix", [b"", b"\0"], ids=["plain", "not text"])
 @pytest.mark.parametrize("kind", PLAYLISTS)
-def test_a_playlist_opens_nothing(
-    tmp_path, monkeypatch, made, decoded, kind, prefix, target
-) -> None:
+def test_a_playlist_opens_nothing(tmp_path, monkeypatch, made, decoded, kind, prefix, target) -> None:
     import socket
 
     monkeypatch.chdir(tmp_path)

@@ -189,9 +189,7 @@ def failure(place, folder, settings, *, local=False) -> str:
 @pytest.mark.parametrize(
     ("path", "asked"), [("fine", 1), ("chunked", 1), ("gzip", 1), ("once", 2), ("cutonce", 2), ("moved", 2)]
 )
-def test_the_body_of_a_url_becomes_a_file(
-    url, server, tmp_path, settings, path, asked
-) -> None:
+def test_the_body_of_a_url_becomes_a_file(url, server, tmp_path, settings, path, asked) -> None:
     file = fetch(f"{url}/{path}{QUERY}", tmp_path, settings, local=False)
     assert file.read_bytes() == BODY
     assert file.parent == tmp_path
