@@ -47,15 +47,15 @@ def cut(decoded: Decoded, chunk: Span, whisper: Whisper) -> list[Segment]:
 def timed(tokens: tuple[int, ...], first_timestamp: int, duration_s: Seconds) -> list[tuple[Span, list[int]]]:
     """Runs of text tokens between timestamp tokens.
 
-    A run without a closing timestamp lasts until the next run begins, or until the chunk ends. Times never run
-    backwards, whatever the model says.
+    A run without a closing timestamp, or whose closing one is not after its opening one, lasts until the next run
+    begins, or until the chunk ends. Times never run backwards, whatever the model says.
 
     Args:
         tokens: Text and timestamp tokens.
         first_timestamp: The token of 0.00 s; each further one is 0.02 s later.
         duration_s: Length of the chunk.
     """
-    runs: list[tuple[Seconds, Seconds | None, list[int]]] = []
+    runs: list[tuple[Seconds, Seconds, list[int]]] = []
     time_s: Seconds = 0.0
     text: list[int] = []
     began: Seconds = 0.0
@@ -70,10 +70,10 @@ def timed(tokens: tuple[int, ...], first_timestamp: int, duration_s: Seconds) ->
             runs.append((began, time_s, text))
             text = []
     if text:
-        runs.append((began, None, text))
-    return [(_span(began, end, duration_s), run) for began, end, run in runs]
+        runs.append((began, began, text))
+    later = [*(began for began, _, _ in runs[1:]), duration_s]
+    return [(_span(began, end if end > began else later[place]), run) for place, (began, end, run) in enumerate(runs)]
 
 
-def _span(began: Seconds, end: Seconds | None, duration_s: Seconds) -> Span:
-    end = duration_s if end is None else end
+def _span(began: Seconds, end: Seconds) -> Span:
     return Span(max(0.0, min(began, end - _SHORTEST_S)), max(end, _SHORTEST_S))
