@@ -195,3 +195,9 @@ def test_windows_are_looked_at_until_one_is_sure(monkeypatch, least, tries, hear
             "reached language_detection_min_prob 0.9"
         ]
     )
+
+
+def test_chunks_are_as_long_as_the_operator_wants():
+    spans = (Span(0, 4), Span(5, 9), Span(9.5, 12))
+
+    assert [(chunk.start, chunk.end) for chunk in speech.chunks(spans, longest_s=9)] == [(0, 9), (9.5, 12)]

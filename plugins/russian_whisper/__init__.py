@@ -29,7 +29,8 @@ def warm_up(models: ModelShelf, settings: Settings) -> None:
 def transcribe(audio: Audio, job: Job) -> Transcript:
     """Find speech, detect the language where the job names none, and decode it in batches."""
     request = job.request
-    heard = speech.find(audio, onset=request.vad_onset, offset=request.vad_offset)
+    longest_s = job.settings.chunk_s
+    heard = speech.find(audio, onset=request.vad_onset, offset=request.vad_offset, longest_s=longest_s)
     log.info("speech: %.1f s of %.1f s", sum(span.duration_s for span in heard), audio.duration_s)
     if not heard:
         job.warn("no speech was found", Span(0.0, audio.duration_s))
@@ -39,7 +40,7 @@ def transcribe(audio: Audio, job: Job) -> Transcript:
         spoken, probability = request.language, None
         if spoken is None:
             spoken, probability = language.detect(whisper, audio, heard, job)
-        chunks = speech.chunks(heard)
+        chunks = speech.chunks(heard, longest_s)
         texts = decoding.decode(whisper, audio, chunks, spoken, job)
         found = _segments_of(whisper, chunks, texts, job)
     return Transcript(found, spoken, probability, speech=heard)

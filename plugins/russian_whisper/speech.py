@@ -21,8 +21,8 @@ _MIN_SILENCE_MS = 300
 _PADDING_MS = 200
 
 
-def find(audio: Audio, *, onset: float, offset: float) -> tuple[Span, ...]:
-    """Stretches of speech, in time order, none longer than a window, padded by 0.2 s.
+def find(audio: Audio, *, onset: float, offset: float, longest_s: Seconds = WINDOW_S) -> tuple[Span, ...]:
+    """Stretches of speech, in time order, padded by 0.2 s.
 
     The detector is Silero's, as it comes with faster-whisper.
 
@@ -30,6 +30,7 @@ def find(audio: Audio, *, onset: float, offset: float) -> tuple[Span, ...]:
         audio: The recording.
         onset: Probability in 0..1 at which speech begins.
         offset: Probability in 0..1 below which it ends.
+        longest_s: A longer stretch is cut, in a pause where there is one.
     """
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
@@ -38,7 +39,7 @@ def find(audio: Audio, *, onset: float, offset: float) -> tuple[Span, ...]:
     options = VadOptions(
         threshold=onset,
         neg_threshold=offset,
-        max_speech_duration_s=WINDOW_S,
+        max_speech_duration_s=longest_s,
         min_silence_duration_ms=_MIN_SILENCE_MS,
         speech_pad_ms=_PADDING_MS,
     )
@@ -46,11 +47,11 @@ def find(audio: Audio, *, onset: float, offset: float) -> tuple[Span, ...]:
     return tuple(Span(part["start"] / SAMPLE_RATE_HZ, part["end"] / SAMPLE_RATE_HZ) for part in found)
 
 
-def chunks(speech: tuple[Span, ...]) -> list[Span]:
-    """Neighbouring stretches joined while they fit into a window and no long pause is between them."""
+def chunks(speech: tuple[Span, ...], longest_s: Seconds = WINDOW_S) -> list[Span]:
+    """Neighbouring stretches joined while they fit into `longest_s` and no long pause is between them."""
     joined: list[Span] = []
     for span in speech:
-        if joined and span.end - joined[-1].start <= WINDOW_S and span.start - joined[-1].end <= LONGEST_PAUSE_S:
+        if joined and span.end - joined[-1].start <= longest_s and span.start - joined[-1].end <= LONGEST_PAUSE_S:
             joined[-1] = Span(joined[-1].start, span.end)
         else:
             joined.append(span)
