@@ -60,7 +60,9 @@ def test_one_bad_recording_does_not_stop_the_others_and_the_command_fails(call, 
 
     assert done.returncode == 1
     assert done.stdout == "Алло, это Анна.\n"
-    assert done.stderr == "whisperx-worker: the file is not audio that can be read: it looks like an HTML page\n"
+    assert (
+        done.stderr == "whisperx-worker: page.wav: the file is not audio that can be read: it looks like an HTML page\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,3 +132,34 @@ def test_a_new_result_replaces_the_old_one(tmp_path):
     write_atomically(target, "new")
 
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("call.srt", "new")]
+
+
+@pytest.mark.usefixtures("parrot")
+def test_results_are_readable_by_whom_the_umask_lets_read(call, tmp_path):
+    run("transcribe", call, "-o", str(tmp_path / "out"))
+
+    written = tmp_path / "out" / "call.txt"
+    (tmp_path / "plain").write_text("")
+    assert written.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_folder_for_results_that_cannot_be_one_is_told_before_the_work(call):
+    done = run("transcribe", call, "-o", call)
+
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"whisperx-worker: {call} cannot be a folder for results: File exists\n",
+    )
+
+
+@pytest.mark.usefixtures("parrot")
+def test_a_plugin_that_cannot_be_loaded_is_missed_in_every_job(call, tmp_path):
+    (tmp_path / "plugins" / "broken.py").write_text("import nothere")
+
+    done = run("transcribe", call)
+    strict = run("transcribe", call, "--strict")
+
+    assert done.stderr == "warning: plugin broken could not be loaded and takes no part in this job\n"
+    assert (strict.returncode, strict.stderr) == (
+        1, "whisperx-worker: strict: plugin broken could not be loaded and takes no part in this job\n"
+    )  # fmt: skip

@@ -6,7 +6,16 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from whisperx_worker import BadInputError, ModelNotFoundError, ModelShelf, Seconds, Settings, find_model, folder_mb
+from whisperx_worker import (
+    BadInputError,
+    ModelNotFoundError,
+    ModelShelf,
+    Seconds,
+    Settings,
+    WorkerError,
+    find_model,
+    folder_mb,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,11 +88,15 @@ def features(whisper: Whisper, samples: NDArray[np.float32]) -> NDArray[np.float
 
 
 def _device(settings: Settings) -> str:
-    if settings.device != "auto":
-        return settings.device
     import ctranslate2
 
-    return "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+    if settings.device == "cpu":
+        return "cpu"
+    if ctranslate2.get_cuda_device_count():
+        return "cuda"
+    if settings.device == "cuda":
+        raise WorkerError("WHISPERX_WORKER_DEVICE is cuda, but there is no GPU that can be used")
+    return "cpu"
 
 
 def _check_compute_type(compute_type: str, device: str) -> None:

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 import sys
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
@@ -38,6 +37,10 @@ def main() -> None:
         app()
     except WorkerError as error:
         sys.exit(f"whisperx-worker: {error}")
+    except ImportError as error:
+        sys.exit(f"whisperx-worker: {error.name} is not installed; `pip install '.[worker]'` brings the whole worker")
+    except OSError as error:
+        sys.exit(f"whisperx-worker: {error.strerror}")
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -78,9 +81,12 @@ def transcribe(
     # A person's folder gets a log file only where they ask for one.
     joblog.start_logging(settings.log_file if "log_file" in settings.model_fields_set else None, console=False)
     names = result_names(recordings) if output else recordings
+    if output:
+        make_folder(output)
     worker = open_worker(settings)
     request = _given(
-        language=language, model=model, align_output=align or bool(align_model), output_formats=formats or ["txt"],
+        language=language, model=folder_or_name(model),
+        align_output=align or bool(align_model), output_formats=formats or ["txt"],
         initial_prompt=prompt, hotwords=hotwords, batch_size=batch_size, beam_size=beam_size, compute_type=compute_type,
         strict=strict, plugins=parse_plugin_options(plugin_options or []),
     )  # fmt: skip
@@ -95,7 +101,8 @@ def transcribe(
                 typer.echo("".join(written.values()), nl=False)
         except WorkerError as error:
             failures += 1
-            typer.echo(f"whisperx-worker: {masking.mask(str(error))}", err=True)
+            which = f"{Path(recording).name}: " if len(recordings) > 1 else ""
+            typer.echo(masking.mask(f"whisperx-worker: {which}{error}"), err=True)
     if failures:
         raise typer.Exit(1)
 
@@ -143,6 +150,18 @@ def _transcribe_one(worker: Worker, data: dict[str, Any], *, quiet: bool) -> dic
     return {worker.host.outputs[name].suffix: text for name, text in written.items()}
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder for the results, before any work is done for them.
+
+    Raises:
+        WorkerError: When it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorkerError(f"{folder} cannot be a folder for results: {error.strerror}") from None
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Write a file so that at its place there is the old one or the whole new one, never a part.
 
@@ -150,18 +169,15 @@ def write_atomically(path: Path, text: str) -> None:
         WorkerError: When it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            try:
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            with part.open("w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
         raise WorkerError(f"{path} cannot be written: {error.strerror}") from None
     typer.echo(f"wrote {path}", err=True)

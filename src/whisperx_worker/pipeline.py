@@ -32,6 +32,7 @@ def run(job: Job, host: Host, *, local: bool = False) -> Result:
     Raises:
         WorkerError: With one sentence for the client.
     """
+    warn_of_missing_plugins(job, host)
     audio = recording(job, local=local)
     with job.stage("pre_audio"):
         audio = chain(host, "pre_audio", audio, job)
@@ -44,6 +45,13 @@ def run(job: Job, host: Host, *, local: bool = False) -> Result:
     warn_of_missing_stages(job)
     with job.stage("finalize"):
         return chain(host, "finalize", Result(transcript, audio.duration_s), job)
+
+
+def warn_of_missing_plugins(job: Job, host: Host) -> None:
+    """Say which plugins should take part and could not be loaded; why stands in the log and in the list of plugins."""
+    for record in host.records:
+        if record.state == "failed":
+            job.warn(f"plugin {record.name} could not be loaded and takes no part in this job")
 
 
 def recording(job: Job, *, local: bool) -> Audio:

@@ -73,9 +73,11 @@ class Settings(BaseSettings):
         "models that may be downloaded from the Hugging Face hub, as `org/name` or `org/name@revision`; `*` is any",
         "names separated by commas",
     )
-    device: Literal["auto", "cpu", "cuda"] = described("auto", "where models run", '"auto", "cpu" or "cuda"')
+    device: Literal["auto", "cpu", "cuda"] = described(
+        "auto", "where models run: `auto`, `cpu` or `cuda`", '"auto", "cpu" or "cuda"'
+    )
     threads: int = described(
-        0, "CPU threads of the models; 0 is all that the process may use", "a whole number of at least 0", ge=0
+        0, "CPU threads of the models; 0 is all that the process may use", "a whole number from 0 to 256", ge=0, le=256
     )
     memory_budget_mb: int = described(
         0,

@@ -72,11 +72,12 @@ def new_job(
     return job
 
 
-def answer(
+def answer(  # noqa: PLR0913  the last three are named and have defaults
     worker: Worker,
     job_id: str,
     data: object,
     *,
+    local: bool = False,
     on_progress: OnProgress | None = None,
     started: Callable[[Job], None] = lambda _job: None,
 ) -> dict[str, Any]:
@@ -86,6 +87,7 @@ def answer(
         worker: What this process keeps.
         job_id: The client's id of the job.
         data: What stands under `input`.
+        local: Whether it comes from a person on this machine, who may name paths.
         on_progress: Gets stage and fraction.
         started: Gets the job before it runs, so that it can be cancelled from another thread.
 
@@ -95,10 +97,10 @@ def answer(
     secrets = [*masking.secrets_of(data), *masking.secrets_of_environment()]
     with joblog.recorded(job_id, secrets, worker.settings.log_tail_lines) as tail:
         try:
-            job = new_job(worker, job_id, data, on_progress=on_progress)
+            job = new_job(worker, job_id, data, local=local, on_progress=on_progress)
             started(job)
             log.info("started")
-            result = pipeline.run(job, worker.host)
+            result = pipeline.run(job, worker.host, local=local)
             response = respond(job, result, worker.host)
             log.info("finished: %.1f s of audio, %d segments", result.duration_s, len(response["segments"]))
         except JobCancelledError:
