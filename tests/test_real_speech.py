@@ -40,7 +40,7 @@ def six_seconds():
     return audio.between(0.0, 6.0)
 
 
-def check(response, longest_s):
+def check_answer(response, longest_s):
     """An answer that is as the contract has it; where it has no text it says why."""
     assert "error" not in response
     assert {"segments", "detected_language", "warnings", "logs"} <= set(response)
@@ -58,7 +58,7 @@ def test_english_speech_in_any_file_ends_with_an_answer(worker, six_seconds, tmp
 
     response = answer(worker, str(form), {"audio_base64": base64.b64encode(path.read_bytes()).decode(), **ASKED})
 
-    check(response, longest_s=6.1)
+    check_answer(response, longest_s=6.1)
 
 
 @pytest.mark.parametrize("name", [f"ami/trn0{number}.flac" for number in range(10)])
@@ -67,4 +67,4 @@ def test_a_real_meeting_ends_with_an_answer(worker, name):
 
     response = answer(worker, name, {"audio_base64": base64.b64encode(data).decode(), **ASKED})
 
-    check(response, longest_s=31.0)
+    check_answer(response, longest_s=31.0)
