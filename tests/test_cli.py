@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.clips import wav
-from whisperx_worker.cli import app, parse_plugin_options, result_names, write_atomically
+from whisperx_worker.cli import app, parse_plugin_options, refuse_same_names, result_names, write_atomically
 from whisperx_worker.errors import BadInputError, WorkerError
 from whisperx_worker.version import __version__
 
@@ -59,7 +59,7 @@ def test_one_bad_recording_does_not_stop_the_others_and_the_command_fails(call, 
     done = run("transcribe", str(page), call)
 
     assert done.returncode == 1
-    assert done.stdout == "Алло, это Анна.\n"
+    assert done.stdout == "==> call.txt <==\nАлло, это Анна.\n"
     assert (
         done.stderr == "whisperx-worker: page.wav: the file is not audio that can be read: it looks like an HTML page\n"
     )
@@ -68,7 +68,7 @@ def test_one_bad_recording_does_not_stop_the_others_and_the_command_fails(call, 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["/no/such/file.mp3"], 'audio_file: there is no file "/no/such/file.mp3"'),
+        (["/no/such/file.mp3"], 'audio_file: "/no/such/file.mp3" does not exist'),
         (["ftp://example.com/a.mp3"], "audio_file must be an http(s) URL, not ftp:"),
         (["https://example.com/a.mp3", "--batch-size", "0"], "batch_size must be a whole number from 1 to 1024, not 0"),
         (["https://example.com/a.mp3", "--plugin", "nonsense"], "--plugin must look like plugin.option=value, not 'nonsense'"),
@@ -102,13 +102,19 @@ def test_plugins_are_listed_for_people_and_for_programs():
 
 
 def test_the_version_is_printed():
-    assert CliRunner().invoke(app, ["version"]).stdout == f"{__version__}\n"
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"{__version__}\n"
 
 
 def test_recordings_that_would_overwrite_each_other_are_refused():
-    assert result_names(["a/x.mp3", "https://example.com/d/%D0%B0.wav?token=1"]) == ["x", "а"]
+    places = [
+        "a/x.mp3",
+        "https://example.com/d/%D0%B0.wav?token=1",
+        "https://example.com/?id=7",
+        "data:audio/wav;base64,AA==",
+    ]
+    assert result_names(places) == ["x", "а", "recording", "recording"]
     with pytest.raises(BadInputError, match=r"^two recordings would both be written as 'x'; "):
-        result_names(["a/x.mp3", "b/x.wav"])
+        refuse_same_names(result_names(["a/x.mp3", "b/x.wav"]))
 
 
 def test_a_plugin_option_is_json_where_it_can_be():

@@ -442,4 +442,4 @@ def test_a_full_disk_is_told_and_leaves_nothing(url, tmp_path, settings, monkeyp
     ],
 )
 def test_a_place_is_described_without_secrets(place, shown) -> None:
-    assert describe_place(place) == shown
+    assert describe_place(place, local=True) == shown

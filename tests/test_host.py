@@ -115,8 +115,8 @@ def test_the_plugins_folder_has_modules_and_packages(tmp_path):
     (tmp_path / "empty").mkdir()
     records = load_host(Settings(plugins_allow=("loud", "quiet"), plugins_dir=tmp_path)).records
     assert [record for record in records if record.state != "blocked"] == [
-        PluginRecord("loud", "loud.py", ".", "active", hooks=("post_align",)),
-        PluginRecord("quiet", "__init__.py", ".", "active", hooks=("post_align",)),
+        PluginRecord("loud", "loud.py", "-", "active", hooks=("post_align",)),
+        PluginRecord("quiet", "__init__.py", "-", "active", hooks=("post_align",)),
     ]
 
 
@@ -203,7 +203,7 @@ def test_keyboard_interrupt_goes_through():
 def test_a_module_that_ends_the_process_at_import_is_only_a_failed_plugin(tmp_path):
     (tmp_path / "quitter.py").write_text("import sys\nsys.exit('bye')\n")
     host = load_host(Settings(plugins_dir=tmp_path), mounted(tmp_path))
-    assert host.records == [PluginRecord("quitter", "quitter.py", ".", "failed", "SystemExit('bye')")]
+    assert host.records == [PluginRecord("quitter", "quitter.py", "-", "failed", "SystemExit('bye')")]
     assert "whisperx_worker_mounted_quitter" not in sys.modules
 
 

@@ -394,7 +394,9 @@ def test_a_job_that_names_two_engines_leaves_the_choice_to_the_setting(two):
 def test_a_setting_that_names_no_active_engine_is_an_error_even_where_there_is_one(name):
     host = loaded(a=Engine(SAID), chain=Appends("x"))
     job = replace(make_job(host), settings=Settings(transcribe_engine=name))
-    assert failure_of(host, job=job) == f"transcribe: the setting names the plugin '{name}', which is not active"
+    assert (
+        failure_of(host, job=job) == f"WHISPERX_WORKER_TRANSCRIBE_ENGINE names the plugin '{name}', which is not active"
+    )
 
 
 def test_a_job_that_names_a_plugin_that_is_not_active_is_refused(two):

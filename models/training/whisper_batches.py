@@ -15,7 +15,6 @@ from whisper_windows import (
     Sequence,
     Window,
     Writer,
-    ctc_labels,
     disturb,
     pack,
     silent,
@@ -37,10 +36,8 @@ class Batch:
     """(batch, n), int64: the next token, or -100."""
     spans: Tensor
     """(batch, n, 2), float32: encoder frames in which the next token is heard; below 0 where unknown."""
-    labels: list[list[int]]
-    """CTC classes of each window."""
-    ctc_weights: Tensor
-    """(batch,): 0 for windows whose letters are not known."""
+    letters: Tensor
+    """(batch, frames of 20 ms), int64: class of the letter heard in each, 0 for none, -100 where it is not known."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +48,10 @@ class Stage:
     size: int
 
 
-DISTURBED = 0.65
+DISTURBED = 0.5
 """Part of the windows that get a line, a room, noise and another loudness; the rest is clean."""
+TIMED = 0.6
+"""Part of the windows that is written with timestamps."""
 SHORT, MIDDLE, FULL = Stage(6.0, 14), Stage(14.0, 6), Stage(30.0, 4)
 
 
@@ -69,24 +68,24 @@ class Batches:
     def draw(self, progress: float, *, encoder_only: bool = False) -> Batch:
         """One batch for a training that is `progress` (0..1) done."""
         stage = self.stage(progress)
-        strength = min(1.0, 0.2 + 1.5 * progress)
+        strength = min(1.0, 0.1 + 1.2 * progress)
         items = [self.item(stage, strength, encoder_only=encoder_only) for _ in range(stage.size)]
         return self.collate(items, stage)
 
     def stage(self, progress: float) -> Stage:
         """Short windows first, then longer ones, then all."""
-        if progress < 0.27:
+        if progress < 0.22:
             return SHORT
-        if progress < 0.58:
+        if progress < 0.45:
             return self.rng.choices([SHORT, MIDDLE], [1, 2])[0]
         return self.rng.choices([SHORT, MIDDLE, FULL], [2, 3, 3])[0]
 
     def window(self, stage: Stage, *, encoder_only: bool) -> Window:
         """Speech of one or many sentences, now and then foreign speech or none."""
         rng, kind = self.rng, self.rng.random()
-        if kind < 0.05:
+        if kind < 0.04:
             return silent(rng, rng.uniform(0.5, stage.seconds))
-        if kind < 0.09 and not encoder_only:
+        if kind < 0.065 and not encoder_only:
             seconds = rng.uniform(2.0, stage.seconds)
             return pack(rng, self.foreign, seconds, utterances=rng.randint(1, 8), most_voices=1)
         if stage is SHORT:
@@ -112,7 +111,7 @@ class Batches:
         mask_some(rng, mels)
         mels = torch.nn.functional.pad(mels, (0, frames - heard), value=padding)
         sequence = self.writer.sequence(
-            rng, window, timestamps=rng.random() < 0.5, padded=heard < frames or stage is not FULL
+            rng, window, timestamps=rng.random() < TIMED, padded=heard < frames or stage is not FULL
         )
         return window, mels, sequence
 
@@ -123,18 +122,16 @@ class Batches:
         targets = torch.full((len(items), longest), IGNORE)
         spans = torch.full((len(items), longest, 2), -1.0)
         mels = torch.zeros(len(items), MELS, round(stage.seconds * FRAMES_PER_S))
-        for i, (_, mel, sequence) in enumerate(items):
+        letters = torch.zeros(len(items), mels.shape[2] // 2, dtype=torch.int64)
+        for i, (window, mel, sequence) in enumerate(items):
             count = len(sequence.tokens)
             mels[i] = mel
             tokens[i, :count] = torch.tensor(sequence.tokens)
             targets[i, :count] = torch.tensor(sequence.targets)
             spans[i, :count] = torch.tensor(sequence.spans) * ENCODER_FRAMES_PER_S
-        windows = [window for window, _, _ in items]
-        return Batch(
-            mels, tokens, targets, spans,
-            labels=[ctc_labels(window.text) for window in windows],
-            ctc_weights=torch.tensor([float(window.language in {"ru", None}) for window in windows]),
-        )  # fmt: skip
+            if window.letters is not None:
+                letters[i, : len(window.letters)] = torch.from_numpy(window.letters[: letters.shape[1]])
+        return Batch(mels, tokens, targets, spans, letters)
 
 
 def mask_some(rng: random.Random, mels: Tensor) -> None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 CORPUS = Path(os.environ.get("SPEECH_CORPUS", HERE / "corpus"))
+FRAME_SAMPLES = 320
+"""A frame of the encoder: 20 ms."""
+UNKNOWN = -100
 Wave = NDArray[np.float32]
 
 # Only the sound of these languages is learned, never their words: a small model answers them with an empty text.
@@ -84,6 +87,8 @@ class Corpus:
 
     def __init__(self, folder: Path = CORPUS, name: str = "speech") -> None:
         self.sound = np.load(folder / f"{name}.npy", mmap_mode="r")
+        letters = folder / "letters.npy"
+        self.classes = np.load(letters) if name == "speech" and letters.exists() else None
         records = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         self.utterances = [to_utterance(record) for record in records]
         self.by_voice: dict[str, dict[str, list[Utterance]]] = {}
@@ -97,6 +102,11 @@ class Corpus:
         if speed == 1.0:
             return part
         return np.asarray(soxr.resample(part, SAMPLE_RATE_HZ * speed, SAMPLE_RATE_HZ, quality="QQ"), dtype=np.float32)
+
+    def letters(self, utterance: Utterance) -> NDArray[np.int8]:
+        """The class of the letter heard in each 20 ms (see `frame_letters`); -100 where that is not known."""
+        first, count = utterance.offset // FRAME_SAMPLES, utterance.samples // FRAME_SAMPLES
+        return np.full(count, UNKNOWN, np.int8) if self.classes is None else self.classes[first : first + count]
 
     def split(self, split: str) -> list[Utterance]:
         """All utterances of a split, in the order of the file."""

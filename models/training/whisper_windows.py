@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import grammar
 import numpy as np
-from whisper_corpus import Corpus, Utterance, Wave, not_speech
+from whisper_corpus import UNKNOWN, Corpus, Utterance, Wave, not_speech
 from whisper_features import BINS, FRAMES_PER_S, SAMPLE_RATE_HZ, WARPS, Channel
 
 if TYPE_CHECKING:
     import random
 
+    from numpy.typing import NDArray
     from tokenizers import Tokenizer
     from whisper_tokenizer import SpecialIds
 
-IGNORE = -100
-CTC_ALPHABET = " абвгдежзийклмнопрстуфхцчшщъыьэюя"
+IGNORE = UNKNOWN
+ALPHABET = "абвгдежзийклмнопрстуфхцчшщъыьэюя"
 ENCODER_FRAMES_PER_S = 50
 KEEP_WORD = 0.6
 """A word cut by the window's edge is written when this part of it is heard."""
@@ -44,6 +46,8 @@ class Window:
     language: str | None = "ru"
     """None where nobody speaks."""
     channel: Channel | None = None
+    letters: NDArray[np.int8] | None = None
+    """(frames of 20 ms,): the class of the letter heard in each; None where nobody speaks."""
 
     @property
     def text(self) -> str:
@@ -86,6 +90,7 @@ def pack(  # noqa: PLR0913 - the last four are named and have defaults
     changes = {voice: (1.0, 1.0, None) if plain else draw_change(rng) for voice in voices}
     pieces: list[tuple[int, Wave]] = []
     segments: list[Segment] = []
+    letters = np.zeros(math.ceil(seconds * ENCODER_FRAMES_PER_S), np.int8)
     stretches: list[tuple[int, int, float, np.ndarray | None]] = []
     language = "ru"
     said: set[str] = set()
@@ -101,6 +106,7 @@ def pack(  # noqa: PLR0913 - the last four are named and have defaults
         wave = corpus.wave(utterance, speed) * np.float32(10.0 ** rng.uniform(-0.25, 0.25))
         pieces.append((round(at_s * SAMPLE_RATE_HZ), wave))
         segments.append(place(utterance, at_s, speed, seconds))
+        put_letters(letters, corpus.letters(utterance), at_s, speed)
         end_s = at_s + len(wave) / SAMPLE_RATE_HZ
         stretches.append((max(0, int(at_s * FRAMES_PER_S) - 3), int(end_s * FRAMES_PER_S) + 3, warp, response))
         at_s = end_s + min(rng.expovariate(2.2), 3.0)
@@ -111,7 +117,7 @@ def pack(  # noqa: PLR0913 - the last four are named and have defaults
     length = round(min(seconds, at_s) * SAMPLE_RATE_HZ) // 160 * 160
     wave = mix(pieces, length)
     segments = [segment for segment in segments if segment.words]
-    return Window(wave, segments, language, Channel(voices=stretches))
+    return Window(wave, segments, language, Channel(voices=stretches), letters)
 
 
 def place(utterance: Utterance, at_s: float, speed: float, seconds: float) -> Segment:
@@ -125,6 +131,14 @@ def place(utterance: Utterance, at_s: float, speed: float, seconds: float) -> Se
             words.append((word, max(start_s, 0.0), min(end_s, seconds)))
         cut = cut or end_s > seconds
     return Segment(words, cut)
+
+
+def put_letters(window: NDArray[np.int8], utterance: NDArray[np.int8], at_s: float, speed: float) -> None:
+    """Write an utterance's letters, `speed` times as fast, into a window's, from `at_s` on."""
+    times_s = (np.arange(len(window)) + 0.5) / ENCODER_FRAMES_PER_S
+    frames = np.floor((times_s - at_s) * speed * ENCODER_FRAMES_PER_S).astype(np.int64)
+    inside = (frames >= 0) & (frames < len(utterance))
+    window[inside] = utterance[frames[inside]]
 
 
 def mix(pieces: list[tuple[int, Wave]], length: int) -> Wave:
@@ -243,7 +257,7 @@ class Writer:
                 start of the next window.
         """
         ids, out = self.ids, Sequence([], [], [])
-        for token in self.prompt(rng) if rng.random() < 0.12 else []:
+        for token in self.prompt(rng) if rng.random() < 0.1 else []:
             put(out, token, IGNORE)
         start = ids.nospeech if window.language is None else ids.languages[window.language]
         put(out, ids.startoftranscript, start)
@@ -311,8 +325,3 @@ def put(out: Sequence, token: int, target: int) -> None:
     out.tokens.append(token)
     out.targets.append(target)
     out.spans.append((-1.0, -1.0))
-
-
-def ctc_labels(text: str) -> list[int]:
-    """Letters of the normalised text as CTC classes; 0 is the blank."""
-    return [CTC_ALPHABET.index(letter) + 1 for letter in grammar.normalise(text)]

@@ -16,6 +16,7 @@ from whisperx_worker import (
     find_model,
     folder_mb,
 )
+from whisperx_worker.models import NO_GPU
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +96,7 @@ def _device(settings: Settings) -> str:
     if ctranslate2.get_cuda_device_count():
         return "cuda"
     if settings.device == "cuda":
-        raise WorkerError("WHISPERX_WORKER_DEVICE is cuda, but there is no GPU that can be used")
+        raise WorkerError(NO_GPU)
     return "cpu"
 
 

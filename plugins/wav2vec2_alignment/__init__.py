@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 
-from whisperx_worker import Segment, Span, WorkerError, hookimpl
+from whisperx_worker import Segment, Span, WorkerError, hookimpl, torch_device
 from whisperx_worker_plugins.wav2vec2_alignment import checkpoints
 from whisperx_worker_plugins.wav2vec2_alignment.ctc import UnalignableError
 from whisperx_worker_plugins.wav2vec2_alignment.emissions import iter_emissions
@@ -108,14 +108,8 @@ def _kept_as_it_is(segment: Segment, job: Job) -> Iterator[None]:
 
 @contextmanager
 def _borrowed(name: str, models: ModelShelf, settings: Settings, token: SecretStr | None) -> Iterator[AcousticModel]:
-    device = settings.device if settings.device != "auto" else _best_device()
+    device = torch_device(settings)
     checkpoint = checkpoints.find(name, settings, token)
     key = ("wav2vec2_alignment", checkpoint.name, str(checkpoint.folder), device)
     with models.borrow(key, lambda: checkpoints.load(checkpoint, device), checkpoint.size_mb) as model:
         yield model
-
-
-def _best_device() -> str:
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -12,7 +12,7 @@ from whisperx_worker.errors import (
 )
 from whisperx_worker.hookspecs import hookimpl
 from whisperx_worker.job import Job
-from whisperx_worker.models import ModelShelf, find_model, folder_mb
+from whisperx_worker.models import ModelShelf, find_model, folder_mb, torch_device
 from whisperx_worker.outputs import OutputFormat
 from whisperx_worker.request import Request, SpeakerSample
 from whisperx_worker.settings import Settings
@@ -63,4 +63,5 @@ __all__ = [
     "find_model",
     "folder_mb",
     "hookimpl",
+    "torch_device",
 ]

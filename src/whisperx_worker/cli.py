@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
 import sys
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import typer
 
-from whisperx_worker.errors import BadInputError, WorkerError
+from whisperx_worker.errors import BadInputError, ModelNotFoundError, WorkerError
 from whisperx_worker.version import __version__
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Transcribe speech: words, exact times, plugins.",
 )
 
 
@@ -71,6 +71,7 @@ def transcribe(
         bool, typer.Option("--download", help="Models may be downloaded from the Hugging Face hub.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log, with what plugins raise.")] = False,
 ) -> None:
     """Transcribe recordings, and print the result or write it into a folder."""
     from whisperx_worker import joblog, masking
@@ -79,9 +80,10 @@ def transcribe(
 
     settings = load_settings(**_given(align_model=folder_or_name(align_model), hub_models=("*",) if download else None))
     # A person's folder gets a log file only where they ask for one.
-    joblog.start_logging(settings.log_file if "log_file" in settings.model_fields_set else None, console=False)
-    names = result_names(recordings) if output else recordings
+    joblog.start_logging(settings.log_file if "log_file" in settings.model_fields_set else None, console=verbose)
+    names = result_names(recordings)
     if output:
+        refuse_same_names(names)
         make_folder(output)
     worker = open_worker(settings)
     request = _given(
@@ -93,16 +95,21 @@ def transcribe(
     failures = 0
     for recording, name in zip(recordings, names, strict=True):
         try:
-            written = _transcribe_one(worker, {**request, "audio_file": recording}, quiet=quiet)
+            written = _transcribe_one(worker, {**request, "audio_file": recording}, quiet=quiet or verbose)
             if output:
                 for ending, text in written.items():
                     write_atomically(output / f"{name}{ending}", text)
             else:
-                typer.echo("".join(written.values()), nl=False)
+                for ending, text in written.items():
+                    if len(recordings) * len(written) > 1:
+                        typer.echo(f"==> {name}{ending} <==")
+                    typer.echo(text, nl=False)
         except WorkerError as error:
             failures += 1
             which = f"{Path(recording).name}: " if len(recordings) > 1 else ""
-            typer.echo(masking.mask(f"whisperx-worker: {which}{error}"), err=True)
+            missing = isinstance(error.__cause__, ModelNotFoundError) and not download
+            hint = "; --model names another, --download lets it be fetched" if missing else ""
+            typer.echo(masking.mask(f"whisperx-worker: {which}{error}{hint}"), err=True)
     if failures:
         raise typer.Exit(1)
 
@@ -113,6 +120,7 @@ def plugins(as_json: Annotated[bool, typer.Option("--json", help="For programs."
     from whisperx_worker.host import load_host
     from whisperx_worker.settings import load_settings
 
+    logging.getLogger().addHandler(logging.NullHandler())  # what fails stands in the table
     records = load_host(load_settings()).records
     if as_json:
         typer.echo(json.dumps([dataclasses.asdict(record) for record in records], ensure_ascii=False, indent=2))
@@ -126,10 +134,20 @@ def plugins(as_json: Annotated[bool, typer.Option("--json", help="For programs."
         )
 
 
-@app.command()
-def version() -> None:
-    """Print the version."""
-    typer.echo(__version__)
+def print_version(wanted: bool) -> None:
+    """Print the version and do nothing else, where that is asked for."""
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=print_version)
+    ] = False,
+) -> None:
+    """Transcribe speech: words, exact times, plugins."""
 
 
 def _transcribe_one(worker: Worker, data: dict[str, Any], *, quiet: bool) -> dict[str, str]:
@@ -138,7 +156,7 @@ def _transcribe_one(worker: Worker, data: dict[str, Any], *, quiet: bool) -> dic
     from whisperx_worker.worker import new_job, write_outputs
 
     with (
-        joblog.recorded("cli", masking.secrets_of_url(data["audio_file"]), lines=0),
+        joblog.recorded("cli", masking.secrets_of(data), lines=0),
         progress_bar(quiet=quiet) as report,
     ):
         job = new_job(worker, "cli", data, local=True, on_progress=report)
@@ -207,21 +225,28 @@ def folder_or_name(model: str | None) -> str | None:
 
 
 def result_names(recordings: list[str]) -> list[str]:
-    """What each recording's results are called: the stem of its file.
-
-    Raises:
-        BadInputError: When two would be written over each other.
-    """
-    names = [
-        PurePosixPath(unquote(urlsplit(place).path)).stem if "://" in place else Path(place).stem
+    """What each recording's results are called: the stem of its file, or "recording" where it has none."""
+    return [
+        "recording" if place.startswith("data:") else PurePosixPath(_path_of(place)).stem or "recording"
         for place in recordings
     ]
+
+
+def _path_of(place: str) -> str:
+    return unquote(urlsplit(place).path) if "://" in place else place
+
+
+def refuse_same_names(names: list[str]) -> None:
+    """Let no result be written over another.
+
+    Raises:
+        BadInputError: When two have one name.
+    """
     for name in names:
         if names.count(name) > 1:
             raise BadInputError(
                 f"two recordings would both be written as {name!r}; transcribe them into different folders"
             )
-    return names
 
 
 def parse_plugin_options(given: list[str]) -> dict[str, dict[str, Any]]:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from whisperx_worker.errors import BadInputError, FetchError
-from whisperx_worker.place import means_a_path
+from whisperx_worker.place import WRONG_DATA_URI, kind_of, payload_of
 from whisperx_worker.version import __version__
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from whisperx_worker.settings import Settings
     from whisperx_worker.types import Seconds
+
+log = logging.getLogger(__name__)
 
 _BYTES_PER_MB = 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
@@ -40,7 +42,6 @@ _CONNECT_S = 10.0
 _SERVER_ERROR = 500
 _HEADERS = {"User-Agent": f"whisperx-worker/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 _SHOWABLE_NAME = re.compile(r"\w[\w .\-]{0,48}\.[A-Za-z0-9]{2,5}")
 _TOKEN = re.compile(r"(?=.*\d)(?=.*[A-Za-z])(?:[\W_]*[A-Za-z0-9]){16}")
 
@@ -72,33 +73,31 @@ def fetch(place: str, folder: Path, settings: Settings, *, local: bool) -> Path:
         BadInputError: What the job carries is empty, too large or not base64, or the path is no file.
         FetchError: The URL is refused, or its server failed.
     """
-    if place.startswith("data:"):
-        header, comma, payload = place.partition(",")
-        if not comma or not header.endswith(";base64"):
-            raise BadInputError("a data: URI must look like data:audio/wav;base64,...")
-        return _unpack(payload, folder, settings)
-    if _SCHEME.match(place):
+    log.info("the recording: %s", describe_place(place, local=local))
+    kind = kind_of(place, local=local)
+    if kind == "url":
         return _download(place, folder, settings)
-    if local and means_a_path(place):
+    if kind == "path":
         return _in_place(place, settings)
     return _unpack(place, folder, settings)
 
 
-def describe_place(place: str) -> str:
+def describe_place(place: str, *, local: bool = False) -> str:
     """Where audio comes from, in words that may be logged: never a query, a credential or the audio itself.
 
     >>> describe_place("https://host.example/bot123:secret/talk.wav?token=secret")
     'https://host.example/…/talk.wav'
     """
-    if place.startswith("data:"):
-        header, _, payload = place.partition(",")
-        kind = re.match(r"data:([\w.+\-]+/[\w.+\-]+)", header[:100])
-        return f"a data: URI ({kind[1] if kind else 'no type'}, {_size_of_base64(payload)})"
-    if _SCHEME.match(place):
+    kind = kind_of(place, local=local)
+    if kind == "url":
         return _describe_url(place)
-    if not means_a_path(place):
+    if kind == "path":
+        return f"the file {_printable(Path(place).name)}"
+    if not place.startswith("data:"):
         return f"base64 ({_size_of_base64(place)})"
-    return f"the file {_printable(Path(place).name)}"
+    header, _, payload = place.partition(",")
+    media = re.match(r"data:([\w.+\-]+/[\w.+\-]+)", header[:100])
+    return f"a data: URI ({media[1] if media else 'no type'}, {_size_of_base64(payload)})"
 
 
 def _describe_url(url: str) -> str:
@@ -141,7 +140,10 @@ def _in_place(place: str, settings: Settings) -> Path:
     return path
 
 
-def _unpack(payload: str, folder: Path, settings: Settings) -> Path:
+def _unpack(place: str, folder: Path, settings: Settings) -> Path:
+    payload = payload_of(place)
+    if payload is None:
+        raise BadInputError(WRONG_DATA_URI)
     if len(payload) * 3 // 4 > _most_bytes(settings) + _CHUNK_BYTES:
         raise BadInputError(f"the audio in base64 is larger than {settings.max_audio_mb:g} MB")
     try:

@@ -151,7 +151,7 @@ def _mounted_file(file: Path) -> Candidate:
             raise
         return module
 
-    return Candidate(name, source=file.name, version=".", load=load)
+    return Candidate(name, source=file.name, version="-", load=load)
 
 
 def _admit(host: Host, candidate: Candidate) -> PluginRecord:

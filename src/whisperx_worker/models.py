@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from whisperx_worker.errors import ModelNotFoundError
+from whisperx_worker.errors import ModelNotFoundError, WorkerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 HUB_IDS = {"faster-whisper-large-v3-russian": "bzikst/faster-whisper-large-v3-russian"}
 """Hub ids of models that have a shorter name here."""
+
+NO_GPU = "WHISPERX_WORKER_DEVICE is cuda, but there is no GPU that can be used"
 
 RUNPOD_HUB_CACHE = Path("/runpod-volume/huggingface-cache/hub")
 RUNPOD_MODEL_CACHE = Path("/runpod/cache")
@@ -110,6 +112,23 @@ def _download(hub_id: str, revision: str, token: SecretStr | None) -> Path:
     except (HfHubHTTPError, OSError, ValueError) as error:
         raise ModelNotFoundError(f"the model {hub_id!r} could not be downloaded ({type(error).__name__})") from None
     return Path(folder)
+
+
+def torch_device(settings: Settings) -> Literal["cpu", "cuda"]:
+    """Where torch models run.
+
+    Raises:
+        WorkerError: When the settings want a GPU and there is none.
+    """
+    import torch
+
+    if settings.device == "cpu":
+        return "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    if settings.device == "cuda":
+        raise WorkerError(NO_GPU)
+    return "cpu"
 
 
 def folder_mb(folder: Path) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import logging
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,6 +13,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from whisperx_worker.errors import SettingsError
 from whisperx_worker.fields import described, joined, sentence
+
+log = logging.getLogger(__name__)
 
 PREFIX = "WHISPERX_WORKER_"
 
@@ -147,6 +151,10 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401
     Raises:
         SettingsError: Naming every variable whose value cannot be used.
     """
+    known = {name for field in Settings.model_fields for name in variables(field)}
+    for name in sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known):
+        nearest = difflib.get_close_matches(name, known, n=1)
+        log.warning("%s is no setting%s", name, f"; {nearest[0]} is" if nearest else "")
     try:
         return Settings(**overrides)
     except ValidationError as error:

@@ -97,7 +97,7 @@ def choose(host: Host, hook: str, job: Job) -> HookImpl:
     if by_setting:
         if by_setting in engines:
             return engines[by_setting]
-        raise PluginError(f"{hook}: the setting names the plugin {by_setting!r}, which is not active")
+        raise PluginError(f"{_engine_variable(hook)} names the plugin {by_setting!r}, which is not active")
     if len(engines) == 1:
         return next(iter(engines.values()))
     if not engines:
@@ -105,8 +105,12 @@ def choose(host: Host, hook: str, job: Job) -> HookImpl:
     listed = ", ".join(sorted(engines))
     raise PluginError(
         f"{hook}: several plugins do this step ({listed}); "
-        f"name one in WHISPERX_WORKER_{hook.upper()}_ENGINE or in the job's `plugins`"
+        f"name one in {_engine_variable(hook)} or in the job's `plugins`"
     )
+
+
+def _engine_variable(hook: str) -> str:
+    return f"WHISPERX_WORKER_{hook.upper()}_ENGINE"
 
 
 def call(implementation: HookImpl, arguments: Mapping[str, object], job: Job) -> object:
