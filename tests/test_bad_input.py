@@ -130,6 +130,14 @@ CASES = {
         clip(speaker_samples=[{"audio_base64": CLIP}]),
         "speaker_samples[0].name is missing, and base64 has no file name to take it from",
     ),
+    "a nameless sample in a data URI": (
+        clip(speaker_samples=[{"url": f"data:audio/wav;base64,{CLIP}"}]),
+        "speaker_samples[0].name is missing, and this url has no file name to take it from",
+    ),
+    "a nameless sample of a site": (
+        clip(speaker_samples=[{"url": "https://example.com/?id=7"}]),
+        "speaker_samples[0].name is missing, and this url has no file name to take it from",
+    ),
     "an odd field of a sample": (
         clip(speaker_samples=[{"nmae": "Анна", "url": "https://example.com/a.wav"}]),
         "speaker_samples[0].nmae is not a field of a sample",
@@ -140,8 +148,9 @@ CASES = {
     "formats are text": (clip(output_formats="srt"), 'output_formats must be a list of formats, not "srt"'),
     "unknown format": (
         clip(output_formats=["srt", "pdf"]),
-        'output_formats: there is no format "pdf" (there are: json, srt, tsv, txt, vtt)',
+        'output_formats: there is no format "pdf" (there are: json, rttm, srt, tsv, txt, vtt)',
     ),
+    "turns that nobody asked for": (clip(output_formats=["rttm"]), "output_formats: rttm needs diarization"),
     "unknown plugin": (
         clip(plugins={"nobody": {}}),
         'plugins: there is no active plugin "nobody" (there are: russian_whisper, wav2vec2_alignment)',

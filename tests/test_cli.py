@@ -1,25 +1,48 @@
+import io
 import json
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from unittest import mock
 
 import pytest
 from typer.testing import CliRunner
 
 from tests.clips import wav
-from whisperx_worker.cli import app, parse_plugin_options, refuse_same_names, result_names, write_atomically
+from whisperx_worker import joblog
+from whisperx_worker.cli import (
+    app,
+    main,
+    parse_plugin_options,
+    parse_speakers,
+    progress_bar,
+    refuse_same_names,
+    result_names,
+    write_atomically,
+)
 from whisperx_worker.errors import BadInputError, WorkerError
 from whisperx_worker.version import __version__
 
 
 def run(*arguments):
-    """The command as a person runs it: what it prints, what it complains of, and how it ends."""
-    return subprocess.run(
-        [sys.executable, "-m", "whisperx_worker.cli", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    """The command in this process: what it prints, what it complains of, and how it ends."""
+    out, err = io.StringIO(), io.StringIO()
+    with mock.patch.object(sys, "argv", ["whisperx-worker", *arguments]), redirect_stdout(out), redirect_stderr(err):
+        code = ending()
+    joblog.stop_logging()
+    if isinstance(code, str):
+        err.write(f"{code}\n")
+    return subprocess.CompletedProcess(
+        arguments, int(code) if isinstance(code, int) else 1, out.getvalue(), err.getvalue()
     )
+
+
+def ending():
+    try:
+        main()
+    except SystemExit as end:
+        return end.code or 0
+    return 0
 
 
 @pytest.fixture
@@ -30,8 +53,9 @@ def call(tmp_path):
 
 
 @pytest.mark.usefixtures("parrot")
-def test_transcribe_prints_the_text(call):
-    done = run("transcribe", call)
+def test_transcribe_prints_the_text_as_a_command_of_its_own(call):
+    command = [sys.executable, "-m", "whisperx_worker.cli", "transcribe", call]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "Алло, это Анна.\n", "")
 
@@ -71,10 +95,13 @@ def test_one_bad_recording_does_not_stop_the_others_and_the_command_fails(call, 
         (["/no/such/file.mp3"], 'audio_file: "/no/such/file.mp3" does not exist'),
         (["ftp://example.com/a.mp3"], "audio_file must be an http(s) URL, not ftp:"),
         (["https://example.com/a.mp3", "--batch-size", "0"], "batch_size must be a whole number from 1 to 1024, not 0"),
+        (["https://example.com/a.mp3", "--min-speakers", "3", "--max-speakers", "2"], "min_speakers must not be above max_speakers, but 3 is above 2"),
+        (["https://example.com/a.mp3", "--speaker", "anna.wav"], "--speaker must look like NAME=FILE, not 'anna.wav'"),
+        (["https://example.com/a.mp3", "--speaker", "Анна=/no/such.wav"], 'speaker_samples[0].url: "/no/such.wav" does not exist'),
         (["https://example.com/a.mp3", "--plugin", "nonsense"], "--plugin must look like plugin.option=value, not 'nonsense'"),
         (
             ["https://example.com/a.mp3", "-f", "pdf"],
-            'output_formats: there is no format "pdf" (there are: json, srt, tsv, txt, vtt)',
+            'output_formats: there is no format "pdf" (there are: json, rttm, srt, tsv, txt, vtt)',
         ),
     ],
 )  # fmt: skip
@@ -119,6 +146,82 @@ def test_recordings_that_would_overwrite_each_other_are_refused():
 
 def test_a_plugin_option_is_json_where_it_can_be():
     assert parse_plugin_options(["a.n=2", "a.t=да=нет", "b.l=[1]"]) == {"a": {"n": 2, "t": "да=нет"}, "b": {"l": [1]}}
+
+
+LISTENERS = """
+from whisperx_worker import Diarization, SpeakerMatch, SpeakerTurn, hookimpl, read_sample, sample_name
+
+@hookimpl
+def diarize(audio, job):
+    turns = tuple(SpeakerTurn(n, n + 1.0, f"SPEAKER_0{n}") for n in range(job.request.num_speakers or 1))
+    return Diarization(turns, turns, {})
+
+@hookimpl
+def verify_speakers(job):
+    heard = [(sample_name(s), read_sample(s, job).duration_s) for s in job.request.speaker_samples]
+    job.warn(f"{heard}, {job.request.speaker_threshold}")
+    return [SpeakerMatch("SPEAKER_00", heard[0][0], 0.5)]
+"""
+
+
+@pytest.fixture
+def listeners(parrot, tmp_path):  # noqa: ARG001  its engine recognises
+    """Plugins that diarize and verify without a model."""
+    (tmp_path / "plugins" / "listeners.py").write_text(LISTENERS, encoding="utf-8")
+
+
+@pytest.mark.usefixtures("listeners")
+def test_people_are_named_from_files(call, tmp_path):
+    sample = tmp_path / "Anna one.wav"
+    sample.write_bytes(wav(seconds=0.25))
+
+    done = run(
+        "transcribe",
+        call,
+        "--diarize",
+        "--speaker",
+        f"Анна={sample}",
+        "--speaker",
+        f"Анна={call}",
+        "--speaker-threshold",
+        "0.4",
+    )
+
+    assert (done.returncode, done.stdout) == (0, "[Анна]: Алло, это Анна.\n")
+    assert done.stderr == "warning: [('Анна', 0.25), ('Анна', 0.5)], 0.4\n"
+
+
+@pytest.mark.usefixtures("listeners")
+def test_who_says_how_many_speak_wants_to_know_who(call):
+    done = run("transcribe", call, "--num-speakers", "2", "-f", "rttm")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "SPEAKER recording 1 0.000 1.000 <NA> <NA> SPEAKER_00 <NA> <NA>\n"
+        "SPEAKER recording 1 1.000 1.000 <NA> <NA> SPEAKER_01 <NA> <NA>\n"
+    )
+
+
+def test_a_speaker_is_a_name_and_a_place():
+    assert parse_speakers(["Анна=a=b.wav", "Иван=https://example.com/i.wav?x=1"]) == [
+        {"name": "Анна", "url": "a=b.wav"},
+        {"name": "Иван", "url": "https://example.com/i.wav?x=1"},
+    ]
+
+
+def test_of_two_stages_at_once_the_bar_shows_the_one_that_began_first(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    shown = []
+    with progress_bar(quiet=False) as report:
+        for stage, fraction in [("transcribe", 0.0), ("diarize", 0.25), ("transcribe", 0.5), ("transcribe", 1.0)]:
+            report(stage, fraction)
+            shown.append(sys.stderr.getvalue().rpartition("\r")[2].split()[0])
+
+    assert shown == ["transcribe", "transcribe", "transcribe", "diarize"]
 
 
 def test_a_file_that_cannot_be_written_leaves_the_old_one_and_nothing_else(tmp_path):

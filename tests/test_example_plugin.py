@@ -137,7 +137,7 @@ def test_the_mounted_plugin_is_listed_beside_it(plugins):
     assert plugins["dictation"] == {
         "name": "dictation",
         "source": "dictation.py",
-        "version": ".",
+        "version": "-",
         "state": "active",
         "reason": "",
         "hooks": ["post_align", "register_options", "transcribe"],

@@ -84,6 +84,7 @@ def test_a_good_job_is_fetched_run_and_answered(runpod_server, worker):
     assert (output["detected_language"], output["warnings"]) == ("ru", [])
     assert [line.split(" INFO ")[1] for line in output["logs"].splitlines() if "loaded" not in line] == [
         "started",
+        f"the recording: {runpod_server.url}/half-a-second.wav",
         "on it",
         "finished: 0.5 s of audio, 1 segments",
     ]

@@ -172,14 +172,3 @@ def test_an_aligner_that_is_not_there_leaves_text_and_times_and_says_so(worker):
     (warning,) = [warning for warning in response["warnings"] if warning.startswith("align failed")]
     assert "the model 'jonatasgrosman/wav2vec2-large-xlsr-53-russian' is not on this worker" in warning
     assert warning.endswith("; segments keep their times and words have none")
-
-
-def test_stages_that_are_not_there_yet_are_told(worker):
-    sample = {"name": "Анна", "audio_base64": base64.b64encode((ROOT / "demo" / "anna.flac").read_bytes()).decode()}
-
-    response = answer(worker, "l", dialogue(language="ru", diarization=True, speaker_samples=[sample]))
-
-    assert [warning for warning in response["warnings"] if "yet" in warning] == [
-        "diarization is not in this version of the worker yet; the text comes without it",
-        "speaker_verification is not in this version of the worker yet; the text comes without it",
-    ]

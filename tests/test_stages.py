@@ -454,7 +454,7 @@ PRIVATE = f"no such file: /srv/models/private/model.bin (token {SECRET})"
 @pytest.fixture
 def client(monkeypatch, tmp_path):
     """Sends jobs to a worker with these plugins; its recording is a tone."""
-    monkeypatch.setattr(pipeline, "recording", lambda _job, local: make_audio())  # noqa: ARG005
+    monkeypatch.setattr(pipeline, "recording", lambda _job: make_audio())
     joblog.start_logging(tmp_path / "container_log.txt", console=False)
 
     def send(plugins, **fields):

@@ -8,8 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from whisperx_worker import BadInputError, PluginError, Segment, Transcript, Word, hookimpl, testing
-from whisperx_worker.testing import load_plugin, make_audio, make_job, make_transcript, run_chain, run_engine
+from whisperx_worker import BadInputError, PluginError, Segment, SpeakerTurn, Transcript, Word, hookimpl, testing
+from whisperx_worker.testing import (
+    load_plugin,
+    make_audio,
+    make_diarization,
+    make_job,
+    make_transcript,
+    run_chain,
+    run_engine,
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +97,7 @@ def test_make_job_refuses_what_a_client_could_not_send(host):
 def test_abilities_are_what_the_plugins_add(host):
     made = host.abilities
     assert (made.plugins, made.options) == ({"shouts"}, {"shouts": Options})
-    assert made.outputs == {"json", "srt", "vtt", "txt", "tsv"}
+    assert made.outputs == {"json", "srt", "vtt", "txt", "tsv", "rttm"}
 
 
 def test_run_chain_gives_what_the_plugin_makes_of_the_value(host):
@@ -124,6 +132,12 @@ def test_make_transcript_has_segments_of_a_second_with_even_words():
 
 def test_make_transcript_of_nothing_has_no_segments():
     assert make_transcript() == Transcript((), "ru")
+
+
+def test_make_diarization_has_the_same_turns_twice():
+    made = make_diarization((0.0, 1.5, "SPEAKER_00"))
+
+    assert (made.turns, made.exclusive, made.embeddings) == ((SpeakerTurn(0.0, 1.5, "SPEAKER_00"),), made.turns, {})
 
 
 def test_run_engine_gives_the_engines_answer_or_its_failure():

@@ -12,11 +12,10 @@ from whisperx_worker import (
     ModelShelf,
     Seconds,
     Settings,
-    WorkerError,
     find_model,
     folder_mb,
+    pick_device,
 )
-from whisperx_worker.models import NO_GPU
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,13 +90,7 @@ def features(whisper: Whisper, samples: NDArray[np.float32]) -> NDArray[np.float
 def _device(settings: Settings) -> str:
     import ctranslate2
 
-    if settings.device == "cpu":
-        return "cpu"
-    if ctranslate2.get_cuda_device_count():
-        return "cuda"
-    if settings.device == "cuda":
-        raise WorkerError(NO_GPU)
-    return "cpu"
+    return pick_device(settings, has_gpu=lambda: ctranslate2.get_cuda_device_count() > 0)
 
 
 def _check_compute_type(compute_type: str, device: str) -> None:

@@ -12,9 +12,10 @@ from whisperx_worker.errors import (
 )
 from whisperx_worker.hookspecs import hookimpl
 from whisperx_worker.job import Job
-from whisperx_worker.models import ModelShelf, find_model, folder_mb, torch_device
+from whisperx_worker.models import ModelShelf, find_model, folder_mb, pick_device, torch_device
 from whisperx_worker.outputs import OutputFormat
-from whisperx_worker.request import Request, SpeakerSample
+from whisperx_worker.request import Request, SpeakerSample, sample_name
+from whisperx_worker.samples import read_sample
 from whisperx_worker.settings import Settings
 from whisperx_worker.types import (
     SAMPLE_RATE_HZ,
@@ -63,5 +64,8 @@ __all__ = [
     "find_model",
     "folder_mb",
     "hookimpl",
+    "pick_device",
+    "read_sample",
+    "sample_name",
     "torch_device",
 ]

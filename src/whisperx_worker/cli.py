@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import unquote, urlsplit
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from whisperx_worker.job import OnProgress
+    from whisperx_worker.settings import Settings
     from whisperx_worker.worker import Worker
 
 app = typer.Typer(
@@ -34,6 +36,7 @@ app = typer.Typer(
 def main() -> None:
     """Run the command line; a failure is one sentence and a non-zero exit."""
     try:
+        add_plugin_commands()
         app()
     except WorkerError as error:
         sys.exit(f"whisperx-worker: {error}")
@@ -45,6 +48,15 @@ def main() -> None:
         sys.exit(130)
 
 
+def add_plugin_commands() -> None:
+    """Let installed plugins bring commands: the entry-point group `whisperx_worker.commands`, a typer function each."""
+    for point in entry_points(group="whisperx_worker.commands"):
+        try:
+            app.command(point.name)(point.load())
+        except (ImportError, AttributeError) as error:
+            typer.echo(f"warning: the command {point.name} of {point.value} cannot be loaded: {error}", err=True)
+
+
 @app.command()
 def transcribe(
     recordings: Annotated[list[str], typer.Argument(help="Files, or http(s) URLs.")],
@@ -52,8 +64,19 @@ def transcribe(
     model: Annotated[str | None, typer.Option(help="Name or folder of a CTranslate2 Whisper model.")] = None,
     align: Annotated[bool, typer.Option("--align", help="Give each word its times.")] = False,
     align_model: Annotated[str | None, typer.Option(help="Name or folder of a wav2vec2 model.")] = None,
+    diarize: Annotated[bool, typer.Option("--diarize", help="Say who speaks when; with --align, to the word.")] = False,
+    num_speakers: Annotated[int | None, typer.Option(help="How many speakers there are.")] = None,
+    min_speakers: Annotated[int | None, typer.Option(help="At least so many.")] = None,
+    max_speakers: Annotated[int | None, typer.Option(help="At most so many.")] = None,
+    speakers: Annotated[
+        list[str] | None,
+        typer.Option("--speaker", metavar="NAME=FILE", help="A person's voice, to name them; repeatable."),
+    ] = None,
+    speaker_threshold: Annotated[
+        float | None, typer.Option(help="Similarity below which nobody is named; else the model's own.")
+    ] = None,
     formats: Annotated[
-        list[str] | None, typer.Option("--format", "-f", help="json, srt, vtt, txt, tsv; repeatable.")
+        list[str] | None, typer.Option("--format", "-f", help="json, srt, vtt, txt, tsv, rttm; repeatable.")
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the results; else they are printed.")
@@ -74,42 +97,21 @@ def transcribe(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log, with what plugins raise.")] = False,
 ) -> None:
     """Transcribe recordings, and print the result or write it into a folder."""
-    from whisperx_worker import joblog, masking
+    from whisperx_worker import joblog
     from whisperx_worker.settings import load_settings
-    from whisperx_worker.worker import open_worker
 
     settings = load_settings(**_given(align_model=folder_or_name(align_model), hub_models=("*",) if download else None))
     # A person's folder gets a log file only where they ask for one.
     joblog.start_logging(settings.log_file if "log_file" in settings.model_fields_set else None, console=verbose)
-    names = result_names(recordings)
-    if output:
-        refuse_same_names(names)
-        make_folder(output)
-    worker = open_worker(settings)
     request = _given(
-        language=language, model=folder_or_name(model),
-        align_output=align or bool(align_model), output_formats=formats or ["txt"],
+        language=language, model=folder_or_name(model), align_output=align or bool(align_model),
         initial_prompt=prompt, hotwords=hotwords, batch_size=batch_size, beam_size=beam_size, compute_type=compute_type,
-        strict=strict, plugins=parse_plugin_options(plugin_options or []),
+        diarization=diarize or any((num_speakers, min_speakers, max_speakers)),
+        num_speakers=num_speakers, min_speakers=min_speakers, max_speakers=max_speakers,
+        speaker_samples=parse_speakers(speakers or []), speaker_threshold=speaker_threshold,
+        output_formats=formats or ["txt"], strict=strict, plugins=parse_plugin_options(plugin_options or []),
     )  # fmt: skip
-    failures = 0
-    for recording, name in zip(recordings, names, strict=True):
-        try:
-            written = _transcribe_one(worker, {**request, "audio_file": recording}, quiet=quiet or verbose)
-            if output:
-                for ending, text in written.items():
-                    write_atomically(output / f"{name}{ending}", text)
-            else:
-                for ending, text in written.items():
-                    if len(recordings) * len(written) > 1:
-                        typer.echo(f"==> {name}{ending} <==")
-                    typer.echo(text, nl=False)
-        except WorkerError as error:
-            failures += 1
-            which = f"{Path(recording).name}: " if len(recordings) > 1 else ""
-            missing = isinstance(error.__cause__, ModelNotFoundError) and not download
-            hint = "; --model names another, --download lets it be fetched" if missing else ""
-            typer.echo(masking.mask(f"whisperx-worker: {which}{error}{hint}"), err=True)
+    failures = transcribe_all(settings, recordings, request, output, quiet=quiet or verbose)
     if failures:
         raise typer.Exit(1)
 
@@ -150,6 +152,36 @@ def options(
     """Transcribe speech: words, exact times, plugins."""
 
 
+def transcribe_all(
+    settings: Settings, recordings: list[str], request: dict[str, Any], folder: Path | None, *, quiet: bool
+) -> int:
+    """Do one job after the other, and tell of those that fail; gives how many do.
+
+    Raises:
+        WorkerError: Before any work, when the results have no place.
+    """
+    from whisperx_worker import masking
+    from whisperx_worker.worker import open_worker
+
+    names = result_names(recordings)
+    if folder:
+        refuse_same_names(names)
+        make_folder(folder)
+    worker = open_worker(settings)
+    failures = 0
+    for recording, name in zip(recordings, names, strict=True):
+        try:
+            written = _transcribe_one(worker, {**request, "audio_file": recording}, quiet=quiet)
+            deliver(written, name, folder, titled=len(recordings) * len(written) > 1)
+        except WorkerError as error:
+            failures += 1
+            which = f"{Path(recording).name}: " if len(recordings) > 1 else ""
+            missing = isinstance(error.__cause__, ModelNotFoundError) and "*" not in settings.hub_models
+            hint = "; --model names another, --download lets it be fetched" if missing else ""
+            typer.echo(masking.mask(f"whisperx-worker: {which}{error}{hint}"), err=True)
+    return failures
+
+
 def _transcribe_one(worker: Worker, data: dict[str, Any], *, quiet: bool) -> dict[str, str]:
     """Texts of the results, by the ending of their files."""
     from whisperx_worker import joblog, masking, pipeline
@@ -160,12 +192,27 @@ def _transcribe_one(worker: Worker, data: dict[str, Any], *, quiet: bool) -> dic
         progress_bar(quiet=quiet) as report,
     ):
         job = new_job(worker, "cli", data, local=True, on_progress=report)
-        result = pipeline.run(job, worker.host, local=True)
+        result = pipeline.run(job, worker.host)
         written = write_outputs(job, result, worker.host, list(job.request.output_formats))
         warnings = [masking.mask(str(warned)) for warned in job.warnings]
     for warned in warnings:
         typer.echo(f"warning: {warned}", err=True)
     return {worker.host.outputs[name].suffix: text for name, text in written.items()}
+
+
+def deliver(written: dict[str, str], name: str, folder: Path | None, *, titled: bool) -> None:
+    """Write one recording's results into the folder, or print them where there is none.
+
+    Raises:
+        WorkerError: When one cannot be written.
+    """
+    for ending, text in written.items():
+        if folder:
+            write_atomically(folder / f"{name}{ending}", text)
+            continue
+        if titled:
+            typer.echo(f"==> {name}{ending} <==")
+        typer.echo(text, nl=False)
 
 
 def make_folder(folder: Path) -> None:
@@ -210,10 +257,16 @@ def progress_bar(*, quiet: bool) -> Iterator[OnProgress]:
     from tqdm import tqdm
 
     with tqdm(total=100, bar_format="{desc:<11} {bar} {n:.0f} % {elapsed}", leave=False) as bar:
+        running: dict[str, float] = {}
 
         def report(stage: str, fraction: float) -> None:
-            bar.set_description_str(stage, refresh=False)
-            bar.n = 100 * fraction
+            running[stage] = fraction
+            if fraction >= 1:
+                del running[stage]
+            # Of stages that run side by side, the one that began first.
+            shown, done = next(iter(running.items()), (stage, fraction))
+            bar.set_description_str(shown, refresh=False)
+            bar.n = 100 * done
             bar.refresh()
 
         yield report
@@ -266,6 +319,21 @@ def parse_plugin_options(given: list[str]) -> dict[str, dict[str, Any]]:
         except ValueError:
             options.setdefault(plugin, {})[option] = value
     return options
+
+
+def parse_speakers(given: list[str]) -> list[dict[str, str]]:
+    """`NAME=FILE` as the request's `speaker_samples`; the file may be a URL.
+
+    Raises:
+        BadInputError: When one has another form.
+    """
+    samples = []
+    for text in given:
+        name, _, place = text.partition("=")
+        if not (name.strip() and place):
+            raise BadInputError(f"--speaker must look like NAME=FILE, not {text!r}")
+        samples.append({"name": name, "url": place})
+    return samples
 
 
 def _given(**values: Any) -> dict[str, Any]:  # noqa: ANN401

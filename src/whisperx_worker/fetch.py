@@ -57,7 +57,7 @@ _REFUSALS = (
 """What runpod says when it refuses, and how a client is told: its own text carries the URL and resolved addresses."""
 
 
-def fetch(place: str, folder: Path, settings: Settings, *, local: bool) -> Path:
+def fetch(place: str, folder: Path, settings: Settings, *, local: bool, what: str = "the recording") -> Path:
     """Bring a job's audio here.
 
     Args:
@@ -65,6 +65,7 @@ def fetch(place: str, folder: Path, settings: Settings, *, local: bool) -> Path:
         folder: The job's own temporary folder; nothing is left in it when this fails.
         settings: `max_audio_mb` and `fetch_timeout_s` bound the fetch.
         local: Whether a path is allowed.
+        what: What the audio is, for the log.
 
     Returns:
         A file in `folder`; a local file is used where it lies.
@@ -73,7 +74,7 @@ def fetch(place: str, folder: Path, settings: Settings, *, local: bool) -> Path:
         BadInputError: What the job carries is empty, too large or not base64, or the path is no file.
         FetchError: The URL is refused, or its server failed.
     """
-    log.info("the recording: %s", describe_place(place, local=local))
+    log.info("%s: %s", what, describe_place(place, local=local))
     kind = kind_of(place, local=local)
     if kind == "url":
         return _download(place, folder, settings)

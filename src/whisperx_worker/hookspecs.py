@@ -108,8 +108,13 @@ def post_align(transcript: Transcript, audio: Audio, job: Job, options: object) 
 def diarize(audio: Audio, job: Job, options: object) -> Diarization | None:
     """Engine. Say who speaks when.
 
-    Reserved: this version calls it nowhere, and a job that asks for `diarization` gets a warning. It will run at the
-    same time as `transcribe`; None, or raising, will leave the response without speakers, with a warning.
+    Called once per job that asks for `diarization`, after `pre_audio`, in a thread of its own at the same time as
+    `transcribe`, `align` and `post_align`; `audio` is what they get too. Must honour the request's `num_speakers`,
+    `min_speakers` and `max_speakers` where it can: the worker counts the speakers in the answer, and warns where they
+    are not as many. Every word gets its speaker from the exclusive turns. Call `job.progress` at each batch: it is what
+    stops this thread when the job is cancelled or its text fails.
+
+    None, or raising: the text comes without speakers, and the client gets a warning. So do turns of nobody.
 
     Example:
         >>> from whisperx_worker import Audio, Diarization, SpeakerTurn, hookimpl
@@ -126,9 +131,16 @@ def verify_speakers(
 ) -> Sequence[SpeakerMatch] | None:
     """Engine. Say which enrolled person each speaker is, and how sure that is.
 
-    Reserved: this version calls it nowhere, and a job that asks for `speaker_verification` gets a warning. It will run
-    after `diarize` and `post_align`, with the whole recording as `audio`, its text as `transcript`, and None as
-    `diarization` where the job asked for none; None, or raising, will leave speakers unnamed, with a warning.
+    Called once per job that wants `speaker_verification`, after `diarize` and `post_align`, unless there is neither
+    text nor a turn. `audio` is the whole recording. `transcript` has speakers on its words, and its segments are cut
+    where the speaker changes. `diarization` is None where the job asked for none, or nobody's turn was found.
+    `read_sample` gives the audio of each of `job.request.speaker_samples`, and `sample_name` whose it is.
+
+    Answer with one `SpeakerMatch` for each diarized speaker (`speaker` is its label), one for each segment (`segment`
+    is its index in `transcript`), or both. A speaker's name holds for all of their segments; a segment's own match
+    gives it its own similarity where both agree on the name, and its name where its speaker has no match.
+
+    None, raising, or a similarity that is no number: speakers have no names, and the client gets a warning.
 
     Example:
         >>> from whisperx_worker import Diarization, SpeakerMatch, hookimpl

@@ -42,13 +42,17 @@ class Job:
     """Loaded models, shared between jobs."""
     options: Mapping[str, object] = field(default_factory=dict)
     """Each plugin's validated options, by plugin name; a hook gets its own one as the argument `options`."""
+    local: bool = False
+    """Whether a person on this machine asks, who may name paths."""
     on_progress: OnProgress = _nobody_watches
+    """Called by one thread at a time."""
     timings: dict[str, Seconds] = field(default_factory=dict)
     """Wall-clock seconds by stage, named `<stage>_s`."""
     notes: dict[str, object] = field(default_factory=dict)
     """What a job that asks for `debug` is told besides the timings. Values must be JSON."""
     _warnings: list[Warned] = field(default_factory=list)
     _cancelled: threading.Event = field(default_factory=threading.Event)
+    _reporting: threading.RLock = field(default_factory=threading.RLock)
 
     @property
     def warnings(self) -> tuple[Warned, ...]:
@@ -71,11 +75,12 @@ class Job:
         """Report how far a stage is, and stop here if the job was cancelled. Call it once per batch.
 
         Raises:
-            JobCancelledError: When nobody wants the job any more.
+            JobCancelledError: When nobody wants the job any more, or a stage that runs beside this one failed it.
         """
         if self._cancelled.is_set():
             raise JobCancelledError("the job was cancelled")
-        self.on_progress(stage, min(1.0, max(0.0, fraction)))
+        with self._reporting:
+            self.on_progress(stage, min(1.0, max(0.0, fraction)))
 
     def cancel(self) -> None:
         """Make the next `progress` call raise."""

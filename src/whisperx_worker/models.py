@@ -29,8 +29,6 @@ T = TypeVar("T")
 HUB_IDS = {"faster-whisper-large-v3-russian": "bzikst/faster-whisper-large-v3-russian"}
 """Hub ids of models that have a shorter name here."""
 
-NO_GPU = "WHISPERX_WORKER_DEVICE is cuda, but there is no GPU that can be used"
-
 RUNPOD_HUB_CACHE = Path("/runpod-volume/huggingface-cache/hub")
 RUNPOD_MODEL_CACHE = Path("/runpod/cache")
 
@@ -122,12 +120,21 @@ def torch_device(settings: Settings) -> Literal["cpu", "cuda"]:
     """
     import torch
 
+    return pick_device(settings, has_gpu=torch.cuda.is_available)
+
+
+def pick_device(settings: Settings, has_gpu: Callable[[], bool]) -> Literal["cpu", "cuda"]:
+    """Where models of a library run that says by `has_gpu` whether it can use a GPU.
+
+    Raises:
+        WorkerError: When the settings want a GPU and there is none.
+    """
     if settings.device == "cpu":
         return "cpu"
-    if torch.cuda.is_available():
+    if has_gpu():
         return "cuda"
     if settings.device == "cuda":
-        raise WorkerError(NO_GPU)
+        raise WorkerError("WHISPERX_WORKER_DEVICE is cuda, but there is no GPU that can be used")
     return "cpu"
 
 

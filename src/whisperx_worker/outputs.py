@@ -1,11 +1,14 @@
-"""A finished job as the JSON of the contract, and as json, srt, vtt, txt and tsv files. Pure: it writes no file."""
+"""A finished job as the JSON of the contract, and as json, srt, vtt, txt, tsv and rttm. Pure: it writes no file."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
+
+from whisperx_worker.speakers import speech_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,9 +41,24 @@ def as_json(result: Result) -> dict[str, Any]:
     }
     if transcript.language_probability is not None:
         answer["language_probability"] = round(transcript.language_probability, 4)
-    if result.speakers:
-        answer["speakers"] = [_present(match) for match in result.speakers if match.segment is None]
+    who = _speakers(result)
+    if who:
+        answer["speakers"] = who
     return answer
+
+
+def _speakers(result: Result) -> list[dict[str, Any]]:
+    """What is known of each speaker, in the order in which they first speak.
+
+    `speech_s` is how long they speak in all; of one without turns, how much speech their name rests on.
+    """
+    matches = {match.speaker: _present(match) for match in result.speakers if match.segment is None}
+    spoken_s = speech_s(result.turns)
+    with_turns = [
+        {**matches.get(speaker, {"speaker": speaker}), "speech_s": round(float(time_s), 3)}
+        for speaker, time_s in spoken_s.items()
+    ]
+    return with_turns + [match for speaker, match in matches.items() if speaker not in spoken_s]
 
 
 def _segment(segment: Segment) -> dict[str, Any]:
@@ -52,13 +70,13 @@ def _segment(segment: Segment) -> dict[str, Any]:
 
 
 def _present(value: Segment | SpeakerMatch | Any) -> dict[str, Any]:  # noqa: ANN401
-    """A dataclass without what is None; floats as Python's own, rounded to what means something."""
+    """A dataclass without what is None or False; floats as Python's own, rounded to what means something."""
     fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    return {name: _plain(name, item) for name, item in fields.items() if item is not None}
+    return {name: _plain(name, item) for name, item in fields.items() if item is not None and item is not False}
 
 
 def _plain(name: str, value: object) -> object:
-    if isinstance(value, float):
+    if isinstance(value, Real) and not isinstance(value, Integral):
         return round(float(value), 3 if name in {"start", "end", "speech_s"} else 4)
     return value
 
@@ -81,26 +99,48 @@ def _tsv(result: Result) -> str:
 
 def _srt(result: Result) -> str:
     return "\n".join(
-        f"{number}\n{_clock(s.start, ',')} --> {_clock(s.end, ',')}\n{_cue(s)}\n"
+        f"{number}\n{_clock(s.start, ',')} --> {_clock(s.end, ',')}\n{_cue(_said(s))}\n"
         for number, s in enumerate(result.transcript.segments, 1)
     )
 
 
 def _vtt(result: Result) -> str:
     cues = [
-        f"{_clock(s.start, '.')} --> {_clock(s.end, '.')}\n{_escaped(_cue(s))}\n" for s in result.transcript.segments
+        f"{_clock(s.start, '.')} --> {_clock(s.end, '.')}\n{_voice(s)}{_escaped(_cue(s.text))}\n"
+        for s in result.transcript.segments
     ]
     return "\n".join(["WEBVTT\n", *cues])
 
 
-def _said(segment: Segment) -> str:
+def _rttm(result: Result) -> str:
+    """NIST's Rich Transcription Time Marked lines, one for each turn; they overlap where people do."""
+    lines = []
+    for turn in sorted(result.turns, key=lambda turn: (turn.start, turn.end)):
+        start, end = round(turn.start, 3), round(turn.end, 3)
+        speaker = "_".join(turn.speaker.split())
+        lines.append(f"SPEAKER recording 1 {start:.3f} {end - start:.3f} <NA> <NA> {speaker} <NA> <NA>\n")
+    return "".join(lines)
+
+
+def _who(segment: Segment) -> str | None:
+    """The speaker as people read it: the enrolled name, else the label."""
     who = segment.speaker_id if segment.speaker_id not in {None, "unknown"} else segment.speaker
-    return f"{who}: {segment.text.strip()}" if who else segment.text.strip()
+    return " ".join(who.split()) if who else None
 
 
-def _cue(segment: Segment) -> str:
+def _said(segment: Segment) -> str:
+    who = _who(segment)
+    return f"[{who}]: {segment.text.strip()}" if who else segment.text.strip()
+
+
+def _voice(segment: Segment) -> str:
+    who = _who(segment)
+    return f"<v {_escaped(who)}>" if who else ""
+
+
+def _cue(text: str) -> str:
     """A cue's text: a blank line, or an arrow, would end it early."""
-    return " ".join(_said(segment).split()).replace("-->", "→")
+    return " ".join(text.split()).replace("-->", "→")
 
 
 def _escaped(text: str) -> str:
@@ -122,6 +162,7 @@ BUILT_IN = {
         OutputFormat("vtt", ".vtt", _vtt),
         OutputFormat("txt", ".txt", _txt),
         OutputFormat("tsv", ".tsv", _tsv),
+        OutputFormat("rttm", ".rttm", _rttm),
     )
 }
 """The worker's own formats. Plugins add theirs through `register_outputs`."""

@@ -1,4 +1,4 @@
-"""One job from top to bottom: fetch, decode, pre_audio, transcribe, align, post_align, finalize.
+"""One job from top to bottom: fetch, decode, pre_audio; text beside speakers; both joined, verify_speakers, finalize.
 
 It reads like the picture in the README. It decides in which order hooks run and what a failure of each means; how hooks
 are called is the business of `stages`.
@@ -6,45 +6,48 @@ are called is the business of `stages`.
 
 from __future__ import annotations
 
+import math
 import tempfile
+from collections.abc import Sequence
+from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from whisperx_worker import speakers
 from whisperx_worker.audio import decode
 from whisperx_worker.errors import JobCancelledError, StrictError, WorkerError
 from whisperx_worker.fetch import fetch
 from whisperx_worker.stages import chain, engine
-from whisperx_worker.types import Audio, Result, Transcript
+from whisperx_worker.together import together
+from whisperx_worker.types import Audio, Diarization, Result, SpeakerMatch, SpeakerTurn, Transcript
 
 if TYPE_CHECKING:
     from whisperx_worker.host import Host
     from whisperx_worker.job import Job
 
+T = TypeVar("T")
 
-def run(job: Job, host: Host, *, local: bool = False) -> Result:
+
+def run(job: Job, host: Host) -> Result:
     """Do the whole job.
-
-    Args:
-        job: What is asked.
-        host: The plugins that do it.
-        local: Whether the recording may be a path on this machine.
 
     Raises:
         WorkerError: With one sentence for the client.
     """
     warn_of_missing_plugins(job, host)
-    audio = recording(job, local=local)
+    audio = recording(job)
     with job.stage("pre_audio"):
         audio = chain(host, "pre_audio", audio, job)
-    with job.stage("transcribe"):
-        transcript = engine(host, "transcribe", Transcript, job, audio=audio)
-    if job.request.align_output and transcript.segments:
-        transcript = aligned(job, host, audio, transcript)
-    with job.stage("post_align"):
-        transcript = chain(host, "post_align", transcript, job, audio=audio)
-    warn_of_missing_stages(job)
+    if job.request.diarization:
+        transcript, diarization = together(job, lambda: text_of(job, host, audio), lambda: diarized(job, host, audio))
+        transcript = with_speakers(job, transcript, diarization)
+    else:
+        transcript, diarization = text_of(job, host, audio), None
+    matches = verified(job, host, audio, transcript, diarization)
+    turns = diarization.turns if diarization else ()
+    result = Result(speakers.named(transcript, matches), audio.duration_s, matches, turns)
     with job.stage("finalize"):
-        return chain(host, "finalize", Result(transcript, audio.duration_s), job)
+        return chain(host, "finalize", result, job)
 
 
 def warn_of_missing_plugins(job: Job, host: Host) -> None:
@@ -54,10 +57,10 @@ def warn_of_missing_plugins(job: Job, host: Host) -> None:
             job.warn(f"plugin {record.name} could not be loaded and takes no part in this job")
 
 
-def recording(job: Job, *, local: bool) -> Audio:
+def recording(job: Job) -> Audio:
     """Bring the job's recording here and decode it; its file is gone when this returns, whatever happens."""
     place = job.request.audio_file or job.request.audio_base64 or ""
-    local = local and job.request.audio_file is not None
+    local = job.local and job.request.audio_file is not None
     with tempfile.TemporaryDirectory(prefix="whisperx-worker-") as folder:
         with job.stage("fetch"):
             path = fetch(place, Path(folder), job.settings, local=local)
@@ -68,21 +71,85 @@ def recording(job: Job, *, local: bool) -> Audio:
     return audio
 
 
-def aligned(job: Job, host: Host, audio: Audio, transcript: Transcript) -> Transcript:
-    """The transcript with word times, or as it was and a warning."""
+def text_of(job: Job, host: Host, audio: Audio) -> Transcript:
+    """What is said, with word times where the job wants them: transcribe, align, post_align."""
+    with job.stage("transcribe"):
+        transcript = engine(host, "transcribe", Transcript, job, audio=audio)
+    if job.request.align_output and transcript.segments:
+        without = "segments keep their times and words have none"
+        arguments = {"audio": audio, "transcript": transcript}
+        transcript = dispensable(host, "align", Transcript, job, without, **arguments) or transcript
+    with job.stage("post_align"):
+        return chain(host, "post_align", transcript, job, audio=audio)
+
+
+def diarized(job: Job, host: Host, audio: Audio) -> Diarization | None:
+    """Who speaks when, or None and a warning; another warning where it is not as many as the job said."""
+    without = "the text comes without speakers"
+    diarization = dispensable(host, "diarize", Diarization, job, without, audio=audio)
+    if diarization is None:
+        return None
+    if not all(map(is_sound_turn, (*diarization.turns, *diarization.exclusive))):
+        job.warn(f"diarize gave something else than a SpeakerTurn that ends after it begins; {without}")
+        return None
+    for sentence in speakers.unmet_counts(diarization.turns, job.request):
+        job.warn(sentence)
+    return diarization
+
+
+def with_speakers(job: Job, transcript: Transcript, diarization: Diarization | None) -> Transcript:
+    """The transcript with speakers on words, cut where the speaker changes, and a warning of overlapped speech."""
+    if diarization is None or not transcript.segments:
+        return transcript
+    if not diarization.turns:
+        job.warn("diarize found nobody speaking; the text comes without speakers")
+    overlapped = speakers.overlapped_text(transcript, diarization.turns)
+    if overlapped:
+        job.warn(speakers.told(overlapped))
+    return speakers.attributed(transcript, diarization)
+
+
+def verified(
+    job: Job, host: Host, audio: Audio, transcript: Transcript, diarization: Diarization | None
+) -> tuple[SpeakerMatch, ...]:
+    """Which enrolled person each speaker, or each segment, is; none and a warning where that cannot be said."""
+    known = diarization if diarization and diarization.turns else None
+    if not job.request.wants_verification or not (transcript.segments or known):
+        return ()
+    matches = dispensable(
+        host, "verify_speakers", Sequence, job, "speakers have no names",  # type: ignore[type-abstract]
+        audio=audio, transcript=transcript, diarization=known,
+    )  # fmt: skip
+    if matches is None:
+        return ()
+    if not all(map(is_sound_match, matches)):
+        job.warn("verify_speakers gave something else than a SpeakerMatch with numbers; speakers have no names")
+        return ()
+    return tuple(matches)
+
+
+def is_sound_turn(turn: object) -> bool:
+    """Whether an item of a plugin's answer is a turn with times."""
+    return isinstance(turn, SpeakerTurn) and are_numbers(turn.start, turn.end) and turn.start <= turn.end
+
+
+def is_sound_match(match: object) -> bool:
+    """Whether an item of a plugin's answer is a match with similarities."""
+    return isinstance(match, SpeakerMatch) and are_numbers(match.similarity, match.runner_up or 0.0, match.speech_s)
+
+
+def are_numbers(*values: object) -> bool:
+    """Whether these are numbers that the response can carry, which NaN and infinity are not."""
+    return all(isinstance(value, Real) and math.isfinite(value) for value in values)
+
+
+def dispensable(host: Host, hook: str, expected: type[T], job: Job, without: str, **arguments: object) -> T | None:
+    """Run an engine that the text can do without: its answer, or None and a warning that says what is missing."""
     try:
-        with job.stage("align"):
-            return engine(host, "align", Transcript, job, audio=audio, transcript=transcript)
+        with job.stage(hook):
+            return engine(host, hook, expected, job, **arguments)
     except (StrictError, JobCancelledError):
         raise
     except WorkerError as error:
-        job.warn(f"{error}; segments keep their times and words have none")
-        return transcript
-
-
-def warn_of_missing_stages(job: Job) -> None:
-    """Say which steps the job asked for and this version does not have."""
-    asked = {"diarization": job.request.diarization, "speaker_verification": job.request.wants_verification}
-    for name, wanted in asked.items():
-        if wanted:
-            job.warn(f"{name} is not in this version of the worker yet; the text comes without it")
+        job.warn(f"{error}; {without}")
+        return None

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, StringCon
 from whisperx_worker.errors import BadInputError
 from whisperx_worker.fields import described, joined, lowered, sentence, shown
 from whisperx_worker.languages import LANGUAGES
-from whisperx_worker.place import wrong_base64, wrong_place
+from whisperx_worker.place import kind_of, wrong_base64, wrong_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -268,6 +268,9 @@ def _contradictions(known: Mapping[str, Any], wrong: set[str], *, local: bool) -
     for index, sample in enumerate(samples if isinstance(samples, list | tuple) else ()):
         if isinstance(sample, Mapping):
             mistakes += _wrong_sample(f"speaker_samples[{index}]", sample, local=local)
+    formats = known.get("output_formats")
+    if isinstance(formats, list | tuple) and "rttm" in formats and not known.get("diarization"):
+        mistakes.append("output_formats: rttm needs diarization")
     if known.get("speaker_verification") is True and not samples:
         mistakes.append("speaker_verification needs speaker_samples")
     return mistakes
@@ -301,18 +304,27 @@ def _wrong_sample(place: str, sample: Mapping[str, object], *, local: bool) -> l
     if (url is None) == (inline is None):
         return [f"{place} needs exactly one of url and audio_base64"]
     if isinstance(url, str):
-        return wrong_place(f"{place}.url", url, local=local)
+        has_file_name = kind_of(url, local=local) != "base64" and bool(_stem(url))
+        wrong = wrong_place(f"{place}.url", url, local=local)
+        return wrong or _missing_name(place, sample, "this url", has_file_name=has_file_name)
     if isinstance(inline, str):
-        missing = (
-            [] if sample.get("name") else [f"{place}.name is missing, and base64 has no file name to take it from"]
-        )
+        missing = _missing_name(place, sample, "base64", has_file_name=False)
         return missing + wrong_base64(f"{place}.audio_base64", inline)
     return []
 
 
+def _missing_name(place: str, sample: Mapping[str, object], source: str, *, has_file_name: bool) -> list[str]:
+    named = has_file_name or sample.get("name")
+    return [] if named else [f"{place}.name is missing, and {source} has no file name to take it from"]
+
+
 def sample_name(sample: SpeakerSample) -> str:
     """Who a sample is of: its name, else the stem of its file's name."""
-    return sample.name or PurePosixPath(unquote(urlsplit(sample.url or "").path)).stem
+    return sample.name or _stem(sample.url or "")
+
+
+def _stem(url: str) -> str:
+    return PurePosixPath(unquote(urlsplit(url).path)).stem
 
 
 def _options(plugins: object, abilities: Abilities, mistakes: list[str]) -> dict[str, object]:

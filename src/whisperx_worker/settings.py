@@ -72,6 +72,18 @@ class Settings(BaseSettings):
     align_model: str | None = described(
         None, "alignment model for every language, in place of the table by language", "a model's name", min_length=1
     )
+    diarization_model: str = described(
+        "pyannote/speaker-diarization-community-1",
+        "diarization model of jobs that name none",
+        "a model's name",
+        min_length=1,
+    )
+    speaker_model: str = described(
+        "speechbrain/spkrec-ecapa-voxceleb",
+        "embedding model that speakers are verified with",
+        "a model's name",
+        min_length=1,
+    )
     hub_models: Names = described(
         (),
         "models that may be downloaded from the Hugging Face hub, as `org/name` or `org/name@revision`; `*` is any",

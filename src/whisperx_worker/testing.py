@@ -25,7 +25,7 @@ from whisperx_worker.models import ModelShelf
 from whisperx_worker.request import parse
 from whisperx_worker.settings import Settings
 from whisperx_worker.stages import chain, engine
-from whisperx_worker.types import SAMPLE_RATE_HZ, Audio, Segment, Transcript, Word
+from whisperx_worker.types import SAMPLE_RATE_HZ, Audio, Diarization, Segment, SpeakerTurn, Transcript, Word
 
 if TYPE_CHECKING:
     from whisperx_worker.types import Seconds
@@ -118,3 +118,9 @@ def make_transcript(*texts: str, language: str = "ru") -> Transcript:
         )
         segments.append(Segment(float(number), float(number + 1), text, timed))
     return Transcript(tuple(segments), language)
+
+
+def make_diarization(*turns: tuple[Seconds, Seconds, str]) -> Diarization:
+    """Turns of start, end and speaker, in time order; the exclusive ones are the same."""
+    made = tuple(SpeakerTurn(start, end, speaker) for start, end, speaker in turns)
+    return Diarization(made, exclusive=made, embeddings={})

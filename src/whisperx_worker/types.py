@@ -65,6 +65,8 @@ class Word:
     """Mean probability of its characters, 0..1."""
     speaker: str | None = None
     """Who says it; with diarization."""
+    speaker_guessed: bool = False
+    """True where nobody's turn covers the word: the speaker is that of the nearest turn or word."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ class Segment:
     """The words in time order; with alignment."""
     speaker: str | None = None
     """Who says it; with diarization."""
+    speaker_guessed: bool = False
+    """True where nobody's turn covers any of it: the speaker is that of the nearest turn."""
     speaker_id: str | None = None
     """The enrolled name, or "unknown"; with verification."""
     similarity: float | None = None
@@ -129,26 +133,28 @@ class Diarization:
     turns: tuple[SpeakerTurn, ...]
     """In time order; two may overlap."""
     exclusive: tuple[SpeakerTurn, ...]
-    """In time order; no two overlap."""
+    """In time order; no two overlap. Words get their speakers from these; where there are none, from `turns`, of which
+    then the one that began last is heard."""
     embeddings: Mapping[str, NDArray[np.float32]]
     """One vector of shape (d,) per speaker."""
 
 
 @dataclass(frozen=True)
 class SpeakerMatch:
-    """Which enrolled person a diarized speaker, or a segment, is."""
+    """Which enrolled person a diarized speaker, or a segment, sounds like."""
 
     speaker: str | None
     """The diarized label; None when a segment was compared without diarization."""
     speaker_id: str
     """The enrolled name, or "unknown"."""
     similarity: float
+    """Cosine of this voice and the nearest enrolled one, -1..1."""
     runner_up: float | None = None
     """Similarity of the second-best enrolled person."""
     speech_s: Seconds = 0.0
     """How much clean speech the comparison rests on."""
     segment: int | None = None
-    """Index of the segment, when one segment was compared."""
+    """Index of the segment in the transcript, when one segment was compared."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +164,9 @@ class Result:
     transcript: Transcript
     duration_s: Seconds
     speakers: tuple[SpeakerMatch, ...] = ()
+    """What verification found, by speaker and by segment."""
+    turns: tuple[SpeakerTurn, ...] = ()
+    """Who speaks when, overlaps included; with diarization."""
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def new_job(
         BadInputError: With all that is wrong with `data`.
     """
     asked, options = request.parse(data, worker.host.abilities, local=local)
-    job = Job(job_id, asked, worker.settings, worker.models, options)
+    job = Job(job_id, asked, worker.settings, worker.models, options, local=local)
     if on_progress is not None:
         job.on_progress = on_progress
     return job
@@ -100,7 +100,7 @@ def answer(  # noqa: PLR0913  the last three are named and have defaults
             job = new_job(worker, job_id, data, local=local, on_progress=on_progress)
             started(job)
             log.info("started")
-            result = pipeline.run(job, worker.host, local=local)
+            result = pipeline.run(job, worker.host)
             response = respond(job, result, worker.host)
             log.info("finished: %.1f s of audio, %d segments", result.duration_s, len(response["segments"]))
         except JobCancelledError:

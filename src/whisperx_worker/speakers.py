@@ -1,0 +1,275 @@
+"""Who said which word: turns and words become words with speakers, and segments cut where the speaker changes. Pure.
+
+Example:
+    >>> from whisperx_worker.types import Diarization, Segment, SpeakerTurn, Transcript, Word
+    >>> words = Word("Алло.", 0.0, 0.5), Word("Да?", 1.0, 1.4), Word("Анна?", 1.6, 2.0)
+    >>> said = Transcript((Segment(0.0, 2.0, "Алло. Да? Анна?", words),), "ru")
+    >>> turns = SpeakerTurn(0.0, 0.6, "SPEAKER_01"), SpeakerTurn(0.9, 1.5, "SPEAKER_00")
+    >>> for segment in attributed(said, Diarization(turns, exclusive=turns, embeddings={})).segments:
+    ...     print(segment.start, segment.end, segment.speaker, segment.text)
+    0.0 0.5 SPEAKER_01 Алло.
+    1.0 2.0 SPEAKER_00 Да? Анна?
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, replace
+from itertools import accumulate, groupby, pairwise
+from typing import TYPE_CHECKING
+
+from whisperx_worker.types import Span, SpeakerTurn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from whisperx_worker.request import Request
+    from whisperx_worker.types import Diarization, Seconds, Segment, SpeakerMatch, Transcript, Word
+
+_SAME_PLACE_S = 1.0
+"""Overlaps that are nearer to each other are told as one place."""
+_MOST_TOLD = 5
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Turns in time order of which no two overlap, so that those of a moment are found by bisection."""
+
+    turns: tuple[SpeakerTurn, ...]
+    starts: tuple[Seconds, ...]
+    ends: tuple[Seconds, ...]
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Whose a stretch of speech is."""
+
+    speaker: str
+    guessed: bool
+    """Nobody's turn covers any of it."""
+
+
+def timeline_of(turns: Iterable[SpeakerTurn]) -> Timeline:
+    """The timeline of turns in any order; where several overlap, the one that began last interrupts the others.
+
+    >>> timeline_of([SpeakerTurn(0.0, 9.0, "SPEAKER_00"), SpeakerTurn(4.0, 5.0, "SPEAKER_01")]).ends
+    (4.0, 5.0, 9.0)
+    """
+    spoken = [turn for turn in turns if turn.start < turn.end]
+    waiting = sorted(spoken, key=lambda turn: (turn.start, -turn.end), reverse=True)
+    speaking: list[SpeakerTurn] = []
+    exclusive: list[SpeakerTurn] = []
+    for start, end in pairwise(sorted({time for turn in spoken for time in (turn.start, turn.end)})):
+        while waiting and waiting[-1].start <= start:
+            speaking.append(waiting.pop())
+        while speaking and speaking[-1].end <= start:
+            speaking.pop()
+        if speaking:
+            exclusive.append(SpeakerTurn(start, end, speaking[-1].speaker))
+    return Timeline(tuple(exclusive), tuple(turn.start for turn in exclusive), tuple(turn.end for turn in exclusive))
+
+
+def attributed(transcript: Transcript, diarization: Diarization) -> Transcript:
+    """Give every word and every segment a speaker, and cut segments where the speaker changes.
+
+    A word is of the speaker with the most of it on the exclusive timeline, else of the nearest turn by its edges; a
+    word without times is of the speaker of the word before it. A segment without timed words is not cut. The words stay
+    the same words in the same order, with the same times.
+
+    Returns:
+        The transcript; unchanged where nobody has a turn.
+    """
+    timeline = timeline_of(diarization.exclusive or diarization.turns)
+    if not timeline.turns:
+        return transcript
+    spoken = (_with_word_speakers(segment, timeline) for segment in transcript.segments)
+    return replace(transcript, segments=tuple(piece for segment in spoken for piece in _cut(segment)))
+
+
+def whose(start: Seconds, end: Seconds, timeline: Timeline) -> Attribution:
+    """The speaker with the most of the time from `start` to `end`, else the one whose turn is nearest to it.
+
+    Of equals it is the one who speaks first.
+
+    Args:
+        start: Where the stretch begins, in seconds.
+        end: Where it ends; not before `start`.
+        timeline: At least one turn.
+    """
+    overlap_s: dict[str, Seconds] = {}
+    first, after = bisect_right(timeline.ends, start), bisect_left(timeline.starts, end)
+    for turn in timeline.turns[first:after]:
+        shared_s = min(end, turn.end) - max(start, turn.start)
+        overlap_s[turn.speaker] = overlap_s.get(turn.speaker, 0.0) + shared_s
+    if start < end and overlap_s:
+        return Attribution(max(overlap_s, key=overlap_s.__getitem__), guessed=False)
+    beside = timeline.turns[max(0, after - 1) : after + 1]
+    nearest = min(beside, key=lambda turn: max(start - turn.end, turn.start - end))
+    return Attribution(nearest.speaker, guessed=start < end or not nearest.start <= start <= nearest.end)
+
+
+def overlapped_text(transcript: Transcript, turns: Iterable[SpeakerTurn]) -> list[Span]:
+    """Where two or more people speak at once and the text has words, in time order and apart from each other."""
+    overlaps, last_end = [], float("-inf")
+    for span in sorted((span for theirs in _voices(turns).values() for span in theirs), key=lambda span: span.start):
+        overlaps.append(Span(span.start, min(span.end, last_end)))
+        last_end = max(last_end, span.end)
+    return _shared(_joined(span for span in overlaps if span.duration_s > 0), _joined(_text_spans(transcript)))
+
+
+def told(overlapped: Sequence[Span]) -> str:
+    """One line of overlapped speech: how much there is, and where.
+
+    >>> told([Span(1.0, 1.4), Span(1.9, 2.5), Span(60.0, 61.0)])
+    'several people speak at once in 2.0 s of the text (1.00-2.50, 60.00-61.00 s); each word there has one speaker'
+    """
+    total_s = sum(span.duration_s for span in overlapped)
+    places = _joined(overlapped, _SAME_PLACE_S)
+    longest = sorted(places, key=lambda span: -span.duration_s)[:_MOST_TOLD]
+    listed = ", ".join(f"{span.start:.2f}-{span.end:.2f}" for span in sorted(longest, key=lambda span: span.start))
+    which = f"{len(places)} places, the longest are " if len(places) > _MOST_TOLD else ""
+    where = f"in {total_s:.1f} s of the text ({which}{listed} s)"
+    return f"several people speak at once {where}; each word there has one speaker"
+
+
+def speech_s(turns: Iterable[SpeakerTurn]) -> dict[str, Seconds]:
+    """How long each speaker speaks, overlaps included, in the order in which they first do."""
+    return {speaker: sum(span.duration_s for span in theirs) for speaker, theirs in _voices(turns).items()}
+
+
+def unmet_counts(turns: Iterable[SpeakerTurn], request: Request) -> list[str]:
+    """What a job says of the number of speakers and what the turns do not bear out, a sentence each."""
+    found = len({turn.speaker for turn in turns})
+    unmet = {
+        "num_speakers": request.num_speakers not in {None, found},
+        "min_speakers": request.min_speakers is not None and found < request.min_speakers,
+        "max_speakers": request.max_speakers is not None and found > request.max_speakers,
+    }
+    heard = f"diarize found {found} speaker{'' if found == 1 else 's'}"
+    return [f"{heard}, but {name} is {getattr(request, name)}" for name, wrong in unmet.items() if wrong]
+
+
+def named(transcript: Transcript, matches: Iterable[SpeakerMatch]) -> Transcript:
+    """Put what verification found onto segments.
+
+    A diarized speaker's name holds for all of their segments. What was found for one segment gives it its own
+    similarity where it agrees with that, and its name where its speaker has none.
+    """
+    found = tuple(matches)
+    by_speaker = {match.speaker: match for match in found if match.segment is None}
+    by_segment = {match.segment: match for match in found if match.segment is not None}
+    segments = (
+        _named(segment, by_speaker.get(segment.speaker) if segment.speaker else None, by_segment.get(index))
+        for index, segment in enumerate(transcript.segments)
+    )
+    return replace(transcript, segments=tuple(segments))
+
+
+def _named(segment: Segment, voice: SpeakerMatch | None, own: SpeakerMatch | None) -> Segment:
+    match = own if voice is None or (own and own.speaker_id == voice.speaker_id) else voice
+    return replace(segment, speaker_id=match.speaker_id, similarity=match.similarity) if match else segment
+
+
+def _with_word_speakers(segment: Segment, timeline: Timeline) -> Segment:
+    """A segment whose words have speakers, and which itself has the one of its whole time."""
+    whole = whose(segment.start, segment.end, timeline)
+    found = [whose(span.start, span.end, timeline) if span else None for span in map(_span, segment.words)]
+    latest = next(filter(None, found), whole)
+    words = []
+    for word, own in zip(segment.words, found, strict=True):
+        latest = own or latest
+        words.append(replace(word, speaker=latest.speaker, speaker_guessed=own is None or own.guessed))
+    return replace(segment, words=tuple(words), speaker=whole.speaker, speaker_guessed=whole.guessed)
+
+
+def _cut(segment: Segment) -> list[Segment]:
+    """One segment for each run of words of one speaker, its outer times kept, its inner ones those of the words.
+
+    A segment without words, or whose words do not stand in its text, stays as it is.
+    """
+    runs = [tuple(run) for _, run in groupby(segment.words, key=lambda word: word.speaker)]
+    texts = _texts(segment.text, runs) if len(runs) > 1 else [segment.text] * len(runs)
+    if not texts:
+        return [segment]
+    starts = accumulate([segment.start, *(_hull(run).start for run in runs[1:])], max)
+    ends = [*(_hull(run).end for run in runs[:-1]), segment.end]
+    return [
+        replace(
+            segment, start=start, end=max(start, end), text=text, words=run,
+            speaker=run[0].speaker, speaker_guessed=all(word.speaker_guessed for word in run),
+        )
+        for run, text, start, end in zip(runs, texts, starts, ends, strict=True)
+    ]  # fmt: skip
+
+
+def _texts(text: str, runs: Sequence[Sequence[Word]]) -> list[str]:
+    """The text of each run of words; none at all where a word does not stand in the text."""
+    cuts, position = [], 0
+    for run in runs:
+        for index, word in enumerate(run):
+            begins = text.find(word.word.strip(), position)
+            if begins < 0:
+                return []
+            if index == 0:
+                cuts.append(_break(text, position, begins))
+            position = begins + len(word.word.strip())
+    return [text[start:end].strip() for start, end in pairwise([0, *cuts[1:], len(text)])]
+
+
+def _break(text: str, after: int, before: int) -> int:
+    """Where to cut between two words: at white space, so that a comma stays with the first."""
+    return next((index for index in range(after, before) if text[index].isspace()), before)
+
+
+def _span(word: Word) -> Span | None:
+    """A word's times; a moment where it has only one of them."""
+    start = word.end if word.start is None else word.start
+    end = word.start if word.end is None else word.end
+    return None if start is None or end is None else Span(start, end)
+
+
+def _hull(words: Iterable[Word]) -> Span:
+    """From the first to the last time of words, one of which has times at least."""
+    spans = [span for span in map(_span, words) if span]
+    return Span(min(span.start for span in spans), max(span.end for span in spans))
+
+
+def _text_spans(transcript: Transcript) -> Iterator[Span]:
+    """Where words are, and whole segments where their words have no times."""
+    for segment in transcript.segments:
+        yield from [span for span in map(_span, segment.words) if span] or [Span(segment.start, segment.end)]
+
+
+def _voices(turns: Iterable[SpeakerTurn]) -> Mapping[str, list[Span]]:
+    """Where each speaker speaks, in the order in which they first do."""
+    spans: dict[str, list[Span]] = {}
+    for turn in sorted(turns, key=lambda turn: turn.start):
+        spans.setdefault(turn.speaker, []).append(Span(turn.start, turn.end))
+    return {speaker: _joined(theirs) for speaker, theirs in spans.items()}
+
+
+def _joined(spans: Iterable[Span], gap_s: Seconds = 0.0) -> list[Span]:
+    """Spans in time order, those as one that overlap or are not more than `gap_s` apart."""
+    joined: list[Span] = []
+    for span in sorted(spans, key=lambda span: span.start):
+        if joined and span.start - joined[-1].end <= gap_s:
+            joined[-1] = Span(joined[-1].start, max(joined[-1].end, span.end))
+        else:
+            joined.append(span)
+    return joined
+
+
+def _shared(some: Sequence[Span], others: Sequence[Span]) -> list[Span]:
+    """What two joined lists of spans have in common."""
+    shared = []
+    left = right = 0
+    while left < len(some) and right < len(others):
+        a, b = some[left], others[right]
+        both = Span(max(a.start, b.start), min(a.end, b.end))
+        if both.duration_s > 0:
+            shared.append(both)
+        if a.end < b.end:
+            left += 1
+        else:
+            right += 1
+    return shared
