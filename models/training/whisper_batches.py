@@ -36,6 +36,8 @@ class Batch:
     """(batch, n), int64: the next token, or -100."""
     spans: Tensor
     """(batch, n, 2), float32: encoder frames in which the next token is heard; below 0 where unknown."""
+    pieces: Tensor
+    """(batch, frames of 20 ms), int64: the token heard in each, `<|nospeech|>` for none, -100 where it is not known."""
     letters: Tensor
     """(batch, frames of 20 ms), int64: class of the letter heard in each, 0 for none, -100 where it is not known."""
 
@@ -76,9 +78,9 @@ class Batches:
         """Short windows first, then longer ones, then all."""
         if progress < 0.22:
             return SHORT
-        if progress < 0.45:
+        if progress < 0.38:
             return self.rng.choices([SHORT, MIDDLE], [1, 2])[0]
-        return self.rng.choices([SHORT, MIDDLE, FULL], [2, 3, 3])[0]
+        return self.rng.choices([SHORT, MIDDLE, FULL], [2, 2, 4])[0]
 
     def window(self, stage: Stage, *, encoder_only: bool) -> Window:
         """Speech of one or many sentences, now and then foreign speech or none."""
@@ -123,15 +125,17 @@ class Batches:
         spans = torch.full((len(items), longest, 2), -1.0)
         mels = torch.zeros(len(items), MELS, round(stage.seconds * FRAMES_PER_S))
         letters = torch.zeros(len(items), mels.shape[2] // 2, dtype=torch.int64)
+        pieces = torch.empty_like(letters)
         for i, (window, mel, sequence) in enumerate(items):
             count = len(sequence.tokens)
             mels[i] = mel
             tokens[i, :count] = torch.tensor(sequence.tokens)
             targets[i, :count] = torch.tensor(sequence.targets)
             spans[i, :count] = torch.tensor(sequence.spans) * ENCODER_FRAMES_PER_S
+            pieces[i] = torch.from_numpy(self.writer.frame_tokens(window, pieces.shape[1]))
             if window.letters is not None:
                 letters[i, : len(window.letters)] = torch.from_numpy(window.letters[: letters.shape[1]])
-        return Batch(mels, tokens, targets, spans, letters)
+        return Batch(mels, tokens, targets, spans, pieces, letters)
 
 
 def mask_some(rng: random.Random, mels: Tensor) -> None:

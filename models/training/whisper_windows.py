@@ -238,13 +238,13 @@ class Writer:
         self.tokenizer = tokenizer
         self.ids = ids
         self.vocabulary = grammar.vocabulary()
-        self.pieces: dict[str, list[int]] = {}
+        self.encoded: dict[str, list[int]] = {}
 
     def encode(self, word: str) -> list[int]:
         """A word's pieces, the space before it included; remembered, as the words are few."""
-        if word not in self.pieces:
-            self.pieces[word] = self.tokenizer.encode(f" {word}", add_special_tokens=False).ids
-        return self.pieces[word]
+        if word not in self.encoded:
+            self.encoded[word] = self.tokenizer.encode(f" {word}", add_special_tokens=False).ids
+        return self.encoded[word]
 
     def sequence(self, rng: random.Random, window: Window, *, timestamps: bool, padded: bool) -> Sequence:
         """Prompt, text and times as Whisper writes them.
@@ -285,13 +285,35 @@ class Writer:
                     out.tokens[-1] = self.ids.timestamp(rng.choice([0.0, 0.0, min(first, 1.0)]))
                 if segment.cut and not padded:
                     return
-            for word, start, end in segment.words:
-                pieces = self.encode(word)
-                step = (end - start) / len(pieces)
-                for i, piece in enumerate(pieces):
-                    self.append(out, piece, (start + i * step - 0.05, start + (i + 1) * step + 0.05))
+            for word in segment.words:
+                for piece, start, end in self.pieces(window, word):
+                    self.append(out, piece, (start - 0.05, end + 0.05))
             if timestamps:
                 self.append(out, self.ids.timestamp(last), (last - 0.06, last + 0.06))
+
+    def pieces(self, window: Window, timed: TimedWord) -> list[tuple[int, float, float]]:
+        """Token, start and end in seconds of each piece of a word; punctuation is heard in what follows the word."""
+        word, _, end = timed
+        ids = self.encode(word)
+        heard = [letters_of(self.tokenizer.decode(ids[:count])) for count in range(len(ids) + 1)]
+        edges = [letter_start(window.letters, timed, letters_of(word), len(before)) for before in heard]
+        return [
+            (piece, edges[i], edges[i + 1]) if edges[i] < edges[i + 1] else (piece, end - 0.02, end + 0.2)
+            for i, piece in enumerate(ids)
+        ]
+
+    def frame_tokens(self, window: Window, count: int) -> NDArray[np.int64]:
+        """The token heard in each of `count` frames, `<|nospeech|>` where there is none, -100 where it is not known."""
+        tokens = np.full(count, self.ids.nospeech, np.int64)
+        if window.letters is not None:
+            known = window.letters[:count]
+            tokens[: len(known)][known != 0] = UNKNOWN
+        for segment in window.segments if window.language == "ru" else []:
+            for word in segment.words:
+                for piece, start, end in self.pieces(window, word):
+                    if start < word[2] - 0.02:
+                        tokens[round(start * ENCODER_FRAMES_PER_S) : round(end * ENCODER_FRAMES_PER_S)] = piece
+        return tokens
 
     @staticmethod
     def expect(out: Sequence, token: int, span: Span) -> None:
@@ -318,6 +340,29 @@ class Writer:
         if rng.random() < 0.1:
             tokens += [rng.randrange(self.ids.space, self.ids.endoftext - 1) for _ in range(rng.randint(1, 30))]
         return tokens[:1] + tokens[1:][-120:]
+
+
+def letters_of(text: str) -> str:
+    """The letters of a text, lower case."""
+    return "".join(letter for letter in grammar.normalise(text) if letter in ALPHABET)
+
+
+def letter_start(frames: NDArray[np.int8] | None, timed: TimedWord, letters: str, place: int) -> float:
+    """When the letter at `place` of a word begins, in seconds; the word's end for the place behind its last letter.
+
+    Read off the letters of the frames where they can be told apart, else in proportion.
+    """
+    _, start, end = timed
+    if place == 0 or place >= len(letters) or frames is None:
+        return start + (end - start) * min(1.0, place / max(1, len(letters)))
+    first = round(start * ENCODER_FRAMES_PER_S)
+    heard = frames[first : round(end * ENCODER_FRAMES_PER_S)]
+    changes = np.flatnonzero(np.diff(heard)) + 1
+    groups = [i for i in range(1, len(letters)) if letters[i] != letters[i - 1]]
+    if len(changes) != len(groups):
+        return start + (end - start) * place / len(letters)
+    number = sum(group <= place for group in groups)
+    return (first + int(changes[number - 1])) / ENCODER_FRAMES_PER_S if number else start
 
 
 def put(out: Sequence, token: int, target: int) -> None:
