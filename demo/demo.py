@@ -1,4 +1,4 @@
-"""Transcribes the shipped dialogue through the RunPod handler with the shipped models, and prints the answer."""
+"""Transcribes the shipped dialogue through the RunPod handler with the shipped models: who says what, and when."""
 
 from __future__ import annotations
 
@@ -14,18 +14,27 @@ import jiwer
 from whisperx_worker.handler import handler
 
 HERE = Path(__file__).parent
+ENROLLED = {"Анна": "anna.flac", "Иван": "ivan.flac", "Ольга": "olga.flac"}
+"""People whose voice is known. Olga does not take part in the dialogue."""
+MODELS = {
+    "wav2vec2_alignment": {"model": "demo-wav2vec2-ru"},
+    "pyannote_diarization": {"model": "demo-diarization"},
+    "speaker_verification": {"model": "demo-speaker-embedding"},
+}
 
 
 def main() -> None:
-    """Print segments with their words' times, and how many words are wrong."""
+    """Print who says what, with the words' times, and how many words are wrong."""
     reference = json.loads((HERE / "dialogue.json").read_text(encoding="utf-8"))["text"]
     job = {
         "id": "demo",
         "input": {
-            "audio_base64": base64.b64encode((HERE / "dialogue.flac").read_bytes()).decode(),
+            "audio_base64": in_base64("dialogue.flac"),
             "model": "demo-whisper-ru",
             "align_output": True,
-            "plugins": {"wav2vec2_alignment": {"model": "demo-wav2vec2-ru"}},
+            "diarization": True,
+            "speaker_samples": [{"name": name, "audio_base64": in_base64(file)} for name, file in ENROLLED.items()],
+            "plugins": MODELS,
             "debug": True,
         },
     }
@@ -35,8 +44,16 @@ def main() -> None:
     if "error" in response:
         raise SystemExit(f"the job failed: {response['error']}")
     for segment in response["segments"]:
-        print(f"{segment['start']:6.2f} {segment['end']:6.2f}  {segment['text']}")
+        print(f"{segment['start']:6.2f} {segment['end']:6.2f}  {segment['speaker_id']}: {segment['text']}")
         print(" " * 15, "  ".join(f"{word['word']} {word['start']:.2f}" for word in segment.get("words", [])))
+    print()
+    for speaker in response["speakers"]:
+        print(
+            f"{speaker['speaker']} is {speaker['speaker_id']}: similarity {speaker['similarity']:.2f}, "
+            f"runner-up {speaker['runner_up']:.2f}, {speaker['speech_s']:.1f} s of speech"
+        )
+    for absent in ENROLLED.keys() - {speaker["speaker_id"] for speaker in response["speakers"]}:
+        print(f"{absent} is not in this recording")
     for warning in response["warnings"]:
         print("warning:", warning)
     heard = " ".join(segment["text"] for segment in response["segments"])
@@ -45,6 +62,11 @@ def main() -> None:
     print(
         f"\nlanguage {language} ({probability:.2f}), word error rate {wer:.1%}, {took_s:.1f} s with loading the models"
     )
+
+
+def in_base64(file: str) -> str:
+    """A file of this folder, as a job carries it."""
+    return base64.b64encode((HERE / file).read_bytes()).decode()
 
 
 def plain(text: str) -> str:

@@ -348,7 +348,7 @@ def test_a_path_as_a_model_is_refused_with_one_clear_sentence():
     with pytest.raises(BadInputError) as refused:
         make_job(host, plugins={"wav2vec2_alignment": {"model": "/etc"}})
     assert str(refused.value) == (
-        "plugins.wav2vec2_alignment.model: must be a model's name, such as demo-wav2vec2-ru or org/name, not a path"
+        "plugins.wav2vec2_alignment.model: must be a model's name, such as demo-whisper-ru or org/name, not a path"
     )
 
 

@@ -117,8 +117,9 @@ def test_plugins_are_listed_for_people_and_for_programs():
     records = json.loads(CliRunner().invoke(app, ["plugins", "--json"]).stdout)
 
     assert listed[0].split() == ["name", "version", "from", "state", "hooks"]
-    assert listed[1].split() == ["russian_whisper", __version__, "whisperx-worker", "active", "transcribe,", "warm_up"]
-    assert records[0] == {
+    assert listed[2].split() == ["russian_whisper", __version__, "whisperx-worker", "active", "transcribe,", "warm_up"]
+    assert [record["name"] for record in records] == [line.split()[0] for line in listed[1:]]
+    assert records[1] == {
         "name": "russian_whisper",
         "source": "whisperx-worker",
         "version": __version__,
@@ -165,9 +166,11 @@ def verify_speakers(job):
 
 
 @pytest.fixture
-def listeners(parrot, tmp_path):  # noqa: ARG001  its engine recognises
+def listeners(parrot, tmp_path, monkeypatch):  # noqa: ARG001  its engine recognises
     """Plugins that diarize and verify without a model."""
     (tmp_path / "plugins" / "listeners.py").write_text(LISTENERS, encoding="utf-8")
+    monkeypatch.setenv("WHISPERX_WORKER_DIARIZE_ENGINE", "listeners")
+    monkeypatch.setenv("WHISPERX_WORKER_VERIFY_SPEAKERS_ENGINE", "listeners")
 
 
 @pytest.mark.usefixtures("listeners")
@@ -175,17 +178,8 @@ def test_people_are_named_from_files(call, tmp_path):
     sample = tmp_path / "Anna one.wav"
     sample.write_bytes(wav(seconds=0.25))
 
-    done = run(
-        "transcribe",
-        call,
-        "--diarize",
-        "--speaker",
-        f"Анна={sample}",
-        "--speaker",
-        f"Анна={call}",
-        "--speaker-threshold",
-        "0.4",
-    )
+    people = ("--speaker", f"Анна={sample}", "--speaker", f"Анна={call}", "--speaker-threshold", "0.4")
+    done = run("transcribe", call, "--diarize", *people)
 
     assert (done.returncode, done.stdout) == (0, "[Анна]: Алло, это Анна.\n")
     assert done.stderr == "warning: [('Анна', 0.25), ('Анна', 0.5)], 0.4\n"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict
 
-from whisperx_worker import Segment, Span, WorkerError, hookimpl, torch_device
+from whisperx_worker import ModelName, Segment, Span, WorkerError, hookimpl, torch_device
 from whisperx_worker_plugins.wav2vec2_alignment import checkpoints
 from whisperx_worker_plugins.wav2vec2_alignment.ctc import UnalignableError
 from whisperx_worker_plugins.wav2vec2_alignment.emissions import iter_emissions
@@ -25,24 +23,13 @@ if TYPE_CHECKING:
     from whisperx_worker_plugins.wav2vec2_alignment.emissions import AcousticModel
     from whisperx_worker_plugins.wav2vec2_alignment.lines import Line
 
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?", re.ASCII)
-
-
-def _plain_name(name: str) -> str:
-    """Refuse paths: a job must not point at folders of the machine."""
-    if not _PLAIN_NAME.fullmatch(name):
-        raise PydanticCustomError(
-            "model_name", "must be a model's name, such as demo-wav2vec2-ru or org/name, not a path"
-        )
-    return name
-
 
 class Options(BaseModel):
     """What a job may choose."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: Annotated[str, AfterValidator(_plain_name)] | None = None
+    model: ModelName | None = None
     """Alignment model in place of the operator's, or of the language's default."""
 
 

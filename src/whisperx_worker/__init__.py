@@ -10,6 +10,7 @@ from whisperx_worker.errors import (
     StrictError,
     WorkerError,
 )
+from whisperx_worker.fields import ModelName
 from whisperx_worker.hookspecs import hookimpl
 from whisperx_worker.job import Job
 from whisperx_worker.models import ModelShelf, find_model, folder_mb, pick_device, torch_device
@@ -41,6 +42,7 @@ __all__ = [
     "FetchError",
     "Job",
     "JobCancelledError",
+    "ModelName",
     "ModelNotFoundError",
     "ModelShelf",
     "OutputFormat",

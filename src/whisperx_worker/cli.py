@@ -65,6 +65,7 @@ def transcribe(
     align: Annotated[bool, typer.Option("--align", help="Give each word its times.")] = False,
     align_model: Annotated[str | None, typer.Option(help="Name or folder of a wav2vec2 model.")] = None,
     diarize: Annotated[bool, typer.Option("--diarize", help="Say who speaks when; with --align, to the word.")] = False,
+    diarization_model: Annotated[str | None, typer.Option(help="Name or folder of a pyannote pipeline.")] = None,
     num_speakers: Annotated[int | None, typer.Option(help="How many speakers there are.")] = None,
     min_speakers: Annotated[int | None, typer.Option(help="At least so many.")] = None,
     max_speakers: Annotated[int | None, typer.Option(help="At most so many.")] = None,
@@ -72,6 +73,7 @@ def transcribe(
         list[str] | None,
         typer.Option("--speaker", metavar="NAME=FILE", help="A person's voice, to name them; repeatable."),
     ] = None,
+    speaker_model: Annotated[str | None, typer.Option(help="Name or folder of a SpeechBrain encoder.")] = None,
     speaker_threshold: Annotated[
         float | None, typer.Option(help="Similarity below which nobody is named; else the model's own.")
     ] = None,
@@ -100,7 +102,9 @@ def transcribe(
     from whisperx_worker import joblog
     from whisperx_worker.settings import load_settings
 
-    settings = load_settings(**_given(align_model=folder_or_name(align_model), hub_models=("*",) if download else None))
+    models = {"align_model": align_model, "diarization_model": diarization_model, "speaker_model": speaker_model}
+    chosen = {name: folder_or_name(model) for name, model in models.items()}
+    settings = load_settings(**_given(**chosen, hub_models=("*",) if download else None))
     # A person's folder gets a log file only where they ask for one.
     joblog.start_logging(settings.log_file if "log_file" in settings.model_fields_set else None, console=verbose)
     request = _given(

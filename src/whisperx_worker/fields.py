@@ -7,9 +7,11 @@ README's tables.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +21,24 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _LONGEST_SHOWN = 40
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?", re.ASCII)
+
+
+def is_model_name(text: str) -> bool:
+    """Whether text is a model's name or org/name, and no path: a job must not point at folders of the machine."""
+    return _MODEL_NAME.fullmatch(text) is not None
+
+
+def _model_name(text: str) -> str:
+    if not is_model_name(text):
+        raise PydanticCustomError(
+            "model_name", "must be a model's name, such as demo-whisper-ru or org/name, not a path"
+        )
+    return text
+
+
+ModelName = Annotated[str, AfterValidator(_model_name)]
+"""A model's name or org/name, never a path: the type for the `model` option of a plugin."""
 
 
 def described(default: Any, meaning: str, expects: str, *, secret: bool = False, **constraints: Any) -> Any:  # noqa: ANN401

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, StringConstraints, TypeAdapter, ValidationError
 
 from whisperx_worker.errors import BadInputError
-from whisperx_worker.fields import described, joined, lowered, sentence, shown
+from whisperx_worker.fields import described, is_model_name, joined, lowered, sentence, shown
 from whisperx_worker.languages import LANGUAGES
 from whisperx_worker.place import kind_of, wrong_base64, wrong_place
 
@@ -42,7 +42,6 @@ COMPUTE_TYPES = (
     "float32",
 )
 
-_MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?")
 _MAX_SAMPLES = 200
 
 
@@ -256,7 +255,7 @@ def _contradictions(known: Mapping[str, Any], wrong: set[str], *, local: bool) -
     """Values that are right alone and wrong together, and places of audio that cannot be right."""
     mistakes = _wrong_recording(known.get("audio_file"), known.get("audio_base64"), local=local)
     model = known.get("model")
-    if isinstance(model, str) and model and not local and not _MODEL_NAME.fullmatch(model):
+    if isinstance(model, str) and model and not local and not is_model_name(model):
         mistakes.append(f"model must be a model's name or org/name, not {shown(model)}")
     if wrong.isdisjoint({"vad_onset", "vad_offset"}):
         onset, offset = (known.get(name, Request.model_fields[name].default) for name in ("vad_onset", "vad_offset"))

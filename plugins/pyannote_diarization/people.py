@@ -1,0 +1,156 @@
+"""Pieces of speech become people: first the voices within each track, then the voices of all tracks. Pure: numpy."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from whisperx_worker_plugins.pyannote_diarization.tracks import apart
+from whisperx_worker_plugins.pyannote_diarization.voices import Bounds, Voices, speakers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from whisperx_worker_plugins.pyannote_diarization.tracks import Linked, Piece
+
+LEAST_SHARE = 0.1
+"""In a short recording, whoever speaks so much of it is a speaker."""
+
+
+def worth_embedding(pieces: Sequence[Piece], enough: int, least: int) -> list[int]:
+    """Which pieces tell a voice.
+
+    Args:
+        pieces: All pieces.
+        enough: Frames; every piece that is as long.
+        least: Frames; of a track without such a piece, its longest one, if it is as long as this.
+    """
+    longest: dict[int, int] = {}
+    for number, piece in enumerate(pieces):
+        if piece.track not in longest or piece.frames > pieces[longest[piece.track]].frames:
+            longest[piece.track] = number
+    return [
+        number
+        for number, piece in enumerate(pieces)
+        if piece.frames >= enough or (longest[piece.track] == number and piece.frames >= least)
+    ]
+
+
+def speaker_of_each(
+    pieces: Sequence[Piece], embeddings: NDArray[np.float32], linked: Linked, bounds: Bounds, within: float
+) -> NDArray[np.intp]:
+    """Who speaks each piece.
+
+    Args:
+        pieces: In any order.
+        embeddings: Shape (pieces, d); NaN for pieces that were too short to embed: they are spoken by whoever speaks
+            nearest to them in their track.
+        linked: What the pieces were cut from.
+        bounds: How many speakers there may be; its `least` is in frames.
+        within: Pieces of one track whose cosine is at least this are one voice.
+
+    Returns:
+        Shape (pieces,): numbers of speakers, from 0 without a gap.
+    """
+    heard = np.flatnonzero(np.isfinite(embeddings).all(axis=1)).tolist()
+    if not heard:
+        return np.zeros(len(pieces), np.intp)
+    told = [pieces[number] for number in heard]
+    voice = _voices(told, embeddings[heard], within)
+    members = np.eye(int(voice.max()) + 1)[voice]
+    all_apart = Voices(embeddings[heard], np.array([piece.frames for piece in told], np.float64), apart(linked, told))
+    voices = Voices(
+        (members.T @ all_apart.weighted()).astype(np.float32),
+        members.T @ all_apart.lengths,
+        np.asarray(members.T @ all_apart.apart @ members > 0),
+    )
+    bounds = replace(bounds, least=min(bounds.least, LEAST_SHARE * float(voices.lengths.sum())))
+    found = np.full(len(pieces), -1)
+    found[heard] = speakers(voices, bounds)[voice]
+    for number in np.flatnonzero(found < 0).tolist():
+        same = [other for other in heard if pieces[other].track == pieces[number].track]
+        found[number] = found[_nearest(pieces, same or heard, pieces[number].start, pieces[number].end)]
+    return found
+
+
+def _voices(pieces: Sequence[Piece], embeddings: NDArray[np.float32], within: float) -> NDArray[np.intp]:
+    """The voices of each track by themselves, shape (pieces,), numbered through all tracks."""
+    of_track: dict[int, list[int]] = defaultdict(list)
+    for number, piece in enumerate(pieces):
+        of_track[piece.track].append(number)
+    voice = np.zeros(len(pieces), np.intp)
+    count = 0
+    for numbers in of_track.values():
+        lengths = np.array([pieces[number].frames for number in numbers], np.float64)
+        together = np.zeros((len(numbers), len(numbers)), dtype=bool)
+        found = speakers(Voices(embeddings[numbers], lengths, together), Bounds(within, least=0.0))
+        voice[numbers] = found + count
+        count += int(found.max()) + 1
+    return voice
+
+
+def activity(linked: Linked, pieces: Sequence[Piece], speaker: NDArray[np.intp]) -> NDArray[np.float32]:
+    """How surely each speaker speaks.
+
+    A track is its piece's speaker's from half-way to the piece before to half-way to the next one; a track without a
+    piece, which nobody says alone, is spoken by whoever speaks nearest to it.
+
+    Args:
+        linked: The tracks.
+        pieces: What was cut from them; at least one.
+        speaker: Shape (pieces,): who speaks each.
+
+    Returns:
+        Shape (frames, speakers), 0..1.
+    """
+    windows = linked.windows
+    coverage = windows.coverage()
+    heard = np.zeros((windows.frames, int(speaker.max()) + 1), np.float32)
+    of_track: dict[int, list[int]] = defaultdict(list)
+    for number in sorted(range(len(pieces)), key=lambda number: pieces[number].start):
+        of_track[pieces[number].track].append(number)
+    for number, track in enumerate(linked.tracks):
+        first = track.window * windows.hop
+        scores = track.spread(windows.scores, windows.hop)
+        scores /= coverage[first:][: len(scores)]
+        peak = first + int(scores.argmax())
+        mine = of_track[number] or [_nearest(pieces, range(len(pieces)), peak, peak + 1)]
+        between = [(pieces[before].end + pieces[after].start) // 2 for before, after in pairwise(mine)]
+        edges = pairwise([first, *between, first + len(scores)])
+        for piece, (start, end) in zip(mine, edges, strict=True):
+            heard[start:end, speaker[piece]] += scores[start - first : end - first]
+    return np.minimum(heard, 1.0)
+
+
+def mean_embeddings(
+    pieces: Sequence[Piece], embeddings: NDArray[np.float32], speaker: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """One embedding per speaker, each of their pieces counting as much as it is long.
+
+    Args:
+        pieces: What is spoken alone.
+        embeddings: Shape (pieces, d); NaN for pieces that are too short.
+        speaker: Shape (pieces,): who speaks each.
+
+    Returns:
+        Shape (speakers, d), of length 1; NaN where no piece of a speaker is long enough.
+    """
+    means = np.full((int(speaker.max()) + 1, embeddings.shape[1]), np.nan, np.float32)
+    heard = np.isfinite(embeddings).all(axis=1)
+    length = np.array([piece.frames for piece in pieces])
+    for number in set(speaker[heard].tolist()):
+        mine = heard & (speaker == number)
+        unit = embeddings[mine] / np.linalg.norm(embeddings[mine], axis=1, keepdims=True)
+        total = (unit * length[mine, None]).sum(axis=0)
+        means[number] = total / np.linalg.norm(total)
+    return means
+
+
+def _nearest(pieces: Sequence[Piece], among: Sequence[int], start: int, end: int) -> int:
+    return min(among, key=lambda number: max(pieces[number].start - end, start - pieces[number].end))

@@ -1,0 +1,171 @@
+"""Which enrolled person speaks: embeddings of a SpeechBrain encoder, compared by their cosine."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from whisperx_worker import (
+    ModelName,
+    Span,
+    SpeakerMatch,
+    WorkerError,
+    find_model,
+    folder_mb,
+    hookimpl,
+    torch_device,
+)
+from whisperx_worker_plugins.speaker_verification import encoder as encoders
+from whisperx_worker_plugins.speaker_verification.enrolment import enrol
+from whisperx_worker_plugins.speaker_verification.scores import UNKNOWN, name_each, name_once, similarities
+from whisperx_worker_plugins.speaker_verification.speech import solo_speech, total_s, within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+    from pydantic import SecretStr
+
+    from whisperx_worker import Audio, Diarization, Job, ModelShelf, Settings, Transcript
+    from whisperx_worker_plugins.speaker_verification.encoder import Encoder
+    from whisperx_worker_plugins.speaker_verification.enrolment import Person
+    from whisperx_worker_plugins.speaker_verification.scores import Naming
+
+
+class Options(BaseModel):
+    """What a job may choose."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    model: ModelName | None = None
+    """Speaker model in place of the operator's."""
+    allow_same_person: bool = False
+    """Whether two diarized speakers may be the same enrolled person."""
+
+
+@dataclass(frozen=True, eq=False)
+class Voice:
+    """A diarized speaker, or a segment, and where it can be heard."""
+
+    speaker: str | None
+    segment: int | None
+    spans: list[Span]
+    """In time order, without overlaps."""
+
+    def sound(self, audio: Audio) -> NDArray[np.float32]:
+        """All of its speech, joined, shape (n,)."""
+        parts = [audio.between(span.start, span.end) for span in self.spans]
+        return parts[0] if len(parts) == 1 else np.concatenate([audio.samples[:0], *parts])
+
+
+@hookimpl
+def register_options() -> type[Options]:
+    """Jobs may name their speaker model, and let two speakers have one name."""
+    return Options
+
+
+@hookimpl
+def warm_up(models: ModelShelf, settings: Settings) -> None:
+    """Load the speaker model."""
+    with borrowed(settings.speaker_model, models, settings, None):
+        pass
+
+
+@hookimpl
+def verify_speakers(
+    audio: Audio, transcript: Transcript, diarization: Diarization | None, job: Job, options: Options | None
+) -> list[SpeakerMatch]:
+    """Compare every diarized speaker by all of their clean speech, and every segment by its own, with the enrolled.
+
+    What is too short to compare has no match of its own: a segment then has its speaker's.
+
+    Raises:
+        WorkerError: When there is no model, or nobody can be enrolled.
+    """
+    name = (options.model if options else None) or job.settings.speaker_model
+    with borrowed(name, job.models, job.settings, job.request.huggingface_access_token) as encoder:
+        people = enrol(job, encoder)
+        if not people:
+            raise WorkerError("none of the speaker samples can be used")
+        voices = voices_of(transcript, diarization)
+        embeddings = encoder.embed(
+            [voice.sound(audio) for voice in voices],
+            job.request.batch_size,
+            lambda done: job.progress("verify_speakers", 0.5 + 0.5 * done),
+        )
+    compared = np.asarray(np.isfinite(embeddings).all(axis=1))
+    _warn_of_mute(voices, compared, job)
+    if not compared.any():
+        return []
+    heard = [voice for voice, is_compared in zip(voices, compared, strict=True) if is_compared]
+    scores = similarities(embeddings[compared], np.stack([person.embedding for person in people]))
+    threshold = encoder.threshold if job.request.speaker_threshold is None else job.request.speaker_threshold
+    first_segment = sum(voice.segment is None for voice in heard)
+    name_speakers = name_each if options and options.allow_same_person else name_once
+    namings = [*name_speakers(scores[:first_segment], threshold), *name_each(scores[first_segment:], threshold)]
+    named = list(zip(heard, namings, strict=True))
+    _warn_of_taken(named[:first_segment], people, job)
+    return [_match(voice, naming, people) for voice, naming in named]
+
+
+def voices_of(transcript: Transcript, diarization: Diarization | None) -> list[Voice]:
+    """Every diarized speaker, then every segment, each with where it can be heard alone.
+
+    A speaker who is always talked over is heard by their exclusive turns.
+    """
+    alone = solo_speech(diarization.turns) if diarization else {}
+    exclusive = solo_speech(diarization.exclusive) if diarization else {}
+    clean = {
+        speaker: spans if total_s(spans) >= encoders.SHORTEST_S else exclusive.get(speaker, [])
+        for speaker, spans in alone.items()
+    }
+    voices = [Voice(speaker, None, spans) for speaker, spans in clean.items()]
+    for number, segment in enumerate(transcript.segments):
+        whole = [Span(segment.start, segment.end)]
+        spans = within(clean[segment.speaker], segment.start, segment.end) if segment.speaker in clean else whole
+        voices.append(Voice(segment.speaker, number, spans))
+    return voices
+
+
+def _warn_of_mute(voices: Sequence[Voice], compared: NDArray[np.bool_], job: Job) -> None:
+    """Name the speakers who could not be compared; a segment has its speaker's name."""
+    for voice, is_compared in zip(voices, compared, strict=True):
+        if voice.segment is None and not is_compared:
+            job.warn(f"{voice.speaker} has {total_s(voice.spans):.1f} s of clean speech, too little to compare")
+
+
+def _warn_of_taken(named: Sequence[tuple[Voice, Naming]], people: Sequence[Person], job: Job) -> None:
+    """Say where a speaker does not have the name of whom they sound most like."""
+    for voice, naming in named:
+        if naming.taken is not None:
+            other = next(v.speaker for v, given in named if given.person == naming.taken)
+            job.warn(f"{voice.speaker} sounds like {people[naming.taken].name} too, who is already {other}")
+
+
+def _match(voice: Voice, naming: Naming, people: Sequence[Person]) -> SpeakerMatch:
+    return SpeakerMatch(
+        speaker=voice.speaker,
+        speaker_id=UNKNOWN if naming.person is None else people[naming.person].name,
+        similarity=round(naming.similarity, 4),
+        runner_up=None if naming.runner_up is None else round(naming.runner_up, 4),
+        speech_s=round(total_s(voice.spans), 3),
+        segment=voice.segment,
+    )
+
+
+@contextmanager
+def borrowed(name: str, models: ModelShelf, settings: Settings, token: SecretStr | None) -> Iterator[Encoder]:
+    """The speaker model of that name.
+
+    Raises:
+        WorkerError: When it is nowhere, or cannot be loaded.
+    """
+    device = torch_device(settings)
+    folder = find_model(name, settings, token)
+    key = ("speaker_verification", str(folder), device)
+    with models.borrow(key, lambda: encoders.load(folder, name, device), folder_mb(folder)) as encoder:
+        yield encoder

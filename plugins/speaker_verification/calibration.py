@@ -1,0 +1,110 @@
+"""How well similarities tell people apart, and which threshold follows from that. Pure: numpy, no model, no audio."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from whisperx_worker import BadInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+MOST_ACCEPTED = 1e-4
+"""Share of pairs of two people that may reach the proposed threshold."""
+MARGIN = 0.02
+"""Where there are too few pairs for one of them to reach it, it is this far above the most similar one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trials:
+    """Similarities of pairs of recordings."""
+
+    same: NDArray[np.float64]
+    """Shape (n,): cosines of two recordings of one person."""
+    different: NDArray[np.float64]
+    """Shape (m,): cosines of recordings of two people."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What trials say about a threshold."""
+
+    equal_error_rate: float
+    """Share of wrong answers, 0..1, where as many strangers are accepted as friends are refused."""
+    equal_error_threshold: float
+    """The similarity at which that is so."""
+    threshold: float
+    """The one that is proposed."""
+    accepted: float
+    """Share of pairs of two people, 0..1, that reach the proposed threshold."""
+    missed: float
+    """Share of pairs of one person, 0..1, below the proposed threshold."""
+    same_pairs: int
+    different_pairs: int
+
+
+def trials_of(embeddings: NDArray[np.float32], people: Sequence[str]) -> Trials:
+    """Every pair of recordings, once.
+
+    Args:
+        embeddings: Shape (recordings, d), each of length 1, all finite.
+        people: Whose each recording is.
+
+    Raises:
+        BadInputError: When nobody has two recordings, or there is only one person.
+    """
+    scores = embeddings.astype(np.float64) @ embeddings.astype(np.float64).T
+    first, second = np.triu_indices(len(people), 1)
+    names = np.asarray(people)
+    alike = names[first] == names[second]
+    trials = Trials(scores[first, second][alike], scores[first, second][~alike])
+    if not len(trials.same):
+        raise BadInputError(
+            "nobody has two recordings that can be compared; a threshold needs at least two of a person"
+        )
+    if not len(trials.different):
+        raise BadInputError("all recordings are of one person; a threshold needs at least two people")
+    return trials
+
+
+def equal_error(trials: Trials) -> tuple[float, float]:
+    """Equal-error rate and its threshold.
+
+    Both error rates are steps of the threshold and rarely meet; the rate is the mean of the two at the step where they
+    differ least (as in NIST's speaker recognition evaluations).
+
+    Returns:
+        The rate, 0..1, and the similarity at and above which a pair is taken for one person.
+    """
+    thresholds = np.unique(np.concatenate([trials.same, trials.different]))
+    missed = np.searchsorted(np.sort(trials.same), thresholds) / len(trials.same)
+    accepted = 1 - np.searchsorted(np.sort(trials.different), thresholds) / len(trials.different)
+    best = int(np.argmin(np.abs(missed - accepted)))
+    return float((missed[best] + accepted[best]) / 2), float(thresholds[best])
+
+
+def calibrate(trials: Trials) -> Calibration:
+    """Propose a threshold that all but `MOST_ACCEPTED` of the pairs of two people stay below.
+
+    It is never below the one of equal errors, and only as good as the recordings it was measured on: another
+    microphone, another room, shorter speech or other people give other similarities.
+    """
+    rate, crossing = equal_error(trials)
+    accepted = int(MOST_ACCEPTED * len(trials.different))
+    lowest_refused = float(np.sort(trials.different)[::-1][accepted])
+    threshold = math.ceil(1000 * max(crossing, lowest_refused + (0.0 if accepted else MARGIN))) / 1000
+    return Calibration(
+        equal_error_rate=rate,
+        equal_error_threshold=crossing,
+        threshold=min(1.0, threshold),
+        accepted=float((trials.different >= threshold).mean()),
+        missed=float((trials.same < threshold).mean()),
+        same_pairs=len(trials.same),
+        different_pairs=len(trials.different),
+    )

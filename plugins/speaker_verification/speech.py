@@ -1,0 +1,56 @@
+"""Where each speaker, and each segment, can be heard alone. Pure: times only."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from whisperx_worker import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from whisperx_worker import Seconds, SpeakerTurn
+
+
+def solo_speech(turns: Iterable[SpeakerTurn]) -> dict[str, list[Span]]:
+    """Where exactly one speaker speaks, in time order, for every speaker of the turns, in the order they first speak.
+
+    In one pass over the turns' edges, so that hours of them are no work.
+    """
+    by_start = sorted(turns, key=lambda turn: turn.start)
+    alone: dict[str, list[Span]] = {turn.speaker: [] for turn in by_start}
+    edges = sorted(
+        [(turn.start, 1, turn.speaker) for turn in by_start] + [(turn.end, -1, turn.speaker) for turn in by_start]
+    )
+    speaking: Counter[str] = Counter()
+    since = 0.0
+    for time, change, speaker in edges:
+        if len(speaking) == 1 and time > since:
+            _append(alone[next(iter(speaking))], Span(since, time))
+        speaking[speaker] += change
+        if not speaking[speaker]:
+            del speaking[speaker]
+        since = time
+    return alone
+
+
+def _append(spans: list[Span], span: Span) -> None:
+    """Lengthen the last span where the new one touches it."""
+    if spans and spans[-1].end == span.start:
+        spans[-1] = Span(spans[-1].start, span.end)
+    else:
+        spans.append(span)
+
+
+def within(spans: Sequence[Span], start: Seconds, end: Seconds) -> list[Span]:
+    """What of the spans, sorted and without overlaps, lies between two times."""
+    first = bisect_right(spans, start, key=lambda span: span.end)
+    last = bisect_left(spans, end, key=lambda span: span.start)
+    return [Span(max(span.start, start), min(span.end, end)) for span in spans[first:last]]
+
+
+def total_s(spans: Iterable[Span]) -> Seconds:
+    """Length of all spans together."""
+    return sum(span.duration_s for span in spans)

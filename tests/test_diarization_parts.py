@@ -1,0 +1,335 @@
+"""From windows to tracks, from tracks to pieces, from pieces to people, from people to turns: no model, literals only."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from whisperx_worker_plugins.pyannote_diarization.people import (
+    activity,
+    mean_embeddings,
+    speaker_of_each,
+    worth_embedding,
+)
+from whisperx_worker_plugins.pyannote_diarization.tracks import Linked, Piece, Track, Windows, apart, link, pieces, runs
+from whisperx_worker_plugins.pyannote_diarization.turns import exclusive, loudness, trimmed
+from whisperx_worker_plugins.pyannote_diarization.voices import Bounds, Voices, joins, speakers
+
+FRAMES, HOP = 40, 10
+
+
+def windows_of(who, orders, hop=HOP, frames=FRAMES):
+    """What a model would hear: `who` (frames, people) seen through windows, each in an order of its own."""
+    who = np.asarray(who, np.float32)
+    count = (len(who) - frames) // hop + 1
+    cut = [who[number * hop :][:frames][:, list(orders[number % len(orders)])] for number in range(count)]
+    return Windows(np.stack(cut), hop, 0.5)
+
+
+def talk(*spans, frames=100, people=3):
+    """Who speaks: (person, first frame, frame after the last) of each stretch."""
+    who = np.zeros((frames, people))
+    for person, start, end in spans:
+        who[start:end, person] = 1
+    return who
+
+
+def one_hot(*voices):
+    return np.eye(8, dtype=np.float32)[list(voices)]
+
+
+# --- windows become tracks
+
+
+def test_a_speaker_is_followed_through_windows_that_order_speakers_anew():
+    who = talk((0, 0, 100), (1, 15, 25), (1, 45, 55), (1, 75, 85))
+
+    linked = link(windows_of(who, [(0, 1, 2), (1, 0, 2), (2, 1, 0)]))
+
+    assert linked.tracks == (Track(0, (0, 1, 2, 0, 1, 2, 0)), Track(0, (1, 0, 1, 1, 0, 1, 1)))
+
+
+def test_a_speaker_who_is_silent_in_all_shared_frames_begins_a_new_track():
+    who = talk((0, 0, 10), (0, 60, 100))
+
+    assert link(windows_of(who, [(0, 1, 2)])).tracks == (Track(0, (0,)), Track(3, (0, 0, 0, 0)))
+
+
+def test_two_speakers_of_one_window_are_never_one_track():
+    who = talk((0, 0, 50), (1, 50, 100))
+
+    tracks = link(windows_of(who, [(0, 1, 2), (1, 0, 2)])).tracks
+
+    assert len(tracks) == 2
+    assert not {(w, i) for w, i in zip(tracks[0].windows, tracks[0].local, strict=True)} & set(
+        zip(tracks[1].windows, tracks[1].local, strict=True)
+    )
+
+
+def test_fewer_than_five_shared_frames_link_nothing():
+    who = talk((0, 0, 14))
+
+    assert [track.window for track in link(windows_of(who, [(0, 1, 2)])).tracks] == [0, 1]
+
+
+def test_where_nobody_speaks_there_is_no_track():
+    assert link(windows_of(talk(), [(0, 1, 2)])).tracks == ()
+    assert link(windows_of(talk((0, 0, 40), frames=40), [(0, 1, 2)])).tracks == (Track(0, (0,)),)
+
+
+def test_coverage_counts_the_windows_that_hear_a_frame():
+    coverage = Windows(np.zeros((3, 4, 1), np.float32), 2, 0.5).coverage()
+
+    assert coverage.tolist() == [1, 1, 2, 2, 2, 2, 1, 1]
+
+
+scores = arrays(
+    np.float32, st.tuples(st.integers(1, 6), st.just(12), st.just(3)), elements=st.sampled_from([0, 0.25, 0.75, 1])
+)
+
+
+@given(scores, st.integers(1, 11))
+@settings(max_examples=100, deadline=None)
+def test_every_local_speaker_who_speaks_is_in_exactly_one_track(values, hop):
+    windows = Windows(values, hop, 0.5)
+
+    met = [pair for track in link(windows).tracks for pair in zip(track.windows, track.local, strict=True)]
+
+    assert sorted(met) == [tuple(pair) for pair in np.argwhere(windows.active.any(axis=1)).tolist()]
+
+
+# --- tracks become pieces
+
+
+def test_pieces_are_what_a_track_says_alone():
+    linked = link(windows_of(talk((0, 0, 60), (1, 40, 100)), [(0, 1, 2), (1, 0, 2)]))
+
+    assert pieces(linked, np.zeros(100, np.float32), longest=90, least=5) == [Piece(0, 0, 40), Piece(1, 60, 100)]
+
+
+def test_a_long_stretch_is_cut_where_it_is_quietest():
+    linked = link(windows_of(talk((0, 0, 100)), [(0, 1, 2)]))
+    loudness_db = np.zeros(100, np.float32)
+    loudness_db[[30, 62, 99]] = -20, -10, -40
+
+    assert pieces(linked, loudness_db, longest=40, least=10) == [Piece(0, 0, 30), Piece(0, 30, 62), Piece(0, 62, 100)]
+
+
+@given(scores, st.integers(1, 11), st.integers(1, 8), st.integers(1, 4))
+@settings(max_examples=100, deadline=None)
+def test_pieces_of_a_track_do_not_overlap_and_are_not_empty(values, hop, longest, least):
+    windows = Windows(values, hop, 0.5)
+    loudness_db = np.linspace(0, -40, windows.frames, dtype=np.float32)
+
+    found = pieces(link(windows), loudness_db, longest, least)
+
+    for track in {piece.track for piece in found}:
+        mine = [piece for piece in found if piece.track == track]
+        assert all(a.end <= b.start for a, b in pairwise(mine))
+    assert all(0 <= piece.start < piece.end <= windows.frames for piece in found)
+
+
+def test_pieces_that_one_window_hears_as_two_speakers_stay_apart():
+    linked = link(windows_of(talk((0, 0, 30), (1, 32, 60), (0, 80, 100)), [(0, 1, 2)]))
+    found = pieces(linked, np.zeros(100, np.float32), longest=90, least=5)
+
+    rivals = apart(linked, found)
+
+    order = {(piece.start, piece.end): number for number, piece in enumerate(found)}
+    first, second, third = order[0, 30], order[32, 60], order[80, 100]
+    assert not rivals[first, second], "60 frames fit into no window of 40"
+    assert not rivals[first, third]
+    assert rivals.tolist() == rivals.T.tolist()
+
+
+def test_pieces_within_one_window_of_two_tracks_stay_apart():
+    linked = Linked(Windows(np.zeros((1, 40, 3), np.float32), HOP, 0.5), (Track(0, (0,)), Track(0, (1,))))
+
+    assert apart(linked, [Piece(0, 0, 10), Piece(1, 20, 30)]).tolist() == [[False, True], [True, False]]
+    assert apart(linked, [Piece(0, 0, 10), Piece(0, 20, 30)]).tolist() == [[False, False], [False, False]]
+    assert apart(linked, []).shape == (0, 0)
+
+
+# --- pieces become people
+
+
+def voices_of(embeddings, lengths, *rivals):
+    together = np.zeros((len(lengths), len(lengths)), dtype=bool)
+    for a, b in rivals:
+        together[a, b] = together[b, a] = True
+    return Voices(np.asarray(embeddings, np.float32), np.asarray(lengths, np.float64), together)
+
+
+def test_the_most_similar_are_joined_first_and_rivals_last():
+    made = joins(voices_of([[1, 0], [1, 0.1], [0, 1]], [1, 1, 1], (0, 1)))
+
+    assert {made[0].kept, made[0].gone} == {1, 2}
+    assert made[1].affinity < -1
+
+
+def test_a_long_stretch_counts_more_in_its_group():
+    made = joins(voices_of([[1, 0], [0, 1], [1, 0.2]], [1, 9, 1]))
+
+    assert made[0].affinity == pytest.approx(1 / np.hypot(1, 0.2), abs=1e-6)
+    assert made[1].affinity == pytest.approx(0.0995, abs=1e-3)
+
+
+def test_as_many_speakers_as_voices_differ():
+    assert speakers(voices_of(one_hot(0, 1, 0, 2, 1), [9] * 5), Bounds(0.5, 3)).tolist() == [0, 1, 0, 2, 1]
+
+
+def test_rivals_are_two_speakers_though_they_sound_the_same():
+    assert speakers(voices_of(one_hot(0, 0), [9, 9], (0, 1)), Bounds(0.5, 3)).tolist() == [0, 1]
+
+
+def test_who_hardly_speaks_is_one_of_those_who_do():
+    near = [[1, 0], [0, 1], [0.6, 0.5]]
+
+    assert speakers(voices_of(near, [9, 9, 1]), Bounds(0.9, 3)).tolist() == [0, 1, 0]
+
+
+def test_who_hardly_speaks_is_not_the_one_they_speak_over():
+    near = [[1, 0], [0, 1], [0.6, 0.5]]
+
+    assert speakers(voices_of(near, [9, 9, 1], (0, 2)), Bounds(0.9, 3)).tolist() == [0, 1, 1]
+
+
+def test_where_everybody_hardly_speaks_there_is_a_speaker_all_the_same():
+    assert speakers(voices_of(one_hot(0, 1), [1, 2]), Bounds(0.5, 3)).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("fewest", "most", "found"), [(1, None, 3), (1, 2, 2), (1, 1, 1), (4, None, 4), (5, 5, 5), (9, 9, 5)]
+)
+def test_the_number_of_speakers_is_kept_as_far_as_there_are_voices(fewest, most, found):
+    vectors = [[1, 0, 0], [1, 0.2, 0], [0, 1, 0], [0.1, 1, 0], [0, 0, 1]]
+
+    labels = speakers(voices_of(vectors, [9] * 5), Bounds(0.5, 3, fewest, most))
+
+    assert len(set(labels.tolist())) == found
+
+
+def test_a_voice_that_is_asked_for_is_kept_though_it_hardly_speaks():
+    assert speakers(voices_of(one_hot(0, 1), [9, 1]), Bounds(0.5, 3, fewest=2, most=2)).tolist() == [0, 1]
+
+
+def test_nobody_is_nobody():
+    assert speakers(voices_of(np.zeros((0, 2)), []), Bounds(0.5, 3)).tolist() == []
+
+
+@given(st.integers(1, 12), st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(0, 3))
+@settings(max_examples=150, deadline=None)
+def test_any_voices_are_joined_to_one_and_never_more_than_asked_for(count, seed, fewest, more):
+    draw = np.random.default_rng(seed)
+    rivals = draw.random((count, count)) < 0.2
+    rivals = (rivals | rivals.T) & ~np.eye(count, dtype=bool)
+    voices = Voices(draw.normal(size=(count, 4)).astype(np.float32), draw.uniform(1, 9, count), rivals)
+
+    made = joins(voices)
+    labels = speakers(voices, Bounds(0.3, 4.0, fewest, fewest + more))
+
+    gone = [join.gone for join in made]
+    assert len(set(gone)) == count - 1
+    assert all(join.kept not in gone[:number] for number, join in enumerate(made))
+    assert set(labels.tolist()) == set(range(labels.max() + 1))
+    assert labels.max() < fewest + more
+
+
+def test_pieces_that_tell_a_voice_are_the_long_ones_and_the_longest_of_a_track():
+    parts = [Piece(0, 0, 50), Piece(0, 60, 70), Piece(1, 0, 20), Piece(1, 30, 55), Piece(2, 0, 10)]
+
+    assert worth_embedding(parts, enough=40, least=15) == [0, 3]
+
+
+def test_voices_of_one_track_are_told_apart_and_found_again_in_another():
+    parts = [Piece(0, 0, 10), Piece(0, 12, 20), Piece(1, 90, 100), Piece(0, 20, 22)]
+    linked = Linked(Windows(np.zeros((7, 40, 3), np.float32), HOP, 0.5), (Track(0, (0,)), Track(6, (0,))))
+    embeddings = np.concatenate([one_hot(0, 1, 1), np.full((1, 8), np.nan, np.float32)])
+
+    found = speaker_of_each(parts, embeddings, linked, Bounds(0.5, 5), within=0.5)
+
+    assert found.tolist() == [0, 1, 1, 1]
+
+
+def test_pieces_that_tell_no_voice_are_one_speaker():
+    linked = Linked(Windows(np.zeros((1, 40, 3), np.float32), HOP, 0.5), (Track(0, (0,)),))
+
+    assert speaker_of_each(
+        [Piece(0, 0, 3)], np.full((1, 8), np.nan, np.float32), linked, Bounds(0.5, 5), 0.5
+    ).tolist() == [0]
+
+
+def test_a_track_is_its_pieces_speakers_half_way_to_the_next():
+    linked = link(windows_of(talk((0, 0, 40), frames=40), [(0, 1, 2)]))
+    parts = [Piece(0, 0, 10), Piece(0, 20, 40)]
+
+    heard = activity(linked, parts, np.array([0, 1]))
+
+    assert heard.argmax(axis=1).tolist() == [0] * 15 + [1] * 25
+    assert heard.max(axis=1).tolist() == [1.0] * 40
+
+
+def test_a_track_that_is_never_alone_is_spoken_by_the_nearest():
+    linked = Linked(Windows(np.ones((1, 40, 3), np.float32), HOP, 0.5), (Track(0, (0,)), Track(0, (1,))))
+
+    assert activity(linked, [Piece(0, 0, 10)], np.array([0])).tolist() == [[1.0]] * 40
+
+
+def test_a_mean_embedding_counts_each_piece_by_its_length():
+    parts = [Piece(0, 0, 30), Piece(0, 30, 40), Piece(1, 0, 5)]
+    embeddings = np.array([[2, 0], [0, 5], [np.nan, np.nan]], np.float32)
+
+    means = mean_embeddings(parts, embeddings, np.array([0, 0, 1]))
+
+    assert means[0].tolist() == pytest.approx([3 / 10**0.5, 1 / 10**0.5])
+    assert np.isnan(means[1]).all()
+
+
+# --- people become turns
+
+
+def test_runs_are_stretches_of_true():
+    assert runs(np.array([False, True, True, False, True])) == [(1, 3), (4, 5)]
+    assert runs(np.zeros(3, dtype=bool)) == []
+
+
+def test_loudness_is_that_of_the_sound_around_a_frame():
+    samples = np.concatenate([np.full(1600, 0.1), np.zeros(1600)]).astype(np.float32)
+
+    found = loudness(samples, np.array([800, 2400, 9000]))
+
+    assert found.tolist() == pytest.approx([-20.0, -100.0, -100.0], abs=0.01)
+
+
+def test_quiet_edges_are_cut_off_and_quiet_middles_are_kept():
+    speaks = np.ones((10, 1), dtype=bool)
+    loudness_db = np.array([-80, -50, -20, -20, -80, -20, -20, -49, -51, -80], np.float32)
+
+    assert trimmed(speaks, loudness_db)[:, 0].tolist() == [False] + [True] * 7 + [False] * 2
+
+
+def test_one_speaker_at_a_time_is_the_one_heard_best():
+    heard = np.array([[0.9, 0.6], [0.6, 0.9], [0.9, 0.6], [0.1, 0.2]], np.float32)
+    speaks = np.array([[True, True], [True, True], [False, True], [False, False]])
+
+    assert exclusive(heard, speaks).tolist() == [[True, False], [False, True], [False, True], [False, False]]
+
+
+@given(
+    arrays(np.float32, (12, 3), elements=st.floats(0, 1, width=32)), arrays(bool, (12, 3)),
+    arrays(np.float32, 12, elements=st.floats(-100, 0, width=32)),
+)  # fmt: skip
+@settings(max_examples=100, deadline=None)
+def test_turns_never_grow_and_somebody_speaks_alone_wherever_anybody_speaks(heard, speaks, loudness_db):
+    kept = trimmed(speaks, loudness_db)
+    alone = exclusive(heard, kept)
+
+    assert not (kept & ~speaks).any()
+    assert kept.any(axis=0).tolist() == speaks.any(axis=0).tolist()
+    assert alone.sum(axis=1).tolist() == kept.any(axis=1).astype(int).tolist()
+    assert not (alone & ~kept).any()
