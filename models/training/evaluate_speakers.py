@@ -145,8 +145,15 @@ def row(what: str, recordings: Sequence[Recording], encoder: Encoder) -> str:
     )
 
 
-def naming_trials(recordings: Sequence[Recording], encoder: Encoder, rng: np.random.Generator) -> tuple[int, int]:
-    """How many of `TRIALS` strangers get a name, and how many of as many enrolled people get theirs."""
+def naming_trials(recordings: Sequence[Recording], encoder: Encoder, heard: int) -> tuple[int, int]:
+    """How many of `TRIALS` strangers get a name, and how many of as many enrolled people get theirs.
+
+    Args:
+        recordings: Of many people.
+        encoder: What embeds them.
+        heard: How many recordings each voice is compared by.
+    """
+    rng = np.random.default_rng(11)
     embeddings = encoder.embed([recording.wave for recording in recordings])
     rows: dict[str, list[int]] = defaultdict(list)
     for number, recording in enumerate(recordings):
@@ -157,8 +164,9 @@ def naming_trials(recordings: Sequence[Recording], encoder: Encoder, rng: np.ran
         *enrolled, stranger = rng.choice(people, ENROLLED + 1, replace=False)
         drawn = [rng.permutation(rows[person]) for person in enrolled]
         known = np.stack([mean_embedding(embeddings[numbers[:SAMPLES]]) for numbers in drawn])
-        voices = embeddings[[rng.choice(rows[stranger]), drawn[0][SAMPLES]]]
-        unknown, friend = name_each(similarities(voices, known), encoder.threshold)
+        voices = (rng.permutation(rows[stranger])[:heard], drawn[0][SAMPLES : SAMPLES + heard])
+        means = np.stack([mean_embedding(embeddings[numbers]) for numbers in voices])
+        unknown, friend = name_each(similarities(means, known), encoder.threshold)
         strangers += unknown.person is not None
         friends += friend.person == 0
     return strangers, friends
@@ -199,11 +207,13 @@ def main() -> None:
     for shortest_s in (1.0, 2.0) if arguments.real else ():
         pieces = real_pieces(arguments.real, shortest_s)
         print(row(f"real meetings, solo pieces of at least {shortest_s:.0f} s", pieces, encoder))
-    strangers, friends = naming_trials(heldout, encoder, rng)
-    print(
-        f"\nAt the threshold {encoder.threshold:.3f}: {strangers} of {TRIALS} strangers are given a name; "
-        f"{friends} of {TRIALS} enrolled people are given theirs."
-    )
+    print(f"\nAt the threshold {encoder.threshold:.3f}, {ENROLLED} people enrolled by {SAMPLES} recordings each:\n")
+    for heard in (1, 4):
+        strangers, friends = naming_trials(heldout, encoder, heard)
+        print(
+            f"- voices of {4 * heard} s: {strangers} of {TRIALS} strangers are given a name, "
+            f"{friends} of {TRIALS} enrolled people theirs"
+        )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ teacher's wheel from PyPI, and writes `speech.npy` (int16, 16 kHz) and `speech.j
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import subprocess
@@ -58,11 +59,12 @@ RECORDED = (
     Package("asterisk-core-sounds-ru-g722", ASTERISK.format("ivrvoice.ru, Russian"), "CC-BY-3.0", (".g722",)),
     Package("asterisk-prompt-es-co", ASTERISK.format("July Jiménez, Spanish"), "GPL-2", (".gsm",)),
     Package("asterisk-prompt-fr-armelle", ASTERISK.format("Armelle Desjardins, French"), "BSD-2-Clause", (".gsm",)),
-    Package("klettres-data", "letters and syllables, 25 languages, a speaker each", "GPL-2+", (".ogg", ".wav", ".mp3")),
+    Package("klettres-data", "letters and syllables, 20 languages, a speaker each", "GPL-2+", (".ogg", ".wav", ".mp3")),
     Package(
         "pocketsphinx-testdata", "read English, LibriVox (public domain) and test phrases", "BSD-2-Clause", (".wav",)
     ),
 )
+SHARE_ALIKE = ("CC-BY-SA-3.0", "GPL-2", "GPL-2+")
 FLITE_PACKAGES = ("flite", "libflite1")
 FLITE_VOICES = ("awb", "kal16", "rms", "slt")
 FLITE_SENTENCES = 130
@@ -164,9 +166,9 @@ def without_pauses(wave: NDArray[np.float32], kept_frames: int = 10) -> NDArray[
     return frames[near].reshape(-1)
 
 
-def recorded_voices() -> Iterator[tuple[str, NDArray[np.float32]]]:
+def recorded_voices(packages: Sequence[Package]) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """(voice, sound of one file) of all packages; a voice is the folder that the sound lies in, without subfolders."""
-    for package in RECORDED:
+    for package in packages:
         root = fetch_package(package.name)
         for path in sorted(path for path in root.rglob("*") if path.suffix in package.suffixes and path.is_file()):
             if "silence" in path.parts or "tone" in path.stem or "beep" in path.stem:
@@ -207,12 +209,12 @@ def pieces_of(voices: Iterator[tuple[str, NDArray[np.float32]]]) -> Iterator[tup
     yield current, np.concatenate(waves)[:size]
 
 
-def build() -> str:
+def build(packages: Sequence[Package]) -> str:
     """Writes the gathered speech. Returns a line about it."""
     pieces: list[Piece] = []
     waves: list[NDArray[np.int16]] = []
     offset = 0
-    for engine, voices in (("recorded", recorded_voices()), ("flite", flite_voices())):
+    for engine, voices in (("recorded", recorded_voices(packages)), ("flite", flite_voices())):
         for voice, wave in pieces_of(voices):
             if len(wave) < 2 * RATE_HZ:
                 continue
@@ -227,8 +229,11 @@ def build() -> str:
 
 def main() -> None:
     """The command line."""
+    parser = argparse.ArgumentParser(description="Gathers recorded speech.")
+    parser.add_argument("--permissive", action="store_true", help="without recordings under a share-alike licence")
+    permissive = parser.parse_args().permissive
     fetch_teacher()
-    print(build())
+    print(build([package for package in RECORDED if not (permissive and package.licence in SHARE_ALIKE)]))
 
 
 if __name__ == "__main__":
