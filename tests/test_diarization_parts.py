@@ -18,7 +18,15 @@ from whisperx_worker_plugins.pyannote_diarization.people import (
 )
 from whisperx_worker_plugins.pyannote_diarization.tracks import Linked, Piece, Track, Windows, apart, link, pieces, runs
 from whisperx_worker_plugins.pyannote_diarization.turns import exclusive, loudness, trimmed
-from whisperx_worker_plugins.pyannote_diarization.voices import Bounds, Voices, joins, speakers
+from whisperx_worker_plugins.pyannote_diarization.voices import (
+    APART,
+    EVIDENCE_S,
+    SAME_TRACK,
+    Bounds,
+    Voices,
+    joins,
+    speakers,
+)
 
 FRAMES, HOP = 40, 10
 
@@ -158,45 +166,64 @@ def test_pieces_within_one_window_of_two_tracks_stay_apart():
 # --- pieces become people
 
 
-def voices_of(embeddings, lengths, *rivals):
-    together = np.zeros((len(lengths), len(lengths)), dtype=bool)
+def voices_of(embeddings, seconds, *rivals, tracks=None):
+    unit = np.asarray(embeddings, np.float32)
+    together = np.zeros((len(seconds), len(seconds)), dtype=bool)
     for a, b in rivals:
         together[a, b] = together[b, a] = True
-    return Voices(np.asarray(embeddings, np.float32), np.asarray(lengths, np.float64), together)
+    unit = unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-9)
+    numbers = np.arange(len(seconds)) if tracks is None else np.array(tracks)
+    return Voices(unit, np.asarray(seconds, np.float64), numbers, together)
 
 
 def test_the_most_similar_are_joined_first_and_rivals_last():
     made = joins(voices_of([[1, 0], [1, 0.1], [0, 1]], [1, 1, 1], (0, 1)))
 
     assert {made[0].kept, made[0].gone} == {1, 2}
-    assert made[1].affinity < -1
+    assert made[1].cost > APART
+
+
+def test_the_cost_of_a_join_is_wards_for_speech_that_counts_less_the_more_of_it_there_is():
+    (join,) = joins(voices_of(one_hot(0, 1), [EVIDENCE_S, EVIDENCE_S]))
+
+    assert join.cost == pytest.approx(2 * EVIDENCE_S / 2 / 2)
+
+
+def test_joining_stretches_of_one_track_costs_less():
+    (join,) = joins(voices_of(one_hot(0, 1), [EVIDENCE_S, EVIDENCE_S], tracks=[7, 7]))
+
+    assert join.cost == pytest.approx((1 - SAME_TRACK) * 2 * EVIDENCE_S / 2 / 2)
 
 
 def test_a_long_stretch_counts_more_in_its_group():
-    made = joins(voices_of([[1, 0], [0, 1], [1, 0.2]], [1, 9, 1]))
+    made = joins(voices_of([[1, 0], [1, 0.2], [0, 1]], [9, 1, 1]))
 
-    assert made[0].affinity == pytest.approx(1 / np.hypot(1, 0.2), abs=1e-6)
-    assert made[1].affinity == pytest.approx(0.0995, abs=1e-3)
+    assert {made[0].kept, made[0].gone} == {0, 1}
+    mean = (9 * np.array([1, 0]) + np.array([1, 0.2]) / np.hypot(1, 0.2)) / 10
+    speech = [10 / (1 + 10 / EVIDENCE_S), 1 / (1 + 1 / EVIDENCE_S)]
+    assert made[1].cost == pytest.approx(((mean - [0, 1]) ** 2).sum() * speech[0] * speech[1] / sum(speech), rel=1e-5)
 
 
 def test_as_many_speakers_as_voices_differ():
     assert speakers(voices_of(one_hot(0, 1, 0, 2, 1), [9] * 5), Bounds(0.5, 3)).tolist() == [0, 1, 0, 2, 1]
 
 
-def test_rivals_are_two_speakers_though_they_sound_the_same():
-    assert speakers(voices_of(one_hot(0, 0), [9, 9], (0, 1)), Bounds(0.5, 3)).tolist() == [0, 1]
+def test_rivals_are_two_speakers_though_they_sound_nearly_the_same():
+    assert speakers(voices_of([[1, 0], [1, 0.1]], [9, 9], (0, 1)), Bounds(0.5, 3)).tolist() == [0, 1]
 
 
 def test_who_hardly_speaks_is_one_of_those_who_do():
     near = [[1, 0], [0, 1], [0.6, 0.5]]
 
-    assert speakers(voices_of(near, [9, 9, 1]), Bounds(0.9, 3)).tolist() == [0, 1, 0]
+    assert speakers(voices_of(near, [9, 9, 1]), Bounds(0.1, 3)).tolist() == [0, 1, 0]
 
 
-def test_who_hardly_speaks_is_not_the_one_they_speak_over():
-    near = [[1, 0], [0, 1], [0.6, 0.5]]
+def test_a_stretch_that_was_joined_early_goes_to_the_speaker_whom_it_is_most_like():
+    near = [[1, 0], [0.8, 0.7], [0, 1], [0.1, 1]]
 
-    assert speakers(voices_of(near, [9, 9, 1], (0, 2)), Bounds(0.9, 3)).tolist() == [0, 1, 1]
+    labels = speakers(voices_of(near, [9, 1, 9, 9]), Bounds(1.0, 3))
+
+    assert labels[1] == labels[0] != labels[2] == labels[3]
 
 
 def test_where_everybody_hardly_speaks_there_is_a_speaker_all_the_same():
@@ -226,9 +253,11 @@ def test_nobody_is_nobody():
 @settings(max_examples=150, deadline=None)
 def test_any_voices_are_joined_to_one_and_never_more_than_asked_for(count, seed, fewest, more):
     draw = np.random.default_rng(seed)
-    rivals = draw.random((count, count)) < 0.2
-    rivals = (rivals | rivals.T) & ~np.eye(count, dtype=bool)
-    voices = Voices(draw.normal(size=(count, 4)).astype(np.float32), draw.uniform(1, 9, count), rivals)
+    rivals = np.argwhere(draw.random((count, count)) < 0.1)
+    voices = voices_of(
+        draw.normal(size=(count, 4)), draw.uniform(1, 9, count), *[(a, b) for a, b in rivals if a != b],
+        tracks=draw.integers(0, 3, count),
+    )  # fmt: skip
 
     made = joins(voices)
     labels = speakers(voices, Bounds(0.3, 4.0, fewest, fewest + more))
@@ -251,7 +280,7 @@ def test_voices_of_one_track_are_told_apart_and_found_again_in_another():
     linked = Linked(Windows(np.zeros((7, 40, 3), np.float32), HOP, 0.5), (Track(0, (0,)), Track(6, (0,))))
     embeddings = np.concatenate([one_hot(0, 1, 1), np.full((1, 8), np.nan, np.float32)])
 
-    found = speaker_of_each(parts, embeddings, linked, Bounds(0.5, 5), within=0.5)
+    found = speaker_of_each(parts, embeddings, linked, Bounds(0.5, 1), frame_s=0.2)
 
     assert found.tolist() == [0, 1, 1, 1]
 

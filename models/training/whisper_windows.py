@@ -114,7 +114,7 @@ def pack(  # noqa: PLR0913 - the last four are named and have defaults
             break
     else:
         at_s = end_s + rng.uniform(0.0, 0.5) if rng.random() < 0.8 else end_s + rng.uniform(0.0, 2.5)
-    length = round(min(seconds, at_s) * SAMPLE_RATE_HZ) // 160 * 160
+    length = round(min(seconds, max(at_s, 0.5)) * SAMPLE_RATE_HZ) // 160 * 160
     wave = mix(pieces, length)
     segments = [segment for segment in segments if segment.words]
     return Window(wave, segments, language, Channel(voices=stretches), letters)

@@ -99,8 +99,7 @@ class LinkedSpeakerDiarization(SpeakerDiarizationMixin, Pipeline):
             model, step=step_s, skip_aggregation=True, batch_size=segmentation_batch_size
         )
         self.onset = Uniform(0.0, 1.0)
-        self.threshold = Uniform(-1.0, 1.0)
-        self.threshold_within_track = Uniform(-1.0, 1.0)
+        self.threshold = Uniform(0.0, 2.0)
 
     def apply(
         self,
@@ -144,9 +143,9 @@ class LinkedSpeakerDiarization(SpeakerDiarizationMixin, Pipeline):
         """
         if not heard.pieces:
             return self._output([], [], np.zeros((0, self._embedding.dimension), np.float32))
-        bounds = Bounds(self.threshold, self._frames(LEAST_SPEAKER_S), fewest, most)
-        within = self.threshold_within_track
-        speaker = people.speaker_of_each(heard.pieces, heard.embeddings, heard.linked, bounds, within)
+        bounds = Bounds(self.threshold, LEAST_SPEAKER_S, fewest, most)
+        frame_s = float(self._segmentation.model.receptive_field.step)
+        speaker = people.speaker_of_each(heard.pieces, heard.embeddings, heard.linked, bounds, frame_s)
         activity = people.activity(heard.linked, heard.pieces, speaker)
         speaks = turns.trimmed(activity > self.onset, heard.loudness_db)
         alone = turns.exclusive(activity, speaks)

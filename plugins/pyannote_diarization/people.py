@@ -1,4 +1,4 @@
-"""Pieces of speech become people: first the voices within each track, then the voices of all tracks. Pure: numpy."""
+"""Pieces of speech become people, and people are heard in every frame. Pure: numpy."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from whisperx_worker_plugins.pyannote_diarization.tracks import apart
-from whisperx_worker_plugins.pyannote_diarization.voices import Bounds, Voices, speakers
+from whisperx_worker_plugins.pyannote_diarization.voices import Voices, speakers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from whisperx_worker import Seconds
     from whisperx_worker_plugins.pyannote_diarization.tracks import Linked, Piece
+    from whisperx_worker_plugins.pyannote_diarization.voices import Bounds
 
 LEAST_SHARE = 0.1
 """In a short recording, whoever speaks so much of it is a speaker."""
@@ -43,7 +45,7 @@ def worth_embedding(pieces: Sequence[Piece], enough: int, least: int) -> list[in
 
 
 def speaker_of_each(
-    pieces: Sequence[Piece], embeddings: NDArray[np.float32], linked: Linked, bounds: Bounds, within: float
+    pieces: Sequence[Piece], embeddings: NDArray[np.float32], linked: Linked, bounds: Bounds, frame_s: Seconds
 ) -> NDArray[np.intp]:
     """Who speaks each piece.
 
@@ -52,8 +54,8 @@ def speaker_of_each(
         embeddings: Shape (pieces, d); NaN for pieces that were too short to embed: they are spoken by whoever speaks
             nearest to them in their track.
         linked: What the pieces were cut from.
-        bounds: How many speakers there may be; its `least` is in frames.
-        within: Pieces of one track whose cosine is at least this are one voice.
+        bounds: How many speakers there may be.
+        frame_s: From one frame to the next.
 
     Returns:
         Shape (pieces,): numbers of speakers, from 0 without a gap.
@@ -62,37 +64,19 @@ def speaker_of_each(
     if not heard:
         return np.zeros(len(pieces), np.intp)
     told = [pieces[number] for number in heard]
-    voice = _voices(told, embeddings[heard], within)
-    members = np.eye(int(voice.max()) + 1)[voice]
-    all_apart = Voices(embeddings[heard], np.array([piece.frames for piece in told], np.float64), apart(linked, told))
     voices = Voices(
-        (members.T @ all_apart.weighted()).astype(np.float32),
-        members.T @ all_apart.lengths,
-        np.asarray(members.T @ all_apart.apart @ members > 0),
+        embeddings[heard] / np.linalg.norm(embeddings[heard], axis=1, keepdims=True),
+        np.array([piece.frames * frame_s for piece in told]),
+        np.array([piece.track for piece in told]),
+        apart(linked, told),
     )
-    bounds = replace(bounds, least=min(bounds.least, LEAST_SHARE * float(voices.lengths.sum())))
+    bounds = replace(bounds, least_s=min(bounds.least_s, LEAST_SHARE * float(voices.seconds.sum())))
     found = np.full(len(pieces), -1)
-    found[heard] = speakers(voices, bounds)[voice]
+    found[heard] = speakers(voices, bounds)
     for number in np.flatnonzero(found < 0).tolist():
         same = [other for other in heard if pieces[other].track == pieces[number].track]
         found[number] = found[_nearest(pieces, same or heard, pieces[number].start, pieces[number].end)]
     return found
-
-
-def _voices(pieces: Sequence[Piece], embeddings: NDArray[np.float32], within: float) -> NDArray[np.intp]:
-    """The voices of each track by themselves, shape (pieces,), numbered through all tracks."""
-    of_track: dict[int, list[int]] = defaultdict(list)
-    for number, piece in enumerate(pieces):
-        of_track[piece.track].append(number)
-    voice = np.zeros(len(pieces), np.intp)
-    count = 0
-    for numbers in of_track.values():
-        lengths = np.array([pieces[number].frames for number in numbers], np.float64)
-        together = np.zeros((len(numbers), len(numbers)), dtype=bool)
-        found = speakers(Voices(embeddings[numbers], lengths, together), Bounds(within, least=0.0))
-        voice[numbers] = found + count
-        count += int(found.max()) + 1
-    return voice
 
 
 def activity(linked: Linked, pieces: Sequence[Piece], speaker: NDArray[np.intp]) -> NDArray[np.float32]:

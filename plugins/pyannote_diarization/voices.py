@@ -1,4 +1,4 @@
-"""Voices become speakers: agglomerative clustering by cosine, with pairs that must stay apart. Pure: numpy."""
+"""Stretches of speech become speakers: Ward's clustering, with stretches that must stay apart. Pure: numpy."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-APART = 3.0
-"""Taken from the affinity of two groups that must stay apart: they are joined after all others, if at all."""
+    from whisperx_worker import Seconds
+
+EVIDENCE_S: Seconds = 5.0
+"""A group's speech counts for no more than this: what one person says in one recording is not independent."""
+SAME_TRACK = 0.4
+"""The cost of joining stretches of one track is less by this part."""
+APART = 1e3
+"""Added to the cost of joining two groups that must stay apart: they are joined after all others, if at all."""
+MOST_ROUNDS = 10
+"""Each stretch goes to the nearest speaker at most so often."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,16 +27,13 @@ class Voices:
     """Stretches of speech, each of one voice."""
 
     embeddings: NDArray[np.float32]
-    """Shape (n, d): one per stretch, of any length above 0."""
-    lengths: NDArray[np.float64]
-    """Shape (n,): how much speech is behind each, in any unit."""
+    """Shape (n, d), of length 1."""
+    seconds: NDArray[np.float64]
+    """Shape (n,): how much speech is behind each."""
+    track: NDArray[np.intp]
+    """Shape (n,): which track each is from."""
     apart: NDArray[np.bool_]
     """Shape (n, n), symmetric: pairs that are not one person."""
-
-    def weighted(self) -> NDArray[np.float32]:
-        """Shape (n, d): the embeddings, each as long as there is speech behind it."""
-        unit = self.embeddings / np.linalg.norm(self.embeddings, axis=1, keepdims=True)
-        return np.asarray(unit * self.lengths[:, None], np.float32)
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,7 @@ class Join:
     kept: int
     """Index of the member that the group is called by from now on."""
     gone: int
-    affinity: float
-    """Cosine of their means, less `APART` where they must stay apart."""
+    cost: float
 
 
 @dataclass(frozen=True)
@@ -47,45 +51,55 @@ class Bounds:
     """How many speakers there may be, and what makes one."""
 
     threshold: float
-    """Groups whose affinity is below it are different people."""
-    least: float
-    """Who speaks less is no speaker of their own, where anybody speaks more; in the unit of `Voices.lengths`."""
+    """Groups that cost more to join are different people."""
+    least_s: Seconds
+    """Who speaks less is no speaker of their own, where anybody speaks more."""
     fewest: int = 1
     most: int | None = None
     """None is any number."""
 
 
 def joins(voices: Voices) -> list[Join]:
-    """Join the two most similar groups, again and again, until one is left.
+    """Join the two groups whose joining costs least, again and again, until one is left.
 
-    A group's mean is the sum of its members' embeddings, each counting as much as it is long. The most similar other of
-    every group is remembered, which makes it O(n²) in most cases.
+    The cost is Ward's ("Hierarchical grouping to optimize an objective function", 1963), by how much the squared
+    distances to the means grow: |a - b|² g h / (g + h), for groups with means a and b and g and h seconds of speech.
+    Here s seconds count as s / (1 + s / `EVIDENCE_S`), and groups of one track cost less.
 
     Returns:
         All n - 1 joins in order.
     """
-    sums, apart = voices.weighted(), voices.apart.copy()
-    unit = sums / np.linalg.norm(sums, axis=1, keepdims=True)
-    affinity = unit @ unit.T - APART * apart
-    np.fill_diagonal(affinity, -np.inf)
-    nearest = affinity.argmax(axis=1)
+    mean, seconds = voices.embeddings.astype(np.float64), voices.seconds.copy()
+    together = (voices.track[:, None] == voices.track).astype(np.float32)
+    apart = voices.apart.copy()
+    alive = np.ones(len(seconds), dtype=bool)
+
+    def costs_of(group: int) -> NDArray[np.float64]:
+        speech = seconds / (1 + seconds / EVIDENCE_S)
+        distance = ((mean - mean[group]) ** 2).sum(axis=1) * speech * speech[group] / (speech + speech[group])
+        costs = distance * (1 - SAME_TRACK * together[group]) + APART * apart[group]
+        costs[~alive] = costs[group] = np.inf
+        return np.asarray(costs)
+
+    costs = np.stack([costs_of(group) for group in range(len(seconds))]).astype(np.float32)
+    nearest = costs.argmin(axis=1)
     made = []
-    for _ in range(len(sums) - 1):
-        kept = int(affinity[np.arange(len(sums)), nearest].argmax())
+    for _ in range(len(seconds) - 1):
+        kept = int(costs[np.arange(len(seconds)), nearest].argmin())
         gone = int(nearest[kept])
-        made.append(Join(kept, gone, float(affinity[kept, gone])))
-        sums[kept] += sums[gone]
-        unit[kept] = sums[kept] / max(float(np.linalg.norm(sums[kept])), 1e-9)
-        apart[kept] |= apart[gone]
-        apart[:, kept] = apart[kept]
-        row = np.where(np.isinf(affinity[kept]), -np.inf, unit @ unit[kept] - APART * apart[kept])
-        row[gone] = -np.inf
-        affinity[kept] = affinity[:, kept] = row
-        affinity[gone] = affinity[:, gone] = -np.inf
-        stale = (nearest == kept) | (nearest == gone)
-        stale[[kept, gone]] = True
-        nearest = np.where(row > affinity[np.arange(len(sums)), nearest], kept, nearest)
-        nearest[stale] = affinity[stale].argmax(axis=1)
+        made.append(Join(kept, gone, float(costs[kept, gone])))
+        share = seconds[[kept, gone]] / seconds[[kept, gone]].sum()
+        mean[kept] = share @ mean[[kept, gone]]
+        together[kept] = together[:, kept] = share @ together[[kept, gone]]
+        apart[kept] = apart[:, kept] = apart[kept] | apart[gone]
+        seconds[kept] += seconds[gone]
+        alive[gone] = False
+        costs[gone] = costs[:, gone] = np.inf
+        costs[kept] = costs[:, kept] = costs_of(kept)
+        # The nearest other of most groups is still the same, which makes this O(n²) in most cases.
+        stale = np.flatnonzero((nearest == kept) | (nearest == gone) | (np.arange(len(seconds)) == kept))
+        nearest = np.where(costs[kept] < costs[np.arange(len(seconds)), nearest], kept, nearest)
+        nearest[stale] = costs[stale].argmin(axis=1)
     return made
 
 
@@ -99,25 +113,25 @@ def speakers(voices: Voices, bounds: Bounds) -> NDArray[np.intp]:
     Returns:
         Shape (n,): numbers of speakers, from 0 without a gap.
     """
-    if not len(voices.lengths):
+    if not len(voices.seconds):
         return np.zeros(0, np.intp)
-    bounds = replace(bounds, least=min(bounds.least, float(voices.lengths.max())))
+    bounds = replace(bounds, least_s=min(bounds.least_s, float(voices.seconds.max())))
     made = joins(voices)
-    labels = np.arange(len(voices.lengths))
-    for join in made[: _stop(made, voices.lengths, bounds)]:
+    labels = np.arange(len(voices.seconds))
+    for join in made[: _stop(made, voices.seconds, bounds)]:
         labels[labels == join.gone] = join.kept
-    return _without_small(np.unique(labels, return_inverse=True)[1], voices, bounds)
+    return _settled(_without_small(np.unique(labels, return_inverse=True)[1], voices, bounds), voices)
 
 
-def _stop(made: list[Join], lengths: NDArray[np.float64], bounds: Bounds) -> int:
-    """How many joins to make: those above the threshold, then more or fewer of them for the number of speakers."""
-    size = lengths.copy()
-    large = [int((size >= bounds.least).sum())]
+def _stop(made: list[Join], seconds: NDArray[np.float64], bounds: Bounds) -> int:
+    """How many joins to make: those below the threshold, then more or fewer of them for the number of speakers."""
+    size = seconds.copy()
+    large = [int((size >= bounds.least_s).sum())]
     for join in made:
-        before = int(size[join.kept] >= bounds.least) + int(size[join.gone] >= bounds.least)
+        before = int(size[join.kept] >= bounds.least_s) + int(size[join.gone] >= bounds.least_s)
         size[join.kept] += size[join.gone]
-        large.append(large[-1] - before + int(size[join.kept] >= bounds.least))
-    stop = next((number for number, join in enumerate(made) if join.affinity < bounds.threshold), len(made))
+        large.append(large[-1] - before + int(size[join.kept] >= bounds.least_s))
+    stop = next((number for number, join in enumerate(made) if join.cost > bounds.threshold), len(made))
     if bounds.most is not None and large[stop] > bounds.most:
         return next(number for number in range(stop, len(large)) if large[number] <= bounds.most)
     enough = min(bounds.fewest, max(large[: stop + 1]))
@@ -125,15 +139,32 @@ def _stop(made: list[Join], lengths: NDArray[np.float64], bounds: Bounds) -> int
 
 
 def _without_small(labels: NDArray[np.intp], voices: Voices, bounds: Bounds) -> NDArray[np.intp]:
-    """Give groups of little speech to the most similar large one that they need not stay apart from."""
+    """Give groups of little speech to the nearest large one that they need not stay apart from."""
     members = np.eye(int(labels.max()) + 1)[labels]
-    size = members.T @ voices.lengths
-    order = np.argsort(-size, kind="stable")
-    large = [group for number, group in enumerate(order) if size[group] >= bounds.least or number < bounds.fewest]
-    sums = members.T @ voices.weighted()
-    unit = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
-    affinity = unit @ unit.T - APART * (members.T @ voices.apart @ members > 0)
+    size = members.T @ voices.seconds
+    order = np.argsort(-size, kind="stable").tolist()
+    large = [group for number, group in enumerate(order) if size[group] >= bounds.least_s or number < bounds.fewest]
+    mean = _means(labels, voices)
+    distance = ((mean[:, None] - mean) ** 2).sum(axis=2) + APART * (members.T @ voices.apart @ members > 0)
     owner = np.arange(len(size))
-    for group in set(owner.tolist()) - set(large):
-        owner[group] = large[int(affinity[group, large].argmax())]
+    for group in set(order) - set(large):
+        owner[group] = large[int(distance[group, large].argmin())]
     return np.unique(owner[labels], return_inverse=True)[1]
+
+
+def _settled(labels: NDArray[np.intp], voices: Voices) -> NDArray[np.intp]:
+    """Let each stretch go to the speaker whose mean is most like it, as long as nobody loses all of theirs."""
+    for _ in range(MOST_ROUNDS):
+        mean = _means(labels, voices)
+        direction = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9)
+        found = (voices.embeddings @ direction.T).argmax(axis=1)
+        if (found == labels).all() or len(np.unique(found)) < len(mean):
+            break
+        labels = found
+    return labels
+
+
+def _means(labels: NDArray[np.intp], voices: Voices) -> NDArray[np.float64]:
+    """Shape (groups, d): the mean embedding of each, a stretch counting as much as it is long."""
+    weights = np.eye(int(labels.max()) + 1)[labels] * voices.seconds[:, None]
+    return np.asarray((weights / weights.sum(axis=0)).T @ voices.embeddings)
