@@ -1,4 +1,5 @@
 import os
+import sys
 
 import pytest
 
@@ -52,3 +53,10 @@ def parrot(monkeypatch, tmp_path):
     (folder / "parrot.py").write_text(PARROT, encoding="utf-8")
     monkeypatch.setenv("WHISPERX_WORKER_PLUGINS_DIR", str(folder))
     monkeypatch.setenv("WHISPERX_WORKER_TRANSCRIBE_ENGINE", "parrot")
+
+
+def pytest_runtest_setup() -> None:
+    """Keep SpeechBrain's lazy modules from being imported: hypothesis looks at every module, and theirs then raise."""
+    if "speechbrain" in sys.modules:
+        for name in [name for name, module in sys.modules.items() if type(module).__name__ == "LazyModule"]:
+            del sys.modules[name]

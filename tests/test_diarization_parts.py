@@ -19,7 +19,7 @@ from whisperx_worker_plugins.pyannote_diarization.people import (
 from whisperx_worker_plugins.pyannote_diarization.tracks import Linked, Piece, Track, Windows, apart, link, pieces, runs
 from whisperx_worker_plugins.pyannote_diarization.turns import exclusive, loudness, trimmed
 from whisperx_worker_plugins.pyannote_diarization.voices import (
-    APART,
+    CONTESTED,
     EVIDENCE_S,
     SAME_TRACK,
     Bounds,
@@ -176,11 +176,16 @@ def voices_of(embeddings, seconds, *rivals, tracks=None):
     return Voices(unit, np.asarray(seconds, np.float64), numbers, together)
 
 
-def test_the_most_similar_are_joined_first_and_rivals_last():
-    made = joins(voices_of([[1, 0], [1, 0.1], [0, 1]], [1, 1, 1], (0, 1)))
+def test_the_most_similar_are_joined_first():
+    made = joins(voices_of([[1, 0], [0, 1], [1, 0.1]], [1, 1, 1]))
 
-    assert {made[0].kept, made[0].gone} == {1, 2}
-    assert made[1].cost > APART
+    assert [{join.kept, join.gone} for join in made] == [{0, 2}, {1, made[0].kept}]
+
+
+def test_every_second_that_a_window_hears_as_two_people_costs():
+    (join,) = joins(voices_of(one_hot(0, 0), [4, 7], (0, 1)))
+
+    assert join.cost == pytest.approx(4 * CONTESTED)
 
 
 def test_the_cost_of_a_join_is_wards_for_speech_that_counts_less_the_more_of_it_there_is():
@@ -307,6 +312,14 @@ def test_a_track_that_is_never_alone_is_spoken_by_the_nearest():
     linked = Linked(Windows(np.ones((1, 40, 3), np.float32), HOP, 0.5), (Track(0, (0,)), Track(0, (1,))))
 
     assert activity(linked, [Piece(0, 0, 10)], np.array([0])).tolist() == [[1.0]] * 40
+
+
+def test_a_track_that_is_never_alone_is_not_spoken_by_whoever_speaks_at_the_same_time():
+    linked = Linked(Windows(np.ones((2, 40, 3), np.float32), 40, 0.5), (Track(0, (0,)), Track(0, (1,)), Track(1, (0,))))
+
+    heard = activity(linked, [Piece(0, 0, 30), Piece(2, 60, 80)], np.array([0, 1]))
+
+    assert heard.tolist() == [[1.0, 1.0]] * 40 + [[0.0, 1.0]] * 40
 
 
 def test_a_mean_embedding_counts_each_piece_by_its_length():

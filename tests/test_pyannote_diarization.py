@@ -237,6 +237,10 @@ def test_a_recording_that_does_not_fit_into_memory_is_one_sentence():
 
 @pytest.fixture(scope="module")
 def shelf():
+    import torch
+
+    # Its threads wait for each other by spinning, which is slow where tests share a processor.
+    torch.set_num_threads(1)
     return ModelShelf()
 
 
@@ -310,10 +314,12 @@ def test_every_speaker_of_the_dialogue_has_an_embedding(told):
 
 
 @models
-def test_a_second_run_gives_the_same(told, diarize, dialogue, shelf):
-    again = diarize(dialogue[0])
+def test_a_second_run_gives_the_same(diarize, dialogue, shelf):
+    audio = Audio(dialogue[0].between(0, 8).copy())
 
-    assert (again.turns, again.exclusive) == (told.turns, told.exclusive)
+    one, other = diarize(audio), diarize(audio)
+
+    assert (one.turns, one.exclusive) == (other.turns, other.exclusive)
     assert len(shelf.loaded()) == 1
 
 
@@ -359,7 +365,7 @@ def test_one_voice_is_one_speaker(diarize):
 def test_twelve_voices_are_no_more_than_was_said(diarize):
     cast = [ANNA, IRINA, ELENA, ALEKSANDR, STAFF, LOW_ELENA, *(Voice(voice.name, 1.25) for voice in (ANNA, STAFF))]
     cast += [Voice(voice.name, 0.75) for voice in (IRINA, ALEKSANDR, ELENA, STAFF)]
-    crowd = make_dialogue(cast, seed=12, duration_s=40.0)
+    crowd = make_dialogue(cast, seed=12, duration_s=70.0)
     assert len({turn.speaker for turn in crowd.turns}) == 12
 
     found = diarize(crowd.audio, max_speakers=6)

@@ -44,7 +44,7 @@ LEAST_PIECE_S: Seconds = 0.8
 """Shorter pieces do not tell a voice."""
 LEAST_ONLY_PIECE_S: Seconds = 0.3
 """Unless they are all that there is of a track."""
-LEAST_SPEAKER_S: Seconds = 3.0
+LEAST_SPEAKER_S: Seconds = 2.0
 """Who speaks less in a long recording is one of those who speak more."""
 
 _PACKAGE = "package:"

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from whisperx_worker_plugins.pyannote_diarization.tracks import Linked, Piece
     from whisperx_worker_plugins.pyannote_diarization.voices import Bounds
 
-LEAST_SHARE = 0.1
+LEAST_SHARE = 0.05
 """In a short recording, whoever speaks so much of it is a speaker."""
+MOST_TAKEN = 0.3
+"""Whoever speaks during more of a track than this is not the one who speaks in it."""
 
 
 def worth_embedding(pieces: Sequence[Piece], enough: int, least: int) -> list[int]:
@@ -83,7 +85,7 @@ def activity(linked: Linked, pieces: Sequence[Piece], speaker: NDArray[np.intp])
     """How surely each speaker speaks.
 
     A track is its piece's speaker's from half-way to the piece before to half-way to the next one; a track without a
-    piece, which nobody says alone, is spoken by whoever speaks nearest to it.
+    piece, which nobody says alone, is spoken by whoever speaks nearest to it and not at the same time.
 
     Args:
         linked: The tracks.
@@ -99,17 +101,41 @@ def activity(linked: Linked, pieces: Sequence[Piece], speaker: NDArray[np.intp])
     of_track: dict[int, list[int]] = defaultdict(list)
     for number in sorted(range(len(pieces)), key=lambda number: pieces[number].start):
         of_track[pieces[number].track].append(number)
-    for number, track in enumerate(linked.tracks):
-        first = track.window * windows.hop
-        scores = track.spread(windows.scores, windows.hop)
+    for number in sorted(range(len(linked.tracks)), key=lambda number: not of_track[number]):
+        first = linked.tracks[number].window * windows.hop
+        scores = linked.tracks[number].spread(windows.scores, windows.hop)
+        part = heard[first:][: len(scores)]
         scores /= coverage[first:][: len(scores)]
-        peak = first + int(scores.argmax())
-        mine = of_track[number] or [_nearest(pieces, range(len(pieces)), peak, peak + 1)]
-        between = [(pieces[before].end + pieces[after].start) // 2 for before, after in pairwise(mine)]
-        edges = pairwise([first, *between, first + len(scores)])
+        mine = of_track[number] or [_nearest_free(pieces, speaker, part, scores, first)]
+        between = [(pieces[before].end + pieces[after].start) // 2 - first for before, after in pairwise(mine)]
+        edges = pairwise([0, *between, len(scores)])
         for piece, (start, end) in zip(mine, edges, strict=True):
-            heard[start:end, speaker[piece]] += scores[start - first : end - first]
+            part[start:end, speaker[piece]] += scores[start:end]
     return np.minimum(heard, 1.0)
+
+
+def _nearest_free(
+    pieces: Sequence[Piece],
+    speaker: NDArray[np.intp],
+    part: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    first: int,
+) -> int:
+    """The piece nearest to a track's loudest frame whose speaker is silent in the track, or else any.
+
+    Args:
+        pieces: All pieces.
+        speaker: Shape (pieces,): who speaks each.
+        part: Shape (frames of the track, speakers): what is heard there already.
+        scores: Shape (frames of the track,): how surely the track speaks.
+        first: The track's first frame in the recording.
+    """
+    taken = np.minimum(part, scores[:, None]).sum(axis=0) > MOST_TAKEN * scores.sum()
+    peak = first + int(scores.argmax())
+    return min(
+        range(len(pieces)),
+        key=lambda number: (taken[speaker[number]], max(pieces[number].start - peak, peak - pieces[number].end)),
+    )
 
 
 def mean_embeddings(

@@ -1,4 +1,4 @@
-"""Stretches of speech become speakers: Ward's clustering, with stretches that must stay apart. Pure: numpy."""
+"""Stretches of speech become speakers: Ward's clustering, with stretches that hardly are one person. Pure: numpy."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ EVIDENCE_S: Seconds = 5.0
 """A group's speech counts for no more than this: what one person says in one recording is not independent."""
 SAME_TRACK = 0.4
 """The cost of joining stretches of one track is less by this part."""
-APART = 1e3
-"""Added to the cost of joining two groups that must stay apart: they are joined after all others, if at all."""
+CONTESTED = 0.2
+"""Added to the cost of joining two groups for every second that a window hears as two people: a window can be wrong."""
 MOST_ROUNDS = 10
 """Each stretch goes to the nearest speaker at most so often."""
 
@@ -33,7 +33,11 @@ class Voices:
     track: NDArray[np.intp]
     """Shape (n,): which track each is from."""
     apart: NDArray[np.bool_]
-    """Shape (n, n), symmetric: pairs that are not one person."""
+    """Shape (n, n), symmetric: pairs that a window hears as two people."""
+
+    def contested(self) -> NDArray[np.float32]:
+        """Shape (n, n): what it costs to take each pair for one person nevertheless."""
+        return np.asarray(CONTESTED * self.apart * np.minimum.outer(self.seconds, self.seconds), np.float32)
 
 
 @dataclass(frozen=True)
@@ -64,20 +68,20 @@ def joins(voices: Voices) -> list[Join]:
 
     The cost is Ward's ("Hierarchical grouping to optimize an objective function", 1963), by how much the squared
     distances to the means grow: |a - b|² g h / (g + h), for groups with means a and b and g and h seconds of speech.
-    Here s seconds count as s / (1 + s / `EVIDENCE_S`), and groups of one track cost less.
+    Here s seconds count as s / (1 + s / `EVIDENCE_S`), groups of one track cost less, and rivals in a window cost more.
 
     Returns:
         All n - 1 joins in order.
     """
     mean, seconds = voices.embeddings.astype(np.float64), voices.seconds.copy()
     together = (voices.track[:, None] == voices.track).astype(np.float32)
-    apart = voices.apart.copy()
+    contested = voices.contested()
     alive = np.ones(len(seconds), dtype=bool)
 
     def costs_of(group: int) -> NDArray[np.float64]:
         speech = seconds / (1 + seconds / EVIDENCE_S)
         distance = ((mean - mean[group]) ** 2).sum(axis=1) * speech * speech[group] / (speech + speech[group])
-        costs = distance * (1 - SAME_TRACK * together[group]) + APART * apart[group]
+        costs = distance * (1 - SAME_TRACK * together[group]) + contested[group]
         costs[~alive] = costs[group] = np.inf
         return np.asarray(costs)
 
@@ -91,7 +95,7 @@ def joins(voices: Voices) -> list[Join]:
         share = seconds[[kept, gone]] / seconds[[kept, gone]].sum()
         mean[kept] = share @ mean[[kept, gone]]
         together[kept] = together[:, kept] = share @ together[[kept, gone]]
-        apart[kept] = apart[:, kept] = apart[kept] | apart[gone]
+        contested[kept] = contested[:, kept] = contested[kept] + contested[gone]
         seconds[kept] += seconds[gone]
         alive[gone] = False
         costs[gone] = costs[:, gone] = np.inf
@@ -139,13 +143,13 @@ def _stop(made: list[Join], seconds: NDArray[np.float64], bounds: Bounds) -> int
 
 
 def _without_small(labels: NDArray[np.intp], voices: Voices, bounds: Bounds) -> NDArray[np.intp]:
-    """Give groups of little speech to the nearest large one that they need not stay apart from."""
+    """Give groups of little speech to the nearest large one, rather not to one that a window tells them apart from."""
     members = np.eye(int(labels.max()) + 1)[labels]
     size = members.T @ voices.seconds
     order = np.argsort(-size, kind="stable").tolist()
     large = [group for number, group in enumerate(order) if size[group] >= bounds.least_s or number < bounds.fewest]
     mean = _means(labels, voices)
-    distance = ((mean[:, None] - mean) ** 2).sum(axis=2) + APART * (members.T @ voices.apart @ members > 0)
+    distance = ((mean[:, None] - mean) ** 2).sum(axis=2) + members.T @ voices.contested() @ members
     owner = np.arange(len(size))
     for group in set(order) - set(large):
         owner[group] = large[int(distance[group, large].argmin())]
