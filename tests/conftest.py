@@ -56,7 +56,7 @@ def parrot(monkeypatch, tmp_path):
 
 
 def pytest_runtest_setup() -> None:
-    """Keep SpeechBrain's lazy modules from being imported: hypothesis looks at every module, and theirs then raise."""
-    if "speechbrain" in sys.modules:
-        for name in [name for name, module in sys.modules.items() if type(module).__name__ == "LazyModule"]:
+    """Forget SpeechBrain's lazy modules: hypothesis looks at every module, and looking at these imports them."""
+    for name in [name for name in sys.modules if name.startswith("speechbrain.")]:
+        if any(kind.__name__ == "LazyModule" for kind in type(sys.modules[name]).__mro__):
             del sys.modules[name]

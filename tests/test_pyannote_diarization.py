@@ -401,7 +401,7 @@ def test_real_meetings_are_told_apart_as_far_as_it_is_known(diarize):
         audio = decode(AMI / f"{name}.flac", Settings())[0]
         rates.append(error_rate(turns, diarize(audio), audio.duration_s))
 
-    assert np.mean(rates) <= 0.25
+    assert np.mean(rates) <= 0.2
 
 
 @models
@@ -410,22 +410,24 @@ def test_synthetic_dialogues_are_told_apart(diarize, seed):
     mixed = make_dialogue(CASTS[seed], seed)
     truth = [(turn.start, turn.end, turn.speaker) for turn in mixed.turns]
 
-    assert error_rate(truth, diarize(mixed.audio), mixed.audio.duration_s) <= 0.2
+    assert error_rate(truth, diarize(mixed.audio), mixed.audio.duration_s) <= 0.12
 
 
 IN_A_PROCESS_OF_ITS_OWN = """
 import os, sys
 from pathlib import Path
+from whisperx_worker.testing import make_audio, make_job
 from whisperx_worker_plugins.pyannote_diarization import pipelines
 
-pipelines.load("shipped", Path(sys.argv[1]), "cpu", Path)
+loaded = pipelines.load("shipped", Path(sys.argv[1]), "cpu", Path)
+pipelines.run(loaded, make_audio(2.0), make_job())
 from pyannote.audio.telemetry.metrics import is_metrics_enabled
 print(is_metrics_enabled())
 """
 
 
 @models
-def test_loading_says_nothing_on_stderr_and_reports_to_nobody():
+def test_it_says_nothing_on_stderr_and_reports_to_nobody():
     command = [sys.executable, "-c", IN_A_PROCESS_OF_ITS_OWN, str(FOLDER)]
 
     done = subprocess.run(command, capture_output=True, text=True, check=True)
