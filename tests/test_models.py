@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import json
 import threading
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from pydantic import SecretStr
 
+from tests.hub import COMMIT, TOKEN, reach, serving
 from whisperx_worker import BadInputError, ModelNotFoundError, ModelShelf, Settings, find_model, folder_mb, models
 from whisperx_worker.testing import make_job
 
@@ -188,66 +186,14 @@ def test_the_size_of_a_model_is_that_of_its_files(tmp_path):
 # --- the hub
 
 
-class Hub:
-    """Enough of the Hugging Face hub to download one gated model from it."""
-
-    TOKEN = "hf_" + "Planted" + "Token" * 4 + "7"
-    COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-    def __init__(self):
-        hub = self
-        self.asked = []
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_arguments):
-                pass
-
-            def do_HEAD(self):
-                self.do_GET()
-
-            def do_GET(self):
-                hub.asked.append(self.path)
-                token = (self.headers["Authorization"] or "").removeprefix("Bearer ")
-                if "/gated/" in self.path and token != hub.TOKEN:
-                    code = 401 if not token else 403
-                    self.answer(code, b'{"error": "gated"}', {"X-Error-Code": "GatedRepo"})
-                elif "/absent/" in self.path:
-                    self.answer(404, b"{}", {"X-Error-Code": "RepoNotFound"})
-                elif "/api/models/" in self.path:
-                    info = {"id": "gated/name", "sha": hub.COMMIT, "siblings": [{"rfilename": "config.json"}]}
-                    self.answer(200, json.dumps(info).encode(), {})
-                else:
-                    self.answer(200, b'{"of": "the hub"}', {"ETag": '"abc"', "X-Repo-Commit": hub.COMMIT})
-
-            def answer(self, status, body, headers):
-                self.send_response(status)
-                for name, value in {"Content-Type": "application/json", **headers}.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                if self.command == "GET":
-                    self.wfile.write(body)
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-
 @pytest.fixture
-def hub(monkeypatch, places):
-    import huggingface_hub
-
-    hub, download = Hub(), huggingface_hub.snapshot_download
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(
-        huggingface_hub, "snapshot_download", functools.partial(download, endpoint=hub.url, cache_dir=places.hub)
-    )
-    yield hub
-    hub.server.shutdown()
-    hub.server.server_close()
+def hub(monkeypatch, places, tmp_path):
+    folder = tmp_path / "served"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"of": "the hub"}')
+    with serving({"gated/name": folder}) as hub:
+        reach(monkeypatch, hub, places.hub)
+        yield hub
 
 
 @pytest.mark.parametrize(
@@ -255,7 +201,7 @@ def hub(monkeypatch, places):
     [
         ("gated/name", None, "the model 'gated/name' is gated, and the token does not open it"),
         ("gated/name", "hf_WrongTokenOfSomebody", "the model 'gated/name' is gated, and the token does not open it"),
-        ("absent/name", Hub.TOKEN, "the hub has no model 'absent/name', or the token does not open it"),
+        ("absent/name", TOKEN, "the hub has no model 'absent/name', or the token does not open it"),
     ],
 )
 @pytest.mark.usefixtures("hub")
@@ -267,11 +213,11 @@ def test_a_model_that_the_hub_refuses_is_one_sentence_without_the_token(caplog, 
 
 
 def test_the_token_opens_a_gated_model_at_the_pinned_revision(hub, places, caplog):
-    folder = find_model("gated/name", Settings(hub_models=("gated/name@v2",)), SecretStr(Hub.TOKEN))
+    folder = find_model("gated/name", Settings(hub_models=("gated/name@v2",)), SecretStr(TOKEN))
     assert (folder / "config.json").read_text() == '{"of": "the hub"}'
-    assert folder == places.hub / "models--gated--name" / "snapshots" / Hub.COMMIT
-    assert hub.asked[0] == "/api/models/gated/name/revision/v2"
-    assert Hub.TOKEN not in caplog.text
+    assert folder == places.hub / "models--gated--name" / "snapshots" / COMMIT
+    assert hub.asked[0] == ("/api/models/gated/name/revision/v2", TOKEN)
+    assert TOKEN not in caplog.text
     assert find_model("gated/name", Settings()) == folder
 
 
