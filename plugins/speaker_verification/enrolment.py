@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from whisperx_worker import SAMPLE_RATE_HZ, Audio, BadInputError, FetchError, read_sample, sample_name
+from whisperx_worker import SAMPLE_RATE_HZ, Audio, BadInputError, FetchError, read_sample, sample_name, sample_title
 from whisperx_worker_plugins.speaker_verification.scores import mean_embedding, second_voice
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _hear_sample(sample: SpeakerSample, job: Job, encoder: Encoder) -> NDArray[n
         heard = hear(audio, encoder)
         encoder.heard.put(key, heard)
     for problem in heard.problems:
-        job.warn(f"{_title(sample, job.request.speaker_samples)} {problem}")
+        job.warn(f"{sample_title(sample, job)} {problem}")
     return heard.embedding
 
 
@@ -132,11 +132,3 @@ def _warn_of_strangers(person: Person, embeddings: Sequence[NDArray[np.float32]]
     likeness = np.stack(embeddings) @ person.embedding
     if len(embeddings) > 1 and not likeness.min() >= threshold:
         job.warn(f"the samples of {person.name} do not sound like one person")
-
-
-def _title(sample: SpeakerSample, samples: Sequence[SpeakerSample]) -> str:
-    """What a client knows a sample by: whose it is, and which of theirs where there are several."""
-    name = sample_name(sample)
-    theirs = [other for other in samples if sample_name(other) == name]
-    number = next(number for number, other in enumerate(theirs, 1) if other is sample)
-    return f"sample {number} of {name}" if len(theirs) > 1 else f"the sample of {name}"

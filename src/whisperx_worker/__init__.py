@@ -16,7 +16,7 @@ from whisperx_worker.job import Job
 from whisperx_worker.models import ModelShelf, find_model, folder_mb, pick_device, torch_device
 from whisperx_worker.outputs import OutputFormat
 from whisperx_worker.request import Request, SpeakerSample, sample_name
-from whisperx_worker.samples import read_sample
+from whisperx_worker.samples import read_sample, sample_title
 from whisperx_worker.settings import Settings
 from whisperx_worker.types import (
     SAMPLE_RATE_HZ,
@@ -69,5 +69,6 @@ __all__ = [
     "pick_device",
     "read_sample",
     "sample_name",
+    "sample_title",
     "torch_device",
 ]

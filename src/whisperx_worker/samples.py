@@ -32,7 +32,7 @@ def read_sample(sample: SpeakerSample, job: Job) -> Audio:
         StrictError: The file is odd, and the job asked for `strict`.
     """
     place = sample.url or sample.audio_base64 or ""
-    title = _title(sample, job)
+    title = sample_title(sample, job)
     try:
         with tempfile.TemporaryDirectory(prefix="whisperx-worker-") as folder:
             path = fetch(place, Path(folder), job.settings, local=job.local and sample.url is not None, what=title)
@@ -44,7 +44,7 @@ def read_sample(sample: SpeakerSample, job: Job) -> Audio:
     return audio
 
 
-def _title(sample: SpeakerSample, job: Job) -> str:
+def sample_title(sample: SpeakerSample, job: Job) -> str:
     """What a client knows a sample by: whose it is, and which of theirs where there are several."""
     name = sample_name(sample)
     theirs = [other for other in job.request.speaker_samples if sample_name(other) == name]
