@@ -25,7 +25,7 @@ from whisperx_worker_plugins.speaker_verification.scores import (
     second_voice,
     similarities,
 )
-from whisperx_worker_plugins.speaker_verification.speech import solo_speech, total_s, within
+from whisperx_worker_plugins.speaker_verification.speech import solo_speech
 
 COSINES = st.floats(-1, 1, allow_nan=False, width=32)
 SCORES = st.tuples(st.integers(1, 6), st.integers(1, 6)).flatmap(
@@ -268,13 +268,6 @@ def test_at_every_moment_exactly_the_only_speaker_is_heard_alone(turns):
         speaking = {turn.speaker for turn in turns if turn.start <= moment < turn.end}
         heard = [name for name, spans in alone.items() if any(span.start <= moment < span.end for span in spans)]
         assert heard == (list(speaking) if len(speaking) == 1 else [])
-
-
-def test_what_lies_within_two_times_is_cut_to_them():
-    spans = [Span(0.0, 1.0), Span(2.0, 3.0), Span(4.0, 5.0)]
-    assert within(spans, 0.5, 4.5) == [Span(0.5, 1.0), Span(2.0, 3.0), Span(4.0, 4.5)]
-    assert within(spans, 1.0, 2.0) == []
-    assert total_s(spans) == 3.0
 
 
 # --- memory

@@ -1,19 +1,21 @@
 """Transcribes with a CTranslate2 Whisper folder, the Russian large-v3 in production.
 
 speech finds where somebody speaks · language decides which one it is · decoding turns chunks of speech into text ·
-segments gives the text its times. The model is loaded once and shared; everything else belongs to one job.
+segments gives the text its times · sifting takes out what nobody said · coverage finds the speech that has no text yet,
+which is decoded once more on its own. The model is loaded once and shared; everything else belongs to one job.
 """
 
 from __future__ import annotations
 
 import logging
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from whisperx_worker import Audio, Job, ModelShelf, Segment, Settings, Span, Transcript, hookimpl
-from whisperx_worker_plugins.russian_whisper import decoding, language, model, segments, speech
+from whisperx_worker_plugins.russian_whisper import coverage, decoding, language, model, sifting, speech
 
 if TYPE_CHECKING:
-    from whisperx_worker_plugins.russian_whisper.decoding import Decoded
+    from collections.abc import Sequence
 
 log = logging.getLogger(__name__)
 
@@ -29,46 +31,37 @@ def warm_up(models: ModelShelf, settings: Settings) -> None:
 def transcribe(audio: Audio, job: Job) -> Transcript:
     """Find speech, detect the language where the job names none, and decode it in batches."""
     request = job.request
-    longest_s = job.settings.chunk_s
-    heard = speech.find(audio, onset=request.vad_onset, offset=request.vad_offset, longest_s=longest_s)
-    log.info("speech: %.1f s of %.1f s", sum(span.duration_s for span in heard), audio.duration_s)
-    if not heard:
+    found = speech.find(audio, onset=request.vad_onset, offset=request.vad_offset, longest_s=job.settings.chunk_s)
+    log.info("speech: %.1f s of %.1f s", sum(span.duration_s for span in found), audio.duration_s)
+    if not found:
         job.warn("no speech was found", Span(0.0, audio.duration_s))
         return Transcript((), request.language, speech=())
     name, token = request.model or job.settings.model, request.huggingface_access_token
     with model.borrowed(job.models, job.settings, name, request.compute_type, token) as whisper:
         spoken, probability = request.language, None
         if spoken is None:
-            spoken, probability = language.detect(whisper, audio, heard, job)
-        chunks = speech.chunks(heard, longest_s)
-        texts = decoding.decode(whisper, audio, chunks, spoken, job)
-        found = _segments_of(whisper, chunks, texts, job)
-    return Transcript(found, spoken, probability, speech=heard)
+            spoken, probability = language.detect(whisper, audio, found, job)
+        segments = _text_of(whisper, audio, found, spoken, job)
+    return Transcript(segments, spoken, probability, speech=found)
 
 
-def _segments_of(whisper: model.Whisper, chunks: list[Span], texts: list[Decoded], job: Job) -> tuple[Segment, ...]:
-    """The segments of all chunks; a chunk without text, or whose text is taken for silence, is told to the client."""
-    found: list[Segment] = []
-    removed: list[dict[str, object]] = []
-    for chunk, decoded in zip(chunks, texts, strict=True):
-        if decoding.is_silence(decoded, job.settings):
-            removed.append({"start": chunk.start, "end": chunk.end, "text": decoded.text})
-            job.warn(
-                "text was removed because both thresholds take it for silence "
-                f"(no_speech_prob {decoded.no_speech_prob:.2f}, avg_logprob {decoded.avg_logprob:.2f})",
-                chunk,
-            )
-            continue
-        cut = segments.cut(decoded, chunk, whisper)
-        if not cut:
-            job.warn("speech was heard here, but the model gave no text", chunk)
-        elif decoding.is_bad(decoded, job.settings):
-            job.warn(
-                "this text fails a threshold at every temperature and is kept "
-                f"(avg_logprob {decoded.avg_logprob:.2f}, compression_ratio {decoded.compression_ratio:.2f})",
-                chunk,
-            )
-        found += cut
-    if removed:
-        job.notes["removed"] = removed
-    return tuple(found)
+def _text_of(
+    whisper: model.Whisper, audio: Audio, heard: Sequence[Span], language: str, job: Job
+) -> tuple[Segment, ...]:
+    """The segments of all speech: decoded chunk by chunk, then what has no text, or too little, on its own."""
+    longest_s = job.settings.chunk_s
+    chunks = speech.chunks(heard, longest_s)
+    texts = decoding.decode(whisper, audio, chunks, heard, language, job)
+    first = list(sifting.sift(zip(chunks, texts, strict=True), heard, whisper, job, doubtful=True))
+    thin = [segment for segment in first if coverage.is_thin(segment, heard)]
+    full = [segment for segment in first if segment not in thin]
+    alone = coverage.apart(coverage.gaps(heard, full, longest_s), chunks, heard)
+    texts = decoding.decode(whisper, audio, alone, heard, language, job, prompted=False)
+    again = list(sifting.sift(zip(alone, texts, strict=True), heard, whisper, job, doubtful=False))
+    segments = sorted([*full, *coverage.fuller(thin, again)], key=attrgetter("start"))
+    for gap in coverage.gaps(heard, segments, longest_s):
+        job.warn("speech was heard here, but the model gave no text", gap)
+    for segment in segments:
+        if coverage.is_thin(segment, heard):
+            job.warn("there is far more speech here than text", Span(segment.start, segment.end))
+    return tuple(segments)

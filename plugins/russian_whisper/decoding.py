@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from whisperx_worker import BadInputError
-from whisperx_worker_plugins.russian_whisper.model import TIMESTAMP_S, Tokenizer, Whisper, features
+from whisperx_worker import BadInputError, in_batches, spans
+from whisperx_worker_plugins.russian_whisper import phantoms
+from whisperx_worker_plugins.russian_whisper.model import TIMESTAMP_S, Encoded, Tokenizer, Whisper, features
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from numpy.typing import NDArray
-
-    from whisperx_worker import Audio, Job, Settings, Span
+    from whisperx_worker import Audio, Job, Seconds, Settings, Span
 
 _MAX_TEMPERATURE = 1.0
 _HYPOTHESES_WHEN_SAMPLING = 5
-_LONGEST_FIRST_SILENCE_S = 1.0
+_LONGEST_FIRST_SILENCE_S: Seconds = 1.0
+_LEAST_SPEECH_FOR_PROMPT_S: Seconds = 3.0
+"""With less of it the model tends to write the prompt in place of what it hears."""
 
 
 @dataclass(frozen=True)
@@ -36,26 +37,35 @@ class Decoded:
     temperature: float
 
 
-def decode(whisper: Whisper, audio: Audio, chunks: Sequence[Span], language: str, job: Job) -> list[Decoded]:
-    """Decode all chunks; those that fail a threshold, and only they, again at the next temperature.
+def decode(  # noqa: PLR0913 - the last one is named
+    whisper: Whisper,
+    audio: Audio,
+    chunks: Sequence[Span],
+    heard: Sequence[Span],
+    language: str,
+    job: Job,
+    *,
+    prompted: bool = True,
+) -> list[Decoded]:
+    """Decode all chunks; those that fail, and only they, again together at the next temperature.
+
+    A chunk fails by the compression ratio and log-probability thresholds, and when its text goes round in a loop. The
+    job's prompt and hotwords are kept from chunks with little speech, and from those that only repeat them.
 
     Args:
         whisper: The model.
         audio: The recording.
         chunks: Stretches of at most 30 s.
+        heard: Where there is speech.
         language: ISO code.
         job: For the request's decoding fields and the worker's thresholds.
+        prompted: Whether chunks may have the job's prompt and hotwords at all.
 
     Returns:
         One for each chunk, in order.
     """
-    decoder = _Decoder(whisper, _tokenizer(whisper, language, job.request.task), job)
-    texts: list[Decoded] = []
-    for start in range(0, len(chunks), job.request.batch_size):
-        batch = chunks[start : start + job.request.batch_size]
-        mels = np.stack([features(whisper, audio.between(chunk.start, chunk.end)) for chunk in batch])
-        texts += decoder.decode(mels, done=start / len(chunks))
-    return texts
+    decoder = _Decoder(whisper, _tokenizer(whisper, language, job.request.task), audio, heard, job, prompted)
+    return in_batches(chunks, job.request.batch_size, decoder.decode, job, "transcribe")
 
 
 def temperatures(first: float, step: float | None) -> list[float]:
@@ -85,34 +95,56 @@ class _Decoder:
 
     whisper: Whisper
     tokenizer: Tokenizer
+    audio: Audio
+    heard: Sequence[Span]
     job: Job
+    prompted: bool
 
-    def decode(self, mels: NDArray[np.float32], done: float) -> list[Decoded]:
-        """Decode a batch, and climb the ladder with those of its chunks that still fail.
-
-        Args:
-            mels: Shape (chunks, bands, 3000).
-            done: Part of the job's chunks that came before, in 0..1.
-        """
+    def decode(self, chunks: Sequence[Span]) -> list[Decoded]:
+        """Decode a batch, and climb the ladder with those of its chunks that still fail."""
         request, settings = self.job.request, self.job.settings
-        tries: list[list[Decoded]] = [[] for _ in mels]
-        pending = list(range(len(mels)))
+        mels = np.stack([features(self.whisper, self.audio.between(chunk.start, chunk.end)) for chunk in chunks])
+        encoded = self.whisper.encode(mels)
+        tries: list[list[Decoded]] = [[] for _ in chunks]
+        unprompted = {index for index, chunk in enumerate(chunks) if not self._may_be_prompted(chunk)}
+        pending = list(range(len(chunks)))
         for temperature in temperatures(request.temperature, request.temperature_increment_on_fallback):
-            self.job.progress("transcribe", done)
-            for index, decoded in zip(pending, self._generate(mels[pending], temperature), strict=True):
-                tries[index].append(decoded)
+            self._attempt(encoded, pending, unprompted, temperature, tries)
+            echoing = [index for index in pending if index not in unprompted and self._is_echo(tries[index][-1])]
+            unprompted.update(echoing)
+            for index in echoing:
+                tries[index].clear()
+            self._attempt(encoded, echoing, unprompted, temperature, tries)
             pending = [index for index in pending if fails(tries[index][-1], settings)]
             if not pending:
                 break
         return [_best(attempts, settings) for attempts in tries]
 
-    def _generate(self, mels: NDArray[np.float32], temperature: float) -> Iterator[Decoded]:
+    def _attempt(
+        self,
+        encoded: Encoded,
+        indices: Sequence[int],
+        unprompted: set[int],
+        temperature: float,
+        tries: list[list[Decoded]],
+    ) -> None:
+        """Decode some chunks of the batch once more. In one call all prompts have the same length."""
+        for alike in ([i for i in indices if i not in unprompted], [i for i in indices if i in unprompted]):
+            if alike:
+                self.job.stop_if_cancelled()
+                prompt = self._prompt(given=alike[0] not in unprompted)
+                for index, decoded in zip(
+                    alike, self._generate(rows(encoded, alike), prompt, temperature), strict=True
+                ):
+                    tries[index].append(decoded)
+
+    def _generate(self, encoded: Encoded, prompt: list[int], temperature: float) -> Iterator[Decoded]:
         from faster_whisper.transcribe import get_suppressed_tokens
 
-        request, encoded = self.job.request, self.whisper.encode(mels)
+        request = self.job.request
         results = self.whisper.model.generate(
             encoded,
-            [self._prompt()] * len(mels),
+            [prompt] * encoded.shape[0],
             length_penalty=request.length_penalty,
             max_length=self.whisper.max_length,
             suppress_blank=True,
@@ -136,11 +168,33 @@ class _Decoder:
                 temperature=temperature,
             )
 
-    def _prompt(self) -> list[int]:
-        request = self.job.request
-        before = self.tokenizer.encode(" " + request.initial_prompt.strip()) if request.initial_prompt else []
-        prompt: list[int] = self.whisper.get_prompt(self.tokenizer, before, hotwords=request.hotwords)
+    def _may_be_prompted(self, chunk: Span) -> bool:
+        return self.prompted and spans.seconds_within(self.heard, chunk.start, chunk.end) >= _LEAST_SPEECH_FOR_PROMPT_S
+
+    def _is_echo(self, decoded: Decoded) -> bool:
+        given = (self.job.request.initial_prompt, self.job.request.hotwords)
+        return any(one and phantoms.echoes(decoded.text, one) for one in given)
+
+    def _prompt(self, *, given: bool) -> list[int]:
+        before, hotwords = (self.job.request.initial_prompt, self.job.request.hotwords) if given else (None, None)
+        tokens = self.tokenizer.encode(" " + before.strip()) if before else []
+        prompt: list[int] = self.whisper.get_prompt(self.tokenizer, tokens, hotwords=hotwords)
         return prompt
+
+
+def rows(encoded: Encoded, indices: Sequence[int]) -> Encoded:
+    """Some items of a batch that the encoder is done with; the batch itself where it is all of them.
+
+    Args:
+        encoded: Shape (items, frames, width).
+        indices: Which, in rising order.
+    """
+    import ctranslate2
+
+    if len(indices) == encoded.shape[0]:
+        return encoded
+    here = encoded if encoded.device == "cpu" else encoded.to_device(ctranslate2.Device.cpu)
+    return ctranslate2.StorageView.from_array(np.ascontiguousarray(np.asarray(here)[list(indices)]))
 
 
 def _search(temperature: float, beam_size: int) -> dict[str, Any]:
@@ -156,15 +210,21 @@ def _search(temperature: float, beam_size: int) -> dict[str, Any]:
 
 
 def fails(decoded: Decoded, settings: Settings) -> bool:
-    """Whether a chunk is worth another try: its text is bad, and it is not just silence."""
-    return is_bad(decoded, settings) and not is_silence(decoded, settings)
+    """Whether a chunk is worth another try: its text is bad or goes round in a loop, and it is not just silence."""
+    wrong = is_bad(decoded, settings) or phantoms.loop(decoded.text).suspicious
+    return wrong and not is_silence(decoded, settings)
 
 
 def _best(attempts: list[Decoded], settings: Settings) -> Decoded:
     """The attempt that passed; else, of those that do not repeat themselves, the one the model believes in most."""
     if not fails(attempts[-1], settings):
         return attempts[-1]
-    calm = [attempt for attempt in attempts if attempt.compression_ratio <= settings.compression_ratio_threshold]
+    calm = [
+        attempt
+        for attempt in attempts
+        if attempt.compression_ratio <= settings.compression_ratio_threshold
+        and not phantoms.loop(attempt.text).suspicious
+    ]
     return max(calm or attempts, key=lambda attempt: attempt.avg_logprob)
 
 

@@ -30,6 +30,9 @@ Whisper: TypeAlias = Any
 Tokenizer: TypeAlias = Any
 """A `faster_whisper.tokenizer.Tokenizer`."""
 
+Encoded: TypeAlias = Any
+"""A `ctranslate2.StorageView` of what the encoder made of some chunks, shape (chunks, frames, width)."""
+
 TIMESTAMP_S: Seconds = 0.02
 """One step of Whisper's timestamp tokens."""
 

@@ -9,6 +9,8 @@ import numpy as np
 from whisperx_worker import SAMPLE_RATE_HZ, Audio, Seconds, Span
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 WINDOW_S: Seconds = 30.0
@@ -47,7 +49,7 @@ def find(audio: Audio, *, onset: float, offset: float, longest_s: Seconds = WIND
     return tuple(Span(part["start"] / SAMPLE_RATE_HZ, part["end"] / SAMPLE_RATE_HZ) for part in found)
 
 
-def chunks(speech: tuple[Span, ...], longest_s: Seconds = WINDOW_S) -> list[Span]:
+def chunks(speech: Sequence[Span], longest_s: Seconds = WINDOW_S) -> list[Span]:
     """Neighbouring stretches joined while they fit into `longest_s` and no long pause is between them."""
     joined: list[Span] = []
     for span in speech:

@@ -17,12 +17,13 @@ from whisperx_worker import (
     find_model,
     folder_mb,
     hookimpl,
+    spans,
     torch_device,
 )
 from whisperx_worker_plugins.speaker_verification import encoder as encoders
 from whisperx_worker_plugins.speaker_verification.enrolment import enrol
 from whisperx_worker_plugins.speaker_verification.scores import UNKNOWN, name_each, name_once, similarities
-from whisperx_worker_plugins.speaker_verification.speech import solo_speech, total_s, within
+from whisperx_worker_plugins.speaker_verification.speech import solo_speech
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -120,14 +121,14 @@ def voices_of(transcript: Transcript, diarization: Diarization | None) -> list[V
     alone = solo_speech(diarization.turns) if diarization else {}
     exclusive = solo_speech(diarization.exclusive) if diarization else {}
     clean = {
-        speaker: spans if total_s(spans) >= encoders.SHORTEST_S else exclusive.get(speaker, [])
-        for speaker, spans in alone.items()
+        speaker: heard if spans.total_s(heard) >= encoders.SHORTEST_S else exclusive.get(speaker, [])
+        for speaker, heard in alone.items()
     }
-    voices = [Voice(speaker, None, spans) for speaker, spans in clean.items()]
+    voices = [Voice(speaker, None, heard) for speaker, heard in clean.items()]
     for number, segment in enumerate(transcript.segments):
         whole = [Span(segment.start, segment.end)]
-        spans = within(clean[segment.speaker], segment.start, segment.end) if segment.speaker in clean else whole
-        voices.append(Voice(segment.speaker, number, spans))
+        alone_there = clean.get(segment.speaker or "", whole)
+        voices.append(Voice(segment.speaker, number, spans.within(alone_there, segment.start, segment.end)))
     return voices
 
 
@@ -135,7 +136,7 @@ def _warn_of_mute(voices: Sequence[Voice], compared: NDArray[np.bool_], job: Job
     """Name the speakers who could not be compared; a segment has its speaker's name."""
     for voice, is_compared in zip(voices, compared, strict=True):
         if voice.segment is None and not is_compared:
-            job.warn(f"{voice.speaker} has {total_s(voice.spans):.1f} s of clean speech, too little to compare")
+            job.warn(f"{voice.speaker} has {spans.total_s(voice.spans):.1f} s of clean speech, too little to compare")
 
 
 def _warn_of_taken(named: Sequence[tuple[Voice, Naming]], people: Sequence[Person], job: Job) -> None:
@@ -152,7 +153,7 @@ def _match(voice: Voice, naming: Naming, people: Sequence[Person]) -> SpeakerMat
         speaker_id=UNKNOWN if naming.person is None else people[naming.person].name,
         similarity=round(naming.similarity, 4),
         runner_up=None if naming.runner_up is None else round(naming.runner_up, 4),
-        speech_s=round(total_s(voice.spans), 3),
+        speech_s=round(spans.total_s(voice.spans), 3),
         segment=voice.segment,
     )
 

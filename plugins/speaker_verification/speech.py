@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from whisperx_worker import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from whisperx_worker import Seconds, SpeakerTurn
+    from whisperx_worker import SpeakerTurn
 
 
 def solo_speech(turns: Iterable[SpeakerTurn]) -> dict[str, list[Span]]:
@@ -42,15 +41,3 @@ def _append(spans: list[Span], span: Span) -> None:
         spans[-1] = Span(spans[-1].start, span.end)
     else:
         spans.append(span)
-
-
-def within(spans: Sequence[Span], start: Seconds, end: Seconds) -> list[Span]:
-    """What of the spans, sorted and without overlaps, lies between two times."""
-    first = bisect_right(spans, start, key=lambda span: span.end)
-    last = bisect_left(spans, end, key=lambda span: span.start)
-    return [Span(max(span.start, start), min(span.end, end)) for span in spans[first:last]]
-
-
-def total_s(spans: Iterable[Span]) -> Seconds:
-    """Length of all spans together."""
-    return sum(span.duration_s for span in spans)

@@ -1,5 +1,7 @@
 """whisperx-worker: a plugin host around a transcription pipeline. These names are what plugins may rely on."""
 
+from whisperx_worker import spans
+from whisperx_worker.batches import in_batches
 from whisperx_worker.errors import (
     BadInputError,
     FetchError,
@@ -66,9 +68,11 @@ __all__ = [
     "find_model",
     "folder_mb",
     "hookimpl",
+    "in_batches",
     "pick_device",
     "read_sample",
     "sample_name",
     "sample_title",
+    "spans",
     "torch_device",
 ]

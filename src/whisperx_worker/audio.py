@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from whisperx_worker.errors import BadInputError
 from whisperx_worker.filekind import kind_of
+from whisperx_worker.spans import joined
 from whisperx_worker.types import Audio, Span, Warned
 from whisperx_worker.waveform import Waveform, too_long
 
@@ -239,7 +240,7 @@ class _Decoding:
         self._damage.append(Span(self._wave.position_s, self._wave.position_s + length_s))
 
     def _told_damage(self) -> Iterator[Warned]:
-        places = _merged(self._damage)
+        places = joined(self._damage, _JITTER_S)
         for span in places[:_MOST_TOLD]:
             yield Warned("the recording is damaged here or a piece is missing", span)
         rest = places[_MOST_TOLD:]
@@ -292,14 +293,3 @@ def _declared(container: Any, stream: Any) -> Seconds | None:  # noqa: ANN401 - 
     if container.duration is not None and not container.streams.video:
         return float(container.duration / _US_PER_S)
     return None
-
-
-def _merged(spans: list[Span]) -> list[Span]:
-    """Spans in time order, those that touch made one."""
-    merged: list[Span] = []
-    for span in sorted(spans, key=lambda span: span.start):
-        if merged and span.start <= merged[-1].end + _JITTER_S:
-            merged[-1] = Span(merged[-1].start, max(merged[-1].end, span.end))
-        else:
-            merged.append(span)
-    return merged

@@ -77,10 +77,18 @@ class Job:
         Raises:
             JobCancelledError: When nobody wants the job any more, or a stage that runs beside this one failed it.
         """
-        if self._cancelled.is_set():
-            raise JobCancelledError("the job was cancelled")
+        self.stop_if_cancelled()
         with self._reporting:
             self.on_progress(stage, min(1.0, max(0.0, fraction)))
+
+    def stop_if_cancelled(self) -> None:
+        """What `progress` does, for a place that does not know how far the stage is.
+
+        Raises:
+            JobCancelledError: As `progress` does.
+        """
+        if self._cancelled.is_set():
+            raise JobCancelledError("the job was cancelled")
 
     def cancel(self) -> None:
         """Make the next `progress` call raise."""

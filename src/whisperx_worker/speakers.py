@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, groupby, pairwise
 from typing import TYPE_CHECKING
 
+from whisperx_worker.spans import joined, shared, total_s
 from whisperx_worker.types import Span, SpeakerTurn
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def overlapped_text(transcript: Transcript, turns: Iterable[SpeakerTurn]) -> lis
     for span in sorted((span for theirs in _voices(turns).values() for span in theirs), key=lambda span: span.start):
         overlaps.append(Span(span.start, min(span.end, last_end)))
         last_end = max(last_end, span.end)
-    return _shared(_joined(span for span in overlaps if span.duration_s > 0), _joined(_text_spans(transcript)))
+    return shared(joined(span for span in overlaps if span.duration_s > 0), joined(_text_spans(transcript)))
 
 
 def told(overlapped: Sequence[Span]) -> str:
@@ -123,18 +124,17 @@ def told(overlapped: Sequence[Span]) -> str:
     >>> told([Span(1.0, 1.4), Span(1.9, 2.5), Span(60.0, 61.0)])
     'several people speak at once in 2.0 s of the text (1.00-2.50, 60.00-61.00 s); each word there has one speaker'
     """
-    total_s = sum(span.duration_s for span in overlapped)
-    places = _joined(overlapped, _SAME_PLACE_S)
+    places = joined(overlapped, _SAME_PLACE_S)
     longest = sorted(places, key=lambda span: -span.duration_s)[:_MOST_TOLD]
     listed = ", ".join(f"{span.start:.2f}-{span.end:.2f}" for span in sorted(longest, key=lambda span: span.start))
     which = f"{len(places)} places, the longest are " if len(places) > _MOST_TOLD else ""
-    where = f"in {total_s:.1f} s of the text ({which}{listed} s)"
+    where = f"in {total_s(overlapped):.1f} s of the text ({which}{listed} s)"
     return f"several people speak at once {where}; each word there has one speaker"
 
 
 def speech_s(turns: Iterable[SpeakerTurn]) -> dict[str, Seconds]:
     """How long each speaker speaks, overlaps included, in the order in which they first do."""
-    return {speaker: sum(span.duration_s for span in theirs) for speaker, theirs in _voices(turns).items()}
+    return {speaker: total_s(theirs) for speaker, theirs in _voices(turns).items()}
 
 
 def unmet_counts(turns: Iterable[SpeakerTurn], request: Request) -> list[str]:
@@ -245,31 +245,4 @@ def _voices(turns: Iterable[SpeakerTurn]) -> Mapping[str, list[Span]]:
     spans: dict[str, list[Span]] = {}
     for turn in sorted(turns, key=lambda turn: turn.start):
         spans.setdefault(turn.speaker, []).append(Span(turn.start, turn.end))
-    return {speaker: _joined(theirs) for speaker, theirs in spans.items()}
-
-
-def _joined(spans: Iterable[Span], gap_s: Seconds = 0.0) -> list[Span]:
-    """Spans in time order, those as one that overlap or are not more than `gap_s` apart."""
-    joined: list[Span] = []
-    for span in sorted(spans, key=lambda span: span.start):
-        if joined and span.start - joined[-1].end <= gap_s:
-            joined[-1] = Span(joined[-1].start, max(joined[-1].end, span.end))
-        else:
-            joined.append(span)
-    return joined
-
-
-def _shared(some: Sequence[Span], others: Sequence[Span]) -> list[Span]:
-    """What two joined lists of spans have in common."""
-    shared = []
-    left = right = 0
-    while left < len(some) and right < len(others):
-        a, b = some[left], others[right]
-        both = Span(max(a.start, b.start), min(a.end, b.end))
-        if both.duration_s > 0:
-            shared.append(both)
-        if a.end < b.end:
-            left += 1
-        else:
-            right += 1
-    return shared
+    return {speaker: joined(theirs) for speaker, theirs in spans.items()}

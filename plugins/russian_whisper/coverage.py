@@ -1,0 +1,96 @@
+"""Which speech has no text: what the detector heard, less what the segments can have said. Pure.
+
+Example:
+    >>> heard = [Span(0.0, 4.0), Span(6.0, 7.0), Span(9.0, 20.0)]
+    >>> said = Segment(0.0, 4.0, "Добрый день, это Анна из отдела.")
+    >>> gaps(heard, [said], longest_s=30.0)
+    [Span(start=6.0, end=20.0)]
+    >>> is_thin(said, heard), is_thin(Segment(9.0, 20.0, "Да."), heard)
+    (False, True)
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from whisperx_worker import Seconds, Segment, Span, spans
+from whisperx_worker_plugins.russian_whisper import speech
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_SLOWEST_S_PER_LETTER: Seconds = 0.12
+_SLACK_S: Seconds = 1.2
+_LETTERS_PER_DIGIT = 6
+_LEAST_PART_S: Seconds = 1.0
+"""A shorter piece at the edge of a stretch is the inaccuracy of timestamps."""
+_LEAST_WHOLE_S: Seconds = 0.6
+"""A shorter stretch is, without its padding, less than a syllable."""
+
+
+def is_thin(segment: Segment, heard: Sequence[Span]) -> bool:
+    """Whether a segment has far less text than speech: its text ends early, or skips something."""
+    fits_s = letters(segment.text) * _SLOWEST_S_PER_LETTER + _SLACK_S
+    return spans.seconds_within(heard, segment.start, segment.end) > fits_s
+
+
+def gaps(heard: Sequence[Span], segments: Iterable[Segment], longest_s: Seconds) -> list[Span]:
+    """Stretches of speech outside all segments, joined across pauses but not across a segment.
+
+    Args:
+        heard: Where there is speech, in time order, apart from each other.
+        segments: What was said, in any order.
+        longest_s: No gap is longer.
+
+    Returns:
+        In time order.
+    """
+    if not heard:
+        return []
+    found: list[Span] = []
+    told_until, end = heard[0].start, heard[-1].end
+    said = sorted((Span(segment.start, segment.end) for segment in segments), key=attrgetter("start"))
+    for after in [*said, Span(end, end)]:
+        pieces = [piece for piece in spans.within(heard, told_until, after.start) if _matters(piece, heard)]
+        found += speech.chunks(pieces, longest_s)
+        told_until = max(told_until, after.end)
+    return found
+
+
+def apart(found: Iterable[Span], chunks: Sequence[Span], heard: Sequence[Span]) -> list[Span]:
+    """Gaps as they are decoded again: one that is a whole chunk, which gave nothing, in its stretches of speech.
+
+    What cannot be decoded otherwise than it was is left out.
+    """
+    known = set(chunks)
+    pieces = (spans.within(heard, gap.start, gap.end) if gap in known else [gap] for gap in found)
+    return [piece for parts in pieces for piece in parts if piece not in known]
+
+
+def fuller(thin: Iterable[Segment], again: Sequence[Segment]) -> list[Segment]:
+    """Of two readings of the same speech the one with more text, and what only the second has.
+
+    Args:
+        thin: Segments with little text.
+        again: What came out when their speech, and other speech, was decoded again.
+    """
+    chosen, other = [], list(again)
+    for segment in thin:
+        inside = [one for one in other if segment.start <= (one.start + one.end) / 2 <= segment.end]
+        other = [one for one in other if one not in inside]
+        better = sum(letters(one.text) for one in inside) > letters(segment.text)
+        chosen += inside if better else [segment]
+    return chosen + other
+
+
+def _matters(piece: Span, heard: Sequence[Span]) -> bool:
+    """Whether speech without text is long enough to hold a word."""
+    whole = heard[bisect_right(heard, piece.start, key=attrgetter("start")) - 1] == piece
+    return piece.duration_s >= (_LEAST_WHOLE_S if whole else _LEAST_PART_S)
+
+
+def letters(text: str) -> int:
+    """How many letters a text has when it is said: a digit is a word."""
+    return sum(_LETTERS_PER_DIGIT if mark.isdigit() else mark.isalpha() for mark in text)

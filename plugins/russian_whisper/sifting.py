@@ -1,0 +1,92 @@
+"""What of the decoded text is kept. Silence, loops and phantoms go, and the client is told of each: where and why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from whisperx_worker import Job, Segment, Span, spans
+from whisperx_worker_plugins.russian_whisper import decoding, phantoms, segments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from whisperx_worker_plugins.russian_whisper.decoding import Decoded
+    from whisperx_worker_plugins.russian_whisper.model import Whisper
+
+
+def sift(
+    said: Iterable[tuple[Span, Decoded]], heard: Sequence[Span], whisper: Whisper, job: Job, *, doubtful: bool
+) -> Iterator[Segment]:
+    """The segments of all chunks, without those that nobody said.
+
+    Args:
+        said: Chunks with what the model said of them.
+        heard: Where there is speech.
+        whisper: For its tokenizer.
+        job: For the thresholds and the warnings.
+        doubtful: Whether text that fails at every temperature is kept, with a warning, or removed.
+    """
+    for chunk, decoded in said:
+        why = _why_removed(decoded, job, doubtful=doubtful)
+        if why:
+            _remove(chunk, decoded.text, why, job)
+            continue
+        cut = list(_spoken(segments.cut(decoded, chunk, whisper), chunk, heard, job))
+        if cut and decoding.is_bad(decoded, job.settings):
+            job.warn(f"this text fails a threshold at every temperature and is kept ({_numbers(decoded)})", chunk)
+        yield from cut
+
+
+def _why_removed(decoded: Decoded, job: Job, *, doubtful: bool) -> str | None:
+    """Why a chunk's text is not kept, or None."""
+    if not decoded.text:
+        return None
+    if decoding.is_silence(decoded, job.settings):
+        return f"both thresholds take it for silence ({_numbers(decoded)})"
+    if not doubtful and decoding.fails(decoded, job.settings):
+        return f"the model does not believe in it ({_numbers(decoded)})"
+    return None
+
+
+def _numbers(decoded: Decoded) -> str:
+    return (
+        f"avg_logprob {decoded.avg_logprob:.2f}, no_speech_prob {decoded.no_speech_prob:.2f}, "
+        f"compression_ratio {decoded.compression_ratio:.2f}"
+    )
+
+
+def _spoken(cut: list[Segment], chunk: Span, heard: Sequence[Span], job: Job) -> Iterator[Segment]:
+    """A chunk's segments, of a loop only its first round, and no phantoms."""
+    text = " ".join(segment.text for segment in cut)
+    loop = phantoms.loop(text)
+    if phantoms.impossible(loop, text, spans.seconds_within(heard, chunk.start, chunk.end)):
+        words = text.split()
+        surplus = " ".join(words[place] for place in loop.surplus)
+        _remove(chunk, surplus, f"it says the same {loop.repeats} times in a row", job)
+        cut = list(_without(cut, loop.surplus))
+    for segment in cut:
+        span = Span(segment.start, segment.end)
+        why = phantoms.why_invented(segment.text, spans.seconds_within(heard, span.start, span.end))
+        if why:
+            _remove(span, segment.text, why, job)
+        else:
+            yield segment
+
+
+def _without(cut: Sequence[Segment], surplus: range) -> Iterator[Segment]:
+    """Segments without the words at some places of their whole text; those left without words are left out."""
+    place = 0
+    for segment in cut:
+        words = segment.text.split()
+        left = [word for at, word in enumerate(words, place) if at not in surplus]
+        place += len(words)
+        if left:
+            yield segment if len(left) == len(words) else replace(segment, text=" ".join(left))
+
+
+def _remove(span: Span, text: str, why: str, job: Job) -> None:
+    """Tell the client of text that is not kept; with `debug` the text itself is listed."""
+    removed: list[dict[str, object]] = job.notes.setdefault("removed", [])  # type: ignore[assignment]
+    removed.append({"start": span.start, "end": span.end, "text": text, "why": why})
+    job.warn(f"text was removed because {why}", span)
