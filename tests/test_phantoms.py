@@ -122,8 +122,9 @@ CHUNK = Span(10.0, 20.0)
 
 def sifted(said, *, doubtful=True, heard=(CHUNK,), **fields):
     job = make_job(**fields)
-    kept = list(sifting.sift([(CHUNK, said)], heard, Whisper(), job, doubtful=doubtful))
-    return [segment.text for segment in kept], [str(warned) for warned in job.warnings], job.notes
+    kept = sifting.sift([(CHUNK, said)], heard, Whisper(), job, doubtful=doubtful)
+    sifting.tell(kept.removed, job)
+    return [segment.text for segment in kept.segments], [str(warned) for warned in job.warnings], job.notes
 
 
 def test_credits_are_taken_out_of_a_chunk_and_the_rest_stays():

@@ -106,8 +106,10 @@ def test_chunks_that_fail_a_threshold_climb_the_ladder_and_are_told():
     response = answer(strict, "c", dialogue(language="ru", temperature_increment_on_fallback=0.5))
 
     assert {segment["temperature"] for segment in response["segments"]} <= {0.0, 0.5, 1.0}
-    assert all("fails a threshold at every temperature and is kept" in warning for warning in response["warnings"])
-    assert len(response["warnings"]) >= 2
+    kept = [
+        warning for warning in response["warnings"] if "fails a threshold at every temperature and is kept" in warning
+    ]
+    assert len(kept) >= 2
 
 
 def test_without_an_increment_there_is_no_second_try():

@@ -11,7 +11,7 @@ import logging
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from whisperx_worker import Audio, Job, ModelShelf, Segment, Settings, Span, Transcript, hookimpl
+from whisperx_worker import Audio, Job, ModelShelf, Segment, Settings, Span, Transcript, hookimpl, spans
 from whisperx_worker_plugins.russian_whisper import coverage, decoding, language, model, sifting, speech
 
 if TYPE_CHECKING:
@@ -52,16 +52,27 @@ def _text_of(
     longest_s = job.settings.chunk_s
     chunks = speech.chunks(heard, longest_s)
     texts = decoding.decode(whisper, audio, chunks, heard, language, job)
-    first = list(sifting.sift(zip(chunks, texts, strict=True), heard, whisper, job, doubtful=True))
-    thin = [segment for segment in first if coverage.is_thin(segment, heard)]
-    full = [segment for segment in first if segment not in thin]
+    first = sifting.sift(zip(chunks, texts, strict=True), heard, whisper, job, doubtful=True)
+    thin = [segment for segment in first.segments if coverage.is_thin(segment, heard)]
+    full = [segment for segment in first.segments if segment not in thin]
     alone = coverage.apart(coverage.gaps(heard, full, longest_s), chunks, heard)
     texts = decoding.decode(whisper, audio, alone, heard, language, job, prompted=False)
-    again = list(sifting.sift(zip(alone, texts, strict=True), heard, whisper, job, doubtful=False))
-    segments = sorted([*full, *coverage.fuller(thin, again)], key=attrgetter("start"))
-    for gap in coverage.gaps(heard, segments, longest_s):
-        job.warn("speech was heard here, but the model gave no text", gap)
+    again = sifting.sift(zip(alone, texts, strict=True), heard, whisper, job, doubtful=False)
+    segments = sorted([*full, *coverage.fuller(thin, again.segments)], key=attrgetter("start"))
+    listened_again = spans.joined(alone)
+    removed = [one for one in first.removed if not spans.within(listened_again, one.span.start, one.span.end)]
+    removed += again.removed
+    sifting.tell(removed, job)
+    _tell_lost(segments, [one.span for one in removed], heard, job)
+    return tuple(segments)
+
+
+def _tell_lost(segments: Sequence[Segment], removed: Sequence[Span], heard: Sequence[Span], job: Job) -> None:
+    """Warn of speech that has no text, for no reason that was told, or too little."""
+    told = spans.joined(removed)
+    for gap in coverage.gaps(heard, segments, job.settings.chunk_s):
+        if not spans.within(told, gap.start, gap.end):
+            job.warn("speech was heard here, but the model gave no text", gap)
     for segment in segments:
         if coverage.is_thin(segment, heard):
             job.warn("there is far more speech here than text", Span(segment.start, segment.end))
-    return tuple(segments)

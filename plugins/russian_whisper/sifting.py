@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from whisperx_worker import Job, Segment, Span, spans
@@ -15,27 +15,54 @@ if TYPE_CHECKING:
     from whisperx_worker_plugins.russian_whisper.model import Whisper
 
 
+@dataclass(frozen=True)
+class Removed:
+    """Text that is not kept."""
+
+    span: Span
+    text: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """What is kept of some chunks' text, and what is not."""
+
+    segments: list[Segment] = field(default_factory=list)
+    removed: list[Removed] = field(default_factory=list)
+
+
 def sift(
     said: Iterable[tuple[Span, Decoded]], heard: Sequence[Span], whisper: Whisper, job: Job, *, doubtful: bool
-) -> Iterator[Segment]:
+) -> Sifted:
     """The segments of all chunks, without those that nobody said.
 
     Args:
         said: Chunks with what the model said of them.
         heard: Where there is speech.
         whisper: For its tokenizer.
-        job: For the thresholds and the warnings.
-        doubtful: Whether text that fails at every temperature is kept, with a warning, or removed.
+        job: For the thresholds, and for a warning of text that is kept in doubt.
+        doubtful: Whether text that fails at every temperature is kept.
     """
+    sifted = Sifted()
     for chunk, decoded in said:
         why = _why_removed(decoded, job, doubtful=doubtful)
         if why:
-            _remove(chunk, decoded.text, why, job)
+            sifted.removed.append(Removed(chunk, decoded.text, why))
             continue
-        cut = list(_spoken(segments.cut(decoded, chunk, whisper), chunk, heard, job))
+        cut = list(_spoken(segments.cut(decoded, chunk, whisper), chunk, heard, sifted.removed))
         if cut and decoding.is_bad(decoded, job.settings):
             job.warn(f"this text fails a threshold at every temperature and is kept ({_numbers(decoded)})", chunk)
-        yield from cut
+        sifted.segments.extend(cut)
+    return sifted
+
+
+def tell(removed: Iterable[Removed], job: Job) -> None:
+    """Tell the client what is not kept: where and why, and with `debug` the text itself."""
+    for one in removed:
+        told: list[dict[str, object]] = job.notes.setdefault("removed", [])  # type: ignore[assignment]
+        told.append({"start": one.span.start, "end": one.span.end, "text": one.text, "why": one.why})
+        job.warn(f"text was removed because {one.why}", one.span)
 
 
 def _why_removed(decoded: Decoded, job: Job, *, doubtful: bool) -> str | None:
@@ -56,20 +83,20 @@ def _numbers(decoded: Decoded) -> str:
     )
 
 
-def _spoken(cut: list[Segment], chunk: Span, heard: Sequence[Span], job: Job) -> Iterator[Segment]:
+def _spoken(cut: list[Segment], chunk: Span, heard: Sequence[Span], removed: list[Removed]) -> Iterator[Segment]:
     """A chunk's segments, of a loop only its first round, and no phantoms."""
     text = " ".join(segment.text for segment in cut)
     loop = phantoms.loop(text)
     if phantoms.impossible(loop, text, spans.seconds_within(heard, chunk.start, chunk.end)):
         words = text.split()
         surplus = " ".join(words[place] for place in loop.surplus)
-        _remove(chunk, surplus, f"it says the same {loop.repeats} times in a row", job)
+        removed.append(Removed(chunk, surplus, f"it says the same {loop.repeats} times in a row"))
         cut = list(_without(cut, loop.surplus))
     for segment in cut:
         span = Span(segment.start, segment.end)
         why = phantoms.why_invented(segment.text, spans.seconds_within(heard, span.start, span.end))
         if why:
-            _remove(span, segment.text, why, job)
+            removed.append(Removed(span, segment.text, why))
         else:
             yield segment
 
@@ -83,10 +110,3 @@ def _without(cut: Sequence[Segment], surplus: range) -> Iterator[Segment]:
         place += len(words)
         if left:
             yield segment if len(left) == len(words) else replace(segment, text=" ".join(left))
-
-
-def _remove(span: Span, text: str, why: str, job: Job) -> None:
-    """Tell the client of text that is not kept; with `debug` the text itself is listed."""
-    removed: list[dict[str, object]] = job.notes.setdefault("removed", [])  # type: ignore[assignment]
-    removed.append({"start": span.start, "end": span.end, "text": text, "why": why})
-    job.warn(f"text was removed because {why}", span)
