@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from whisperx_worker import ModelName, Segment, Span, WorkerError, hookimpl, torch_device
+from whisperx_worker import Fitting, ModelName, Segment, Span, WorkerError, hookimpl, torch_device
 from whisperx_worker_plugins.wav2vec2_alignment import checkpoints
 from whisperx_worker_plugins.wav2vec2_alignment.ctc import UnalignableError
 from whisperx_worker_plugins.wav2vec2_alignment.emissions import iter_emissions
+from whisperx_worker_plugins.wav2vec2_alignment.held import held
 from whisperx_worker_plugins.wav2vec2_alignment.lines import align_line, prepare
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def align(audio: Audio, transcript: Transcript, job: Job, options: Options | Non
     name = checkpoints.choose(transcript.language, options.model if options else None, job.settings)
     with _borrowed(name, job.models, job.settings, job.request.huggingface_access_token) as model:
         aligned = _align(audio, transcript, job, model)
-    return replace(transcript, segments=tuple(part for parts in aligned for part in parts))
+    sentences = (held(sentence, transcript.speech) for sentences in aligned for sentence in sentences)
+    return replace(transcript, segments=tuple(sentences))
 
 
 def _align(audio: Audio, transcript: Transcript, job: Job, model: AcousticModel) -> list[list[Segment]]:
@@ -75,7 +77,7 @@ def _align(audio: Audio, transcript: Transcript, job: Job, model: AcousticModel)
     recordings = [audio.between(line.span.start, line.span.end) for _, line in lines]
     total = sum(len(samples) for samples in recordings)
     done = 0
-    for finished in iter_emissions(model, recordings, job.request.batch_size):
+    for finished in iter_emissions(model, recordings, job.request.batch_size, Fitting(job, "align")):
         for index, emission in finished:
             number, line = lines[index]
             with _kept_as_it_is(line.segment, job):

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from whisperx_worker import SAMPLE_RATE_HZ, WorkerError
+from whisperx_worker import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from whisperx_worker import Fitting
     from whisperx_worker_plugins.wav2vec2_alignment.text import Alphabet
-
-log = logging.getLogger(__name__)
 
 Batching: TypeAlias = Literal["single", "equal", "padded"]
 """What may share a batch without changing each other's emissions: nothing, equal lengths, or any lengths."""
@@ -72,7 +71,7 @@ class _Window:
 
 
 def iter_emissions(
-    model: AcousticModel, recordings: Sequence[NDArray[np.float32]], batch_size: int
+    model: AcousticModel, recordings: Sequence[NDArray[np.float32]], batch_size: int, fitting: Fitting
 ) -> Iterator[list[tuple[int, NDArray[np.float32]]]]:
     """Log-probabilities of recordings, batch by batch, the longest first where they are batched.
 
@@ -80,18 +79,19 @@ def iter_emissions(
         model: The acoustic model.
         recordings: Each of shape (n,), mono, at 16,000 Hz; none of them empty.
         batch_size: Most windows in one batch.
+        fitting: Halves batches that do not fit into memory.
 
     Yields:
         For each batch, the recordings that it finished: index, and emissions of shape (frames, columns), float32.
 
     Raises:
-        WorkerError: When not even a batch of one window fits into the GPU's memory.
+        WorkerError: When not even a batch of one window fits into memory.
     """
     windows = [_windows(model, number, samples) for number, samples in enumerate(recordings)]
     heard: dict[int, dict[int, NDArray[np.float32]]] = {}
     for batch in _batches([window for parts in windows for window in parts], model.batching, batch_size):
         finished = []
-        for window, scores in zip(batch, _listen(model, batch), strict=True):
+        for window, scores in zip(batch, fitting.run(batch, partial(_listen, model)), strict=True):
             parts = heard.setdefault(window.recording, {})
             parts[window.number] = scores
             if len(parts) == len(windows[window.recording]):
@@ -137,20 +137,11 @@ def _batches(windows: Sequence[_Window], batching: Batching, batch_size: int) ->
 
 
 def _listen(model: AcousticModel, batch: Sequence[_Window]) -> list[NDArray[np.float32]]:
-    """The frames of each window that count; a batch that does not fit into the GPU's memory is halved."""
-    import torch
-
-    try:
-        logits = _logits(model, batch)
-    except torch.cuda.OutOfMemoryError:
-        if len(batch) == 1:
-            raise WorkerError("the alignment model does not fit into the GPU's memory") from None
-    else:
-        return [scores[window.skip : window.skip + window.keep] for window, scores in zip(batch, logits, strict=True)]
-    log.warning("a batch of %d windows does not fit into the GPU's memory: halved", len(batch))
-    torch.cuda.empty_cache()
-    half = len(batch) // 2
-    return _listen(model, batch[:half]) + _listen(model, batch[half:])
+    """The frames of each window that count."""
+    return [
+        scores[window.skip : window.skip + window.keep]
+        for window, scores in zip(batch, _logits(model, batch), strict=True)
+    ]
 
 
 def _logits(model: AcousticModel, batch: Sequence[_Window]) -> NDArray[np.float32]:

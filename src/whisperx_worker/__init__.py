@@ -1,7 +1,7 @@
 """whisperx-worker: a plugin host around a transcription pipeline. These names are what plugins may rely on."""
 
 from whisperx_worker import spans
-from whisperx_worker.batches import in_batches
+from whisperx_worker.batches import Fitting, in_batches
 from whisperx_worker.errors import (
     BadInputError,
     FetchError,
@@ -42,6 +42,7 @@ __all__ = [
     "BadInputError",
     "Diarization",
     "FetchError",
+    "Fitting",
     "Job",
     "JobCancelledError",
     "ModelName",

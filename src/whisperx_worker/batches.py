@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from whisperx_worker.errors import WorkerError
@@ -22,43 +23,72 @@ _SIGNS = ("out of memory", "can't allocate memory", "alloc_failed", "bad_alloc",
 """What CTranslate2, cuBLAS, torch on a CPU and onnxruntime say, all as `RuntimeError`."""
 
 
+@dataclass
+class Fitting:
+    """Works through batches in pieces that fit into memory. A size that did not fit once is not tried again."""
+
+    job: Job
+    """Is told of each halving."""
+    stage: str
+    """Its name in warnings and errors."""
+    most: int = sys.maxsize
+    """Items in a piece at most."""
+
+    def run(self, batch: Sequence[T], work: Callable[[Sequence[T]], Sequence[R]]) -> list[R]:
+        """The answers of a batch, in order.
+
+        Args:
+            batch: What to work on.
+            work: Gets a piece of it, and gives one answer for each of its items, in order.
+
+        Raises:
+            WorkerError: When a single item does not fit either.
+        """
+        answers: list[R] = []
+        while len(answers) < len(batch):
+            self.job.stop_if_cancelled()
+            piece = batch[len(answers) : len(answers) + self.most]
+            try:
+                answers += work(piece)
+                continue
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                log.warning("%s ran out of memory: %s", self.stage, error)
+            self._halve(len(piece))
+        return answers
+
+    def _halve(self, size: int) -> None:
+        # Outside of the except clause, so that the exception no longer holds what filled the memory.
+        if size == 1:
+            raise WorkerError(f"{self.stage} ran out of memory, with a batch of one even")
+        self.most = size // 2
+        _release_memory()
+        self.job.warn(f"{self.stage} ran out of memory with a batch of {size}, and went on with {self.most}")
+
+
 def in_batches(
     items: Sequence[T], size: int, work: Callable[[Sequence[T]], Sequence[R]], job: Job, stage: str
 ) -> list[R]:
-    """Work through items batch by batch, reporting progress before each; too big a batch is halved.
-
-    When `work` runs out of memory its batch is tried again at half the size, as are all that follow, and the client is
-    told.
+    """Work through items batch by batch, as `Fitting` does, and report progress before each.
 
     Args:
         items: What to work on.
         size: Items in a batch at most; at least 1.
         work: Gets a batch, and gives one answer for each of its items, in order.
-        job: For progress and the warning.
+        job: For progress and warnings.
         stage: Its name in both.
 
     Returns:
         The answers, in order.
 
     Raises:
-        WorkerError: When a single item does not fit either.
+        WorkerError: When a single item does not fit into memory.
     """
-    answers: list[R] = []
-    while len(answers) < len(items):
-        job.progress(stage, len(answers) / len(items))
-        batch = items[len(answers) : len(answers) + size]
-        try:
-            answers += work(batch)
-            continue
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            log.warning("%s ran out of memory: %s", stage, error)
-        if len(batch) == 1:
-            raise WorkerError(f"{stage} ran out of memory, with a batch of one even")
-        size = len(batch) // 2
-        release_memory()
-        job.warn(f"{stage} ran out of memory with a batch of {len(batch)}, and went on with {size}")
+    fitting, answers = Fitting(job, stage), []
+    for start in range(0, len(items), size):
+        job.progress(stage, start / len(items))
+        answers += fitting.run(items[start : start + size], work)
     return answers
 
 
@@ -69,7 +99,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _SIGNS)
 
 
-def release_memory() -> None:
+def _release_memory() -> None:
     """Give back what torch keeps of the GPU's memory for later, where torch is loaded at all."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():

@@ -1,0 +1,76 @@
+"""Word times held inside speech."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whisperx_worker import Segment, Span, Word, spans
+from whisperx_worker_plugins.wav2vec2_alignment.held import held, hold, longest_s
+
+HEARD = [Span(0.0, 2.0), Span(6.0, 8.0)]
+
+
+@pytest.mark.parametrize(
+    ("word", "start", "end", "expected"),
+    [
+        ("Алло", 0.5, 0.9, (0.5, 0.9)),
+        ("Алло", 1.5, 6.2, (1.5, 2.0)),
+        ("Алло", 1.9, 6.5, (6.0, 6.5)),
+        ("Алло", 1.8, 3.0, (1.8, 2.0)),
+        ("Алло", 3.0, 4.0, (3.0, 4.0)),
+        ("Да", 6.0, 8.0, (6.0, 7.1)),
+        ("2026", 6.0, 8.0, (6.0, 8.0)),
+        ("—", 6.0, 6.02, (6.0, 6.02)),
+    ],
+    ids=[
+        "inside speech",
+        "the end is after a pause",
+        "the beginning is before a pause",
+        "the end is in a pause",
+        "the detector heard nothing there",
+        "too long for two letters",
+        "digits are said as words",
+        "punctuation",
+    ],
+)
+def test_a_word_is_cut_to_the_speech_that_has_most_of_it(word, start, end, expected):
+    cut = hold(Word(word, start, end, score=0.5), HEARD)
+
+    assert (cut.start, cut.end) == expected
+    assert (cut.word, cut.score) == (word, 0.5)
+
+
+def test_a_word_without_times_stays_without():
+    assert hold(Word("Алло"), HEARD) == Word("Алло")
+
+
+def test_a_segment_ends_where_its_last_word_ends():
+    whole = Segment(0.5, 6.1, "Да. Алло.", (Word("Да.", 0.5, 0.7), Word("Алло.", 1.5, 6.1)), avg_logprob=-0.1)
+
+    cut = held(whole, HEARD)
+
+    assert (cut.start, cut.end, cut.text, cut.avg_logprob) == (0.5, 2.0, "Да. Алло.", -0.1)
+    assert held(cut, HEARD) is cut
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 300), st.integers(1, 40)), max_size=8),
+    st.lists(st.integers(0, 340), min_size=2, max_size=12),
+)
+def test_held_words_keep_their_order_and_their_times_do_not_grow(speech, edges):
+    heard = spans.joined(Span(start / 10, (start + length) / 10) for start, length in speech)
+    edges = sorted(edges)
+    words = tuple(Word("слово", start / 10, end / 10) for start, end in pairwise(edges))
+    whole = Segment(edges[0] / 10, edges[-1] / 10, " ".join(["слово"] * len(words)), words)
+
+    cut = held(whole, heard)
+
+    times = [time for word in cut.words for time in (word.start, word.end)]
+    assert times == sorted(times)
+    for before, after in zip(whole.words, cut.words, strict=True):
+        assert before.start <= after.start <= after.end <= before.end
+        assert after.end - after.start <= longest_s("слово") + 0.001
+        inside = spans.within(heard, after.start, after.end)
+        assert not inside or spans.total_s(inside) == pytest.approx(after.end - after.start, abs=0.002)
