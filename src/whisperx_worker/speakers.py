@@ -15,17 +15,18 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
-from itertools import accumulate, groupby, pairwise
+from itertools import accumulate, groupby, islice, pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from whisperx_worker.spans import joined, shared, total_s
-from whisperx_worker.types import Span, SpeakerTurn
+from whisperx_worker.types import Span, SpeakerTurn, Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from whisperx_worker.request import Request
-    from whisperx_worker.types import Diarization, Seconds, Segment, SpeakerMatch, Transcript, Word
+    from whisperx_worker.types import Diarization, Seconds, Segment, SpeakerMatch, Transcript
 
 _SAME_PLACE_S = 1.0
 """Overlaps that are nearer to each other are told as one place."""
@@ -83,8 +84,11 @@ def attributed(transcript: Transcript, diarization: Diarization) -> Transcript:
     timeline = timeline_of(diarization.exclusive or diarization.turns)
     if not timeline.turns:
         return transcript
-    spoken = (_with_word_speakers(segment, timeline) for segment in transcript.segments)
-    return replace(transcript, segments=tuple(piece for segment in spoken for piece in _cut(segment)))
+    owners = iter(_owners([word for segment in transcript.segments for word in segment.words], timeline))
+    pieces: list[Segment] = []
+    for segment in transcript.segments:
+        pieces += _pieces(segment, list(islice(owners, len(segment.words))), timeline)
+    return replace(transcript, segments=tuple(pieces))
 
 
 def whose(start: Seconds, end: Seconds, timeline: Timeline) -> Attribution:
@@ -170,27 +174,38 @@ def _named(segment: Segment, voice: SpeakerMatch | None, own: SpeakerMatch | Non
     return replace(segment, speaker_id=match.speaker_id, similarity=match.similarity) if match else segment
 
 
-def _with_word_speakers(segment: Segment, timeline: Timeline) -> Segment:
-    """A segment whose words have speakers, and which itself has the one of its whole time."""
-    whole = whose(segment.start, segment.end, timeline)
-    found = [whose(span.start, span.end, timeline) if span else None for span in map(_span, segment.words)]
-    latest = next(filter(None, found), whole)
-    words = []
-    for word, own in zip(segment.words, found, strict=True):
-        latest = own or latest
-        words.append(replace(word, speaker=latest.speaker, speaker_guessed=own is None or own.guessed))
-    return replace(segment, words=tuple(words), speaker=whole.speaker, speaker_guessed=whole.guessed)
+def _owners(words: Sequence[Word], timeline: Timeline) -> list[Attribution | None]:
+    """Whose each word is; None for one without times. Most words lie in one turn, and those are found all at once."""
+    import numpy as np
+
+    start, end = (np.array([getattr(word, edge) for word in words], dtype=float) for edge in ("start", "end"))
+    start, end = np.where(np.isnan(start), end, start), np.where(np.isnan(end), start, end)
+    first, after = np.searchsorted(timeline.ends, start, "right"), np.searchsorted(timeline.starts, end, "left")
+    simple = (after - first == 1) & (start < end)
+    own = [Attribution(turn.speaker, guessed=False) for turn in timeline.turns]
+    owners: list[Attribution | None] = [
+        own[turn] if is_one else None for turn, is_one in zip(first.tolist(), simple.tolist(), strict=True)
+    ]
+    for index in np.flatnonzero(~simple & ~np.isnan(start)).tolist():
+        owners[index] = whose(float(start[index]), float(end[index]), timeline)
+    return owners
 
 
-def _cut(segment: Segment) -> list[Segment]:
+def _pieces(segment: Segment, owners: list[Attribution | None], timeline: Timeline) -> list[Segment]:
     """One segment for each run of words of one speaker, its outer times kept, its inner ones those of the words.
 
-    A segment without words, or whose words do not stand in its text, stays as it is.
+    A segment without words, or whose words do not stand in its text, stays whole and is of the speaker with the most
+    of its time.
     """
-    runs = [tuple(run) for _, run in groupby(segment.words, key=lambda word: word.speaker)]
-    texts = _texts(segment.text, runs) if len(runs) > 1 else [segment.text] * len(runs)
+    words = [
+        Word(word.word, word.start, word.end, word.score, owner.speaker, owner.guessed)
+        for word, owner in zip(segment.words, _filled(owners, segment, timeline), strict=True)
+    ]
+    runs = [tuple(run) for _, run in groupby(words, key=attrgetter("speaker"))]
+    texts = _texts(segment.text, runs)
     if not texts:
-        return [segment]
+        whole = whose(segment.start, segment.end, timeline)
+        return [replace(segment, words=tuple(words), speaker=whole.speaker, speaker_guessed=whole.guessed)]
     starts = accumulate([segment.start, *(_hull(run).start for run in runs[1:])], max)
     ends = [*(_hull(run).end for run in runs[:-1]), segment.end]
     return [
@@ -202,17 +217,33 @@ def _cut(segment: Segment) -> list[Segment]:
     ]  # fmt: skip
 
 
+def _filled(owners: list[Attribution | None], segment: Segment, timeline: Timeline) -> Iterable[Attribution]:
+    """Owners of all words of a segment: one without times is guessed to be of the speaker of the word before it."""
+    latest = next(filter(None, owners), None) or whose(segment.start, segment.end, timeline)
+    for owner in owners:
+        latest = owner or latest
+        yield owner or Attribution(latest.speaker, guessed=True)
+
+
 def _texts(text: str, runs: Sequence[Sequence[Word]]) -> list[str]:
-    """The text of each run of words; none at all where a word does not stand in the text."""
+    """The text of each run of words; none at all where there are no words, or one does not stand in the text."""
+    if len(runs) == 1:
+        return [text]
+    if not runs:
+        return []
+    plain = [" ".join([word.word for word in run]) for run in runs]
+    if " ".join(plain) == text:
+        return plain
     cuts, position = [], 0
     for run in runs:
         for index, word in enumerate(run):
-            begins = text.find(word.word.strip(), position)
+            spoken = word.word.strip()
+            begins = text.find(spoken, position)
             if begins < 0:
                 return []
             if index == 0:
                 cuts.append(_break(text, position, begins))
-            position = begins + len(word.word.strip())
+            position = begins + len(spoken)
     return [text[start:end].strip() for start, end in pairwise([0, *cuts[1:], len(text)])]
 
 
@@ -230,8 +261,8 @@ def _span(word: Word) -> Span | None:
 
 def _hull(words: Iterable[Word]) -> Span:
     """From the first to the last time of words, one of which has times at least."""
-    spans = [span for span in map(_span, words) if span]
-    return Span(min(span.start for span in spans), max(span.end for span in spans))
+    times = [time for word in words for time in (word.start, word.end) if time is not None]
+    return Span(min(times), max(times))
 
 
 def _text_spans(transcript: Transcript) -> Iterator[Span]:
