@@ -550,6 +550,34 @@ def test_the_pipeline_of_production_stands_a_fifth_of_a_second(gated, dialogue):
 
 
 @models
+def test_pyannotes_own_pipeline_hears_each_window_once_and_finds_the_same(production, dialogue):
+    import torch
+    from pyannote.audio import Pipeline as PyannotePipeline
+    from pyannote.core import SlidingWindow, SlidingWindowFeature
+
+    plain = PyannotePipeline.from_pretrained(production)
+    ours = pipelines.load("mine", production, "cpu", locate).pipeline
+    heard = {"plain": 0, "ours": 0}
+
+    def count(whose):
+        def hook(_model, arguments):
+            heard[whose] += len(arguments[0])
+
+        return hook
+
+    plain._embedding.model_.register_forward_pre_hook(count("plain"))
+    ours._embedding.model_.register_forward_pre_hook(count("ours"))
+    file = {"waveform": torch.from_numpy(dialogue[0].between(0, 16).copy())[None], "sample_rate": 16_000}
+    masks = np.random.default_rng(0).random((7, 589, 3)) < [0.6, 0.3, 0.0]
+    windows = SlidingWindowFeature(masks.astype(np.float32), SlidingWindow(start=0, duration=10, step=1))
+
+    expected, found = (pipeline.get_embeddings(file, windows, exclude_overlap=True) for pipeline in (plain, ours))
+
+    assert found == pytest.approx(expected, abs=1e-5, nan_ok=True)
+    assert heard["plain"] - heard["ours"] == 21 - 7
+
+
+@models
 def test_a_model_that_is_warmed_up_is_there_for_the_first_job(shelf, diarize, dialogue):
     before = shelf.loaded()
     pyannote_diarization.warm_up(shelf, Settings(diarization_model="demo-diarization"))

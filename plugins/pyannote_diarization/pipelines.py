@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from whisperx_worker import SAMPLE_RATE_HZ, Diarization, SpeakerTurn, WorkerError
+from whisperx_worker_plugins.pyannote_diarization.once import hear_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,6 +92,7 @@ def load(name: str, folder: Path, device: str, locate: Callable[[str], Path]) ->
         config["pipeline"]["params"] = _located(config["pipeline"], folder, locate)
         pipeline: Any = Pipeline.from_pretrained(config)
         pipeline.to(torch.device(device))
+        hear_once(pipeline)
     except WorkerError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError) as error:
