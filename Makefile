@@ -1,10 +1,10 @@
-# make demo · make test · make test-fast · make check: each sets up what it needs by itself.
+# make demo · make test · make test-fast · make check · make bench · make quality: each sets up what it needs by itself.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-fast check readme clean
+.PHONY: demo test test-fast check readme bench quality clean
 
 demo: $(VENV)/worker  ## transcribe the shipped dialogue through the RunPod handler
 	$(BIN)/python demo/demo.py
@@ -15,13 +15,23 @@ test: check $(VENV)/worker  ## everything
 test-fast: $(VENV)/light  ## what needs neither torch nor a model
 	$(BIN)/python -m pytest -m "not models" -q -n auto --dist loadfile
 
-check: $(VENV)/worker build/links/whisperx_worker_plugins  ## types and lint
+check: $(VENV)/worker $(VENV)/bench: $(VENV)/worker
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[worker,dev,bench]'
+	touch $@
+
+build/links/whisperx_worker_plugins  ## types and lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 readme: $(VENV)/light  ## write the tables and the outputs of both READMEs anew
 	$(BIN)/python -m tools.readme
+
+bench: $(VENV)/bench  ## how fast it is beside whisperX and pyannote, on the same weights
+	$(BIN)/python -m bench.speed
+
+quality: $(VENV)/bench  ## how well it hears beside whisperX and faster-whisper, on the same weights
+	$(BIN)/python -m bench.quality
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache container_log.txt

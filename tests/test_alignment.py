@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from whisperx_worker import BadInputError, Segment, Span
 from whisperx_worker.testing import load_plugin, make_job
 from whisperx_worker_plugins import wav2vec2_alignment
-from whisperx_worker_plugins.wav2vec2_alignment.ctc import UnalignableError, best_path, with_wildcard
-from whisperx_worker_plugins.wav2vec2_alignment.lines import align_line, prepare
+from whisperx_worker_plugins.wav2vec2_alignment.ctc import UnalignableError, best_path, best_paths, with_wildcard
+from whisperx_worker_plugins.wav2vec2_alignment.lines import align_lines, prepare
 from whisperx_worker_plugins.wav2vec2_alignment.text import (
     WILDCARD,
     Alphabet,
@@ -44,6 +44,13 @@ def random_emission(rng, frames, width=WIDTH):
 
 def aligned(text, emission, span=(0.0, 1.0), alphabet=RUSSIAN):
     return align_line(prepare(Segment(*span, text), alphabet, "ru", duration_s=100.0), emission, alphabet)
+
+
+def align_line(line, emission, alphabet):
+    (found,) = align_lines([line], [emission], alphabet)
+    if isinstance(found, UnalignableError):
+        raise found
+    return found
 
 
 def times(segments):
@@ -355,3 +362,21 @@ def test_a_path_as_a_model_is_refused_with_one_clear_sentence():
 def test_the_plugin_has_these_hooks():
     host = load_plugin(wav2vec2_alignment, name="wav2vec2_alignment")
     assert sorted(host.records[0].hooks) == ["align", "register_options", "warm_up"]
+
+
+@given(st.lists(st.tuples(st.integers(1, 700), st.integers(1, 40)), min_size=1, max_size=9), st.integers(0, 99))
+@settings(deadline=None, max_examples=30)
+def test_paths_found_together_are_those_found_alone(sizes, seed):
+    draw = np.random.default_rng(seed)
+    emissions = [np.log(draw.dirichlet(np.ones(6), frames)).astype(np.float32) for frames, _ in sizes]
+    tokens = [draw.integers(1, 6, count).tolist() for _, count in sizes]
+
+    together = best_paths(emissions, tokens, blank=0)
+
+    for emission, spelled, path in zip(emissions, tokens, together, strict=True):
+        if len(spelled) > len(emission):
+            assert isinstance(path, UnalignableError)
+            continue
+        alone = best_path(emission, spelled, blank=0)
+        assert (path.starts.tolist(), path.ends.tolist()) == (alone.starts.tolist(), alone.ends.tolist())
+        assert path.scores.tolist() == alone.scores.tolist()

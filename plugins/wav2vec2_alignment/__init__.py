@@ -13,16 +13,22 @@ from whisperx_worker_plugins.wav2vec2_alignment import checkpoints
 from whisperx_worker_plugins.wav2vec2_alignment.ctc import UnalignableError
 from whisperx_worker_plugins.wav2vec2_alignment.emissions import iter_emissions
 from whisperx_worker_plugins.wav2vec2_alignment.held import held
-from whisperx_worker_plugins.wav2vec2_alignment.lines import align_line, prepare
+from whisperx_worker_plugins.wav2vec2_alignment.lines import align_lines, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy as np
+    from numpy.typing import NDArray
     from pydantic import SecretStr
 
     from whisperx_worker import Audio, Job, ModelShelf, Settings, Transcript
     from whisperx_worker_plugins.wav2vec2_alignment.emissions import AcousticModel
     from whisperx_worker_plugins.wav2vec2_alignment.lines import Line
+
+
+LINES_AT_ONCE = 8
+"""Segments whose paths are found together."""
 
 
 class Options(BaseModel):
@@ -72,27 +78,32 @@ def _align(audio: Audio, transcript: Transcript, job: Job, model: AcousticModel)
     aligned = [[replace(segment, words=())] for segment in transcript.segments]
     lines: list[tuple[int, Line]] = []
     for number, segment in enumerate(transcript.segments):
-        with _kept_as_it_is(segment, job):
+        try:
             lines.append((number, prepare(segment, model.alphabet, transcript.language, audio.duration_s)))
+        except UnalignableError as error:
+            _warn(segment, error, job)
     recordings = [audio.between(line.span.start, line.span.end) for _, line in lines]
     total = sum(len(samples) for samples in recordings)
+    waiting: list[tuple[int, NDArray[np.float32]]] = []
     done = 0
     for finished in iter_emissions(model, recordings, job.request.batch_size, Fitting(job, "align")):
-        for index, emission in finished:
-            number, line = lines[index]
-            with _kept_as_it_is(line.segment, job):
-                aligned[number] = align_line(line, emission, model.alphabet)
-            done += len(recordings[index])
+        waiting += finished
+        done += sum(len(recordings[index]) for index, _ in finished)
+        if len(waiting) >= LINES_AT_ONCE or done == total:
+            heard = [(*lines[index], emission) for index, emission in waiting]
+            found = align_lines([line for _, line, _ in heard], [emission for *_, emission in heard], model.alphabet)
+            for (number, line, _), sentences in zip(heard, found, strict=True):
+                if isinstance(sentences, UnalignableError):
+                    _warn(line.segment, sentences, job)
+                else:
+                    aligned[number] = sentences
+            waiting.clear()
         job.progress("align", done / total)
     return aligned
 
 
-@contextmanager
-def _kept_as_it_is(segment: Segment, job: Job) -> Iterator[None]:
-    try:
-        yield
-    except UnalignableError as error:
-        job.warn(f"could not be aligned: {error}; it keeps its times", Span(segment.start, segment.end))
+def _warn(segment: Segment, error: UnalignableError, job: Job) -> None:
+    job.warn(f"could not be aligned: {error}; it keeps its times", Span(segment.start, segment.end))
 
 
 @contextmanager

@@ -39,28 +39,65 @@ class TokenTimes:
     """Shape (tokens,), in 0..1: mean probability along the token's part of the path."""
 
 
-def best_path(emission: NDArray[np.float32], tokens: Sequence[int], blank: int) -> TokenTimes:
-    """Find the most probable way through all tokens in order.
+def best_paths(
+    emissions: Sequence[NDArray[np.float32]], tokens: Sequence[Sequence[int]], blank: int
+) -> list[TokenTimes | UnalignableError]:
+    """Find the most probable way through all tokens in order, of several recordings at once.
 
     Args:
-        emission: Shape (frames, columns): log-probabilities.
-        tokens: Column of each character.
+        emissions: Each of shape (frames, columns): log-probabilities.
+        tokens: For each, the column of each character.
         blank: Column of the blank.
 
-    Raises:
-        UnalignableError: When there are more tokens than frames, or no finite path.
+    Returns:
+        For each its path, or why there is none: more tokens than frames, or no finite path.
     """
-    frames = len(emission)
+    found: dict[int, TokenTimes | UnalignableError] = {}
+    for place, (emission, spelled) in enumerate(zip(emissions, tokens, strict=True)):
+        why = _why_not(len(emission), len(spelled))
+        if why:
+            found[place] = UnalignableError(why)
+    # The longest first, so that those still going on are always the first rows.
+    left = sorted(set(range(len(emissions))) - found.keys(), key=lambda place: -len(emissions[place]))
+    columns = [np.asarray(tokens[place], dtype=np.int64) for place in left]
+    heard = [emissions[place] for place in left]
+    if left:
+        moved, ending = _trellis(heard, columns, blank)
+        for row, place in enumerate(left):
+            found[place] = _path(heard[row], columns[row], blank, moved[:, row], ending[: len(heard[row]) + 1, row])
+    return [found[place] for place in range(len(emissions))]
+
+
+def best_path(emission: NDArray[np.float32], tokens: Sequence[int], blank: int) -> TokenTimes:
+    """`best_paths` of one recording.
+
+    Raises:
+        UnalignableError: When there is no path.
+    """
+    (path,) = best_paths([emission], [tokens], blank)
+    if isinstance(path, UnalignableError):
+        raise path
+    return path
+
+
+def _why_not(frames: int, tokens: int) -> str | None:
     if not tokens:
-        raise UnalignableError("nothing in its text is spoken")
-    if len(tokens) > frames:
-        raise UnalignableError(f"its {len(tokens)} characters do not fit into {frames} frames of sound")
-    columns = np.asarray(tokens, dtype=np.int64)
-    moved, ending = _trellis(emission, columns, blank)
+        return "nothing in its text is spoken"
+    return f"its {tokens} characters do not fit into {frames} frames of sound" if tokens > frames else None
+
+
+def _path(
+    emission: NDArray[np.float32],
+    columns: NDArray[np.int64],
+    blank: int,
+    moved: NDArray[np.bool_],
+    ending: NDArray[np.float32],
+) -> TokenTimes | UnalignableError:
+    """Read one recording's path off the trellis, from its best end back."""
     end = int(np.argmax(ending))
-    if not np.isfinite(ending[end]):
-        raise UnalignableError("the acoustic model gave no usable probabilities")
-    starts = _entered(moved, end)
+    starts = _entered(moved, len(columns), end) if np.isfinite(ending[end]) else None
+    if starts is None:
+        return UnalignableError("the acoustic model gave no usable probabilities")
     ends = np.append(starts[1:], end)
     probability = np.exp(emission[:end, blank], dtype=np.float64)
     probability[starts] = np.exp(emission[starts, columns])
@@ -83,46 +120,68 @@ def with_wildcard(emission: NDArray[np.float32], blank: int) -> NDArray[np.float
 
 
 def _trellis(
-    emission: NDArray[np.float32], columns: NDArray[np.int64], blank: int
+    emissions: Sequence[NDArray[np.float32]], columns: Sequence[NDArray[np.int64]], blank: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-    """Score all partial paths, one row of tokens at a time.
+    """Score all partial paths, frame by frame, of all recordings at once: one call of numpy costs more than its work.
+
+    Args:
+        emissions: The longest first.
+        columns: The tokens of each.
+        blank: Column of the blank.
 
     Returns:
-        `moved`, shape (frames, tokens): whether the best way to have entered token j by frame t enters it in t. And
-        `ending`, shape (frames + 1,): the score of all tokens after so many frames.
+        `moved`, shape (frames, recordings, tokens): whether the best way to have entered token j by frame t enters it
+        in t. And `ending`, shape (frames + 1, recordings): the score of all tokens after so many frames.
     """
-    frames, count = len(emission), len(columns)
-    stay = np.ascontiguousarray(emission[:, blank])
-    waiting = np.concatenate([[0.0], np.cumsum(stay, dtype=np.float64)]).astype(np.float32)
-    moved = np.empty((frames, count), dtype=np.bool_)
-    ending = np.full(frames + 1, -np.inf, dtype=np.float32)
+    frames, width = len(emissions[0]), max(map(len, columns))
+    waited = [
+        np.concatenate([[0.0], np.cumsum(one[:, blank], dtype=np.float64)]).astype(np.float32) for one in emissions
+    ]
+    moved = np.empty((frames, len(emissions), width), dtype=np.bool_)
+    ending = np.full((frames + 1, len(emissions)), -np.inf, dtype=np.float32)
     # The order of additions and the float32 are whisperX's: where emissions are flat, rounding decides.
-    row = np.full(count + 1, -np.inf, dtype=np.float32)
-    here, before = row[1:], row[:-1]
-    stayed, changed = np.empty(count, dtype=np.float32), np.empty(count, dtype=np.float32)
+    row = np.full((len(emissions), width + 1), -np.inf, dtype=np.float32)
+    flat = row.reshape(-1)
+    last = np.arange(len(emissions)) * (width + 1) + [len(one) for one in columns]
     for first in range(0, frames, _BLOCK):
-        for t, entered in enumerate(emission[first : first + _BLOCK, columns], start=first):
-            row[0] = waiting[t]
+        going = sum(len(one) > first for one in emissions)
+        entered = np.full((min(_BLOCK, frames - first), going, width), -np.inf, dtype=np.float32)
+        stay = np.zeros((len(entered), going, 1), dtype=np.float32)
+        waiting = np.zeros((len(entered), going), dtype=np.float32)
+        for place in range(going):
+            part = emissions[place][first : first + _BLOCK]
+            entered[: len(part), place, : len(columns[place])] = part[:, columns[place]]
+            stay[: len(part), place, 0] = part[:, blank]
+            waiting[: len(part), place] = waited[place][first : first + len(part)]
+        here, before, start = row[:going, 1:], row[:going, :-1], row[:going, 0]
+        stayed, changed = np.empty((2, going, width), dtype=np.float32)
+        for t in range(len(entered)):
+            start[:] = waiting[t]
             np.add(here, stay[t], out=stayed)
-            np.add(before, entered, out=changed)
-            np.greater(changed, stayed, out=moved[t])
+            np.add(before, entered[t], out=changed)
+            np.greater(changed, stayed, out=moved[first + t, :going])
             np.maximum(changed, stayed, out=here)
-            ending[t + 1] = row[-1]
+            ending[first + t + 1] = flat[last]
     return moved, ending
 
 
-def _entered(moved: NDArray[np.bool_], end: int) -> NDArray[np.int64]:
+def _entered(moved: NDArray[np.bool_], count: int, end: int) -> NDArray[np.int64] | None:
     """Follow the best path back from its last frame.
 
+    Args:
+        moved: Shape (frames, tokens or more).
+        count: Tokens.
+        end: Frames of the path.
+
     Returns:
-        Shape (tokens,): the frame in which each token is entered.
+        Shape (tokens,): the frame in which each token is entered; None where it never enters the first.
     """
-    starts = np.empty(moved.shape[1], dtype=np.int64)
-    token = moved.shape[1] - 1
+    starts = np.empty(count, dtype=np.int64)
+    token = count - 1
     for t in range(end - 1, -1, -1):
         if moved[t, token]:
             starts[token] = t
             token -= 1
             if token < 0:
                 return starts
-    raise UnalignableError("the acoustic model gave no usable probabilities")
+    return None

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from whisperx_worker import Seconds, Segment, Span, Word
-from whisperx_worker_plugins.wav2vec2_alignment.ctc import UnalignableError, best_path, with_wildcard
+from whisperx_worker_plugins.wav2vec2_alignment.ctc import UnalignableError, best_paths, with_wildcard
 from whisperx_worker_plugins.wav2vec2_alignment.text import WILDCARD, has_spaces, sentence_starts, word_spans
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from whisperx_worker_plugins.wav2vec2_alignment.ctc import TokenTimes
     from whisperx_worker_plugins.wav2vec2_alignment.text import Alphabet, TextSpan
 
 _DIGITS = 3
@@ -68,52 +69,70 @@ def prepare(segment: Segment, alphabet: Alphabet, language: str | None, duration
     return Line(segment, span, words, tokens, language)
 
 
-def align_line(line: Line, emission: NDArray[np.float32], alphabet: Alphabet) -> list[Segment]:
-    """Give a segment's words their times, and cut it into its sentences.
+@dataclass(frozen=True)
+class Spelling:
+    """A line as the acoustic model spells it."""
+
+    tokens: list[int]
+    """Columns of all words' characters, with separators between words; `WILDCARD` for what the alphabet lacks."""
+    places: list[tuple[int, int] | None]
+    """Where each word begins and ends in the tokens; None for one that is only punctuation."""
+
+
+def align_lines(
+    lines: Sequence[Line], emissions: Sequence[NDArray[np.float32]], alphabet: Alphabet
+) -> list[list[Segment] | UnalignableError]:
+    """Give the words of some segments their times, and cut the segments into sentences.
 
     Args:
-        line: The segment as read.
-        emission: Shape (frames, columns): log-probabilities that cover `line.span` evenly.
+        lines: The segments as read.
+        emissions: For each, shape (frames, columns): log-probabilities that cover `line.span` evenly.
         alphabet: The acoustic model's characters.
 
     Returns:
-        One segment per sentence, with its words; text and words together are those of the whole.
-
-    Raises:
-        UnalignableError: When the characters do not fit into the frames.
+        For each, one segment per sentence, with its words; text and words together are those of the whole. Or why it
+        cannot be aligned: the characters do not fit into the frames.
     """
-    frame_s = line.span.duration_s / len(emission)
-    words = _timed(line, emission, alphabet, frame_s)
-    words = _with_punctuation(words, line.span, frame_s)
-    return _sentences(line, words)
+    spellings = [_spelled(line, alphabet) for line in lines]
+    heard, tokens = [], []
+    for spelling, emission in zip(spellings, emissions, strict=True):
+        has_wildcard = WILDCARD in spelling.tokens
+        heard.append(with_wildcard(emission, alphabet.blank) if has_wildcard else emission)
+        tokens.append([emission.shape[1] if token == WILDCARD else token for token in spelling.tokens])
+    paths = best_paths(heard, tokens, alphabet.blank)
+    return [
+        path if isinstance(path, UnalignableError) else _sentences(line, _timed(line, spelling, path, len(emission)))
+        for line, spelling, path, emission in zip(lines, spellings, paths, heard, strict=True)
+    ]
 
 
-def _timed(line: Line, emission: NDArray[np.float32], alphabet: Alphabet, frame_s: Seconds) -> list[Word]:
-    """All words of a line; those that are only punctuation have no times yet."""
+def _spelled(line: Line, alphabet: Alphabet) -> Spelling:
     separator = alphabet.separator if has_spaces(line.language) else None
-    tokens: list[int] = []
-    places: list[tuple[int, int] | None] = []
+    spelling = Spelling([], [])
     for spoken in line.tokens:
-        if spoken and tokens and separator is not None:
-            tokens.append(separator)
-        places.append((len(tokens), len(tokens) + len(spoken)) if spoken else None)
-        tokens += spoken
-    if WILDCARD in tokens:
-        wildcard = emission.shape[1]
-        emission = with_wildcard(emission, alphabet.blank)
-        tokens = [wildcard if token == WILDCARD else token for token in tokens]
-    path = best_path(emission, tokens, alphabet.blank)
+        if spoken and spelling.tokens and separator is not None:
+            spelling.tokens.append(separator)
+        first = len(spelling.tokens)
+        spelling.places.append((first, first + len(spoken)) if spoken else None)
+        spelling.tokens.extend(spoken)
+    return spelling
+
+
+def _timed(line: Line, spelling: Spelling, path: TokenTimes, frames: int) -> list[Word]:
+    """All words of a line with their times."""
+    frame_s = line.span.duration_s / frames
     starts, ends = path.starts.tolist(), path.ends.tolist()
     timed = []
-    for (begin, stop), place in zip(line.words, places, strict=True):
-        word = Word(line.segment.text[begin:stop])
-        if place:
-            first, after = place
-            start = _clock(starts[first] * frame_s + line.span.start, line.span)
-            end = _clock(ends[after - 1] * frame_s + line.span.start, line.span)
-            word = replace(word, start=start, end=end, score=round(float(path.scores[first:after].mean()), _DIGITS))
-        timed.append(word)
-    return timed
+    for (begin, stop), place in zip(line.words, spelling.places, strict=True):
+        text = line.segment.text[begin:stop]
+        if not place:
+            timed.append(Word(text))
+            continue
+        first, after = place
+        start = _clock(starts[first] * frame_s + line.span.start, line.span)
+        end = _clock(ends[after - 1] * frame_s + line.span.start, line.span)
+        timed.append(Word(text, start, end, round(float(path.scores[first:after].mean()), _DIGITS)))
+    return _with_punctuation(timed, line.span, frame_s)
 
 
 def _clock(time_s: Seconds, span: Span) -> Seconds:

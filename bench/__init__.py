@@ -1,0 +1,1 @@
+"""Measures this worker beside whisperX and faster-whisper, all with the shipped models."""

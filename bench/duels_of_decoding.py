@@ -1,0 +1,79 @@
+"""Rows of `bench.speed` about decoding an hour: CPU seconds and memory, each in a fresh process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+from bench.duel import RATE_HZ, ROOT, Outcome, dialogue, file_of, give_whisperx_ffmpeg
+
+
+def decoded_apart(side: str, path: Path) -> tuple[float, float]:
+    """CPU seconds and additional peak memory in MB of decoding a file, in a fresh process, its children included."""
+    done = subprocess.run(
+        [sys.executable, "-c", DECODERS[side], str(path)], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    spent, memory = done.stdout.split()[-2:]
+    return float(spent), float(memory)
+
+
+_MEASURE = """
+import resource, sys
+def peak(): return sum(resource.getrusage(w).ru_maxrss for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
+def cpu(): return sum(sum(resource.getrusage(w)[:2]) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+before, began = peak(), cpu()
+{work}
+print(cpu() - began, peak() - before)
+"""
+DECODERS = {
+    "ours": """
+from pathlib import Path
+import av, soundfile, soxr
+from whisperx_worker import Settings
+from whisperx_worker.audio import decode
+"""
+    + _MEASURE.format(work="decode(Path(sys.argv[1]), Settings())"),
+    "theirs": "from whisperx.audio import load_audio\n" + _MEASURE.format(work="load_audio(sys.argv[1])"),
+}
+
+
+def an_hour(suffix: str, rate_hz: int = RATE_HZ) -> Outcome:
+    """An hour of one format, CPU seconds."""
+    give_whisperx_ffmpeg()
+    with file_of(hour(rate_hz), suffix, rate_hz) as path:
+        runs = [(decoded_apart("ours", path)[0], decoded_apart("theirs", path)[0]) for _ in range(2)]
+    return Outcome(*(min(times) for times in zip(*runs, strict=True)))
+
+
+def hour(rate_hz: int = RATE_HZ) -> NDArray[np.float32]:
+    """An hour of the dialogue, as though recorded at another rate."""
+    import soxr
+
+    return np.resize(soxr.resample(dialogue(), RATE_HZ, rate_hz).astype(np.float32), 3600 * rate_hz)
+
+
+wav_16 = partial(an_hour, ".wav")
+wav_44 = partial(an_hour, ".wav", 44_100)
+mp3 = partial(an_hour, ".mp3", 44_100)
+flac = partial(an_hour, ".flac")
+
+
+def memory() -> Outcome:
+    """Peak memory beyond what the process had before; the worst of the formats."""
+    give_whisperx_ffmpeg()
+    worst = (0.0, 1.0, "")
+    for suffix, rate_hz in ((".wav", RATE_HZ), (".wav", 44_100), (".mp3", 44_100), (".flac", RATE_HZ)):
+        with file_of(hour(rate_hz), suffix, rate_hz) as path:
+            ours, theirs = decoded_apart("ours", path)[1], decoded_apart("theirs", path)[1]
+        worst = max(worst, (ours, theirs, f"{suffix[1:]} at {rate_hz} Hz"), key=lambda one: one[0] / one[1])
+    return Outcome(worst[0], worst[1], "MB", note=f"the worst: {worst[2]}")

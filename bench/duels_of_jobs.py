@@ -1,0 +1,226 @@
+"""Rows of `bench.speed` about whole jobs, processes and imports."""
+
+from __future__ import annotations
+
+import base64
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from whisperx_worker import hookimpl
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from whisperx_worker import Transcript
+    from whisperx_worker.worker import Worker
+
+from bench.duel import (
+    ALIGNER,
+    MODELS,
+    OUR_MODELS,
+    ROOT,
+    WHISPER,
+    Outcome,
+    alternated,
+    dialogue,
+    file_of,
+    flac,
+    give_whisperx_ffmpeg,
+    let_nltk_split_sentences,
+)
+
+
+def request(sound: bytes, **fields: object) -> dict[str, Any]:
+    """What a client asks for."""
+    encoded = base64.b64encode(sound).decode()
+    return {"audio_base64": encoded, "model": "demo-whisper-ru", "language": "ru", "plugins": OUR_MODELS, **fields}
+
+
+def opened() -> Worker:
+    """A worker that logs nothing to the working folder."""
+    from whisperx_worker import Settings
+    from whisperx_worker.worker import open_worker
+
+    return open_worker(Settings(log_file=Path(tempfile.mkdtemp()) / "log.txt"))
+
+
+def answered(worker: Worker, data: dict[str, Any]) -> dict[str, Any]:
+    """The response of a job that must not fail."""
+    from whisperx_worker.worker import answer
+
+    response = answer(worker, "bench", data)
+    if "error" in response:
+        raise RuntimeError(response["error"])
+    return response
+
+
+@dataclass(frozen=True)
+class Peer:
+    """whisperX with its models loaded."""
+
+    whisper: Any
+    aligner: Any
+    metadata: Any
+    diarizer: Any
+
+    def run(self, sound: NDArray[np.float32]) -> dict[str, Any]:
+        """The steps of its command line."""
+        import whisperx
+
+        spoken = self.whisper.transcribe(sound, batch_size=8, language="ru")
+        aligned = whisperx.align(spoken["segments"], self.aligner, self.metadata, sound, "cpu")
+        return whisperx.assign_word_speakers(self.diarizer(sound), aligned)  # type: ignore[no-any-return]
+
+
+def peer() -> Peer:
+    """Load whisperX's models, which are ours."""
+    import whisperx
+    from whisperx.diarize import DiarizationPipeline
+
+    whisper = whisperx.load_model(str(WHISPER), "cpu", compute_type="int8", language="ru")
+    aligner, metadata = whisperx.load_align_model("ru", "cpu", model_name=str(ALIGNER))
+    return Peer(whisper, aligner, metadata, DiarizationPipeline(str(MODELS / "demo-diarization"), device="cpu"))
+
+
+def whole_job() -> Outcome:
+    """Transcribe, align, diarize; both with their models loaded."""
+    import whisperx
+
+    give_whisperx_ffmpeg()
+    sound = dialogue(600.0)
+    worker, data = opened(), request(flac(sound), align_output=True, diarization=True)
+    short = request(flac(dialogue(8.0)), align_output=True, diarization=True)
+    with file_of(sound) as path:
+        let_nltk_split_sentences([json.loads((ROOT / "demo" / "dialogue.json").read_text(encoding="utf-8"))["text"]])
+        rival = peer()
+        answered(worker, short)
+        rival.run(dialogue(8.0))
+        best = alternated(
+            lambda: answered(worker, data), lambda: rival.run(whisperx.load_audio(str(path))), 1, time.perf_counter
+        )
+    return Outcome(*best, note="both diarize with the shipped folder")
+
+
+def second_job() -> Outcome:
+    """A clip of 30 s: our second job beside a worker that loads Whisper, aligner and diarizer for each."""
+    sound = dialogue(30.0)
+    worker, data = opened(), request(flac(sound), align_output=True, diarization=True)
+    let_nltk_split_sentences([json.loads((ROOT / "demo" / "dialogue.json").read_text(encoding="utf-8"))["text"]])
+    answered(worker, data)
+    peer().run(sound)
+    best = alternated(lambda: answered(worker, data), lambda: peer().run(sound), 2, time.perf_counter)
+    return Outcome(*best, note="transcribe, align, diarize")
+
+
+def first_transcript() -> Outcome:
+    """Both command lines from nothing, without alignment, on a clip of 30 s."""
+    give_whisperx_ffmpeg()
+    with file_of(dialogue(30.0), ".wav") as path, tempfile.TemporaryDirectory() as folder:
+        common = [str(path), "--model"]
+        command = [str(Path(sys.executable).parent / "whisperx-worker"), "transcribe", *common, "demo-whisper-ru"]
+        ours = partial(run_quietly, [*command, "--language", "ru", "--format", "txt", "--output", folder])
+        theirs = partial(
+            run_quietly,
+            [sys.executable, "-m", "whisperx", *common, str(WHISPER), "--language", "ru", "--device",
+             "cpu", "--compute_type", "int8", "--no_align", "--output_dir", folder, "--output_format", "txt"],
+        )  # fmt: skip
+        return Outcome(*alternated(ours, theirs, 2, time.perf_counter))
+
+
+def run_quietly(command: list[str]) -> None:
+    """Run a command to its end."""
+    subprocess.run(command, capture_output=True, check=True, cwd=ROOT)
+
+
+def importing() -> Outcome:
+    """Wall-clock seconds beyond those of an empty Python."""
+    return beyond_python([sys.executable, "-c", "import whisperx_worker"])
+
+
+def helping() -> Outcome:
+    """The command line's help."""
+    return beyond_python([str(Path(sys.executable).parent / "whisperx-worker"), "--help"])
+
+
+def beyond_python(command: list[str]) -> Outcome:
+    """A command beside `import torch`."""
+    empty, _ = alternated(partial(run_quietly, [sys.executable, "-c", ""]), lambda: None, 5, time.perf_counter)
+    torch = [sys.executable, "-c", "import torch"]
+    ours, theirs = alternated(partial(run_quietly, command), partial(run_quietly, torch), 5, time.perf_counter)
+    return Outcome(ours - empty, theirs - empty, note="without the start of Python")
+
+
+def host() -> Outcome:
+    """A job whose engine has its answer ready, without its decoding, beside the same job with the real engine."""
+    from whisperx_worker import Segment, Transcript
+
+    worker, data = opened(), request(flac(dialogue()))
+    real, _ = alternated(lambda: answered(worker, data), lambda: None, 2, time.perf_counter)
+    segments = tuple(Segment(one["start"], one["end"], one["text"]) for one in answered(worker, data)["segments"])
+    worker.host.manager.unregister(name="russian_whisper")
+    worker.host.manager.register(Ready(Transcript(segments, "ru")), name="russian_whisper")
+    with file_of(dialogue()) as path:
+        empty, decoding_s = alternated(lambda: answered(worker, data), lambda: ours_decoded(path), 9, time.perf_counter)
+    return Outcome(max(0.0, empty - decoding_s), real, note="a job of 62.5 s that only transcribes")
+
+
+@dataclass(frozen=True)
+class Ready:
+    """An engine that need not think."""
+
+    transcript: Transcript
+
+    @hookimpl
+    def transcribe(self) -> Transcript:
+        """The answer."""
+        return self.transcript
+
+
+def ours_decoded(path: Path) -> object:
+    """Decode a file as a job does."""
+    from whisperx_worker import Settings
+    from whisperx_worker.audio import decode
+
+    return decode(path, Settings())
+
+
+MOST_MB = 2500
+
+
+MOST_MB = 2500
+"""What a long recording may take above the models."""
+
+
+def ten_times() -> Outcome:
+    """An hour beside six minutes, and the peak memory above the models."""
+    return grown(360.0, 3600.0)
+
+
+def ten_hours() -> Outcome:
+    """Ten hours beside one."""
+    return grown(3600.0, 36_000.0)
+
+
+def grown(short_s: float, long_s: float) -> Outcome:
+    """How the time of a job with all stages grows."""
+    worker = opened()
+    answered(worker, request(flac(dialogue(8.0)), align_output=True, diarization=True))
+    took = []
+    for seconds in (short_s, long_s):
+        data = request(flac(dialogue(seconds)), align_output=True, diarization=True)
+        before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        began = time.perf_counter()
+        answered(worker, data)
+        took.append(time.perf_counter() - began)
+        grew_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before_mb
+    note = f"peak memory above the models {grew_mb / 1000:.2f} GB"
+    return Outcome(took[1], took[0], note=note, sound=grew_mb <= MOST_MB)

@@ -1,0 +1,268 @@
+"""Rows of `bench.speed` about one stage: alignment, speakers, diarization, finding speech."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+
+from bench.duel import ALIGNER, MODELS, RATE_HZ, ROOT, Outcome, alternated, dialogue, let_nltk_split_sentences
+
+
+def spoken_windows(count: int = 10) -> list[tuple[NDArray[np.float32], str]]:
+    """Windows of nearly 30 s with their text, from the held-out speech.
+
+    Without punctuation, to each sign of which whisperX gives a frame of sound.
+    """
+    sys.path.insert(0, str(MODELS / "training"))
+    from evaluate import normalise, read_split, windows
+
+    found = list(windows(read_split("heldout") + read_split("unheard_voice")))
+    return [(wave[: 30 * RATE_HZ], normalise(text)) for wave, text in found if len(wave) > 27 * RATE_HZ][:count]
+
+
+def alignment() -> Outcome:
+    """Everything but the acoustic model, of ten windows; the emissions are computed beforehand."""
+    import torch
+    import whisperx
+
+    from whisperx_worker import Segment
+    from whisperx_worker_plugins.wav2vec2_alignment import LINES_AT_ONCE, checkpoints, lines
+
+    spoken = spoken_windows()
+    let_nltk_split_sentences([text for _, text in spoken])
+    network, metadata = whisperx.load_align_model("ru", "cpu", model_name=str(ALIGNER))
+    with torch.inference_mode():
+        logits = [network(torch.from_numpy(wave)[None]).logits for wave, _ in spoken]
+    emissions = [scores.log_softmax(-1)[0].numpy() for scores in logits]
+    alphabet = checkpoints.load(checkpoints.Checkpoint("demo", ALIGNER), "cpu").alphabet
+    sound = np.concatenate([wave for wave, _ in spoken])
+    edges = np.cumsum([0, *(len(wave) for wave, _ in spoken)]) / RATE_HZ
+    times = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+    texts = [text for _, text in spoken]
+    found: dict[str, list[tuple[str, float, float]]] = {}
+
+    def ours() -> None:
+        segments = [Segment(*edges, text) for edges, text in zip(times, texts, strict=True)]
+        read = [lines.prepare(segment, alphabet, "ru", segment.end) for segment in segments]
+        words = []
+        for at in range(0, len(read), LINES_AT_ONCE):
+            batch = slice(at, at + LINES_AT_ONCE)
+            aligned = lines.align_lines(read[batch], emissions[batch], alphabet)
+            words += [word for parts in aligned for part in parts for word in part.words]
+        found["ours"] = [(word.word, word.start or 0.0, word.end or 0.0) for word in words]
+
+    def theirs() -> None:
+        ready = iter(logits)
+        segments = [{"start": start, "end": end, "text": text} for (start, end), text in zip(times, texts, strict=True)]
+        model: Any = lambda _: type("Output", (), {"logits": next(ready)})  # noqa: E731
+        words = whisperx.align(segments, model, metadata, sound, "cpu")["word_segments"]
+        found["theirs"] = [(word["word"], float(word["start"]), float(word["end"])) for word in words]
+
+    ours_s, theirs_s = alternated(ours, theirs)
+    same = sum(a == b for a, b in zip(found["ours"], found["theirs"], strict=False))
+    whole = len(found["theirs"])
+    return Outcome(
+        ours_s / len(spoken),
+        theirs_s / len(spoken),
+        note=f"per 30 s segment; {same} of {whole} words with the same times",
+        sound=same == whole == len(found["ours"]),
+    )
+
+
+def acoustic_model() -> Outcome:
+    """A wav2vec2 of the base size with random weights, on three segments."""
+    import torch
+    import whisperx
+    from transformers import Wav2Vec2Config, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC
+
+    from whisperx_worker import Fitting
+    from whisperx_worker.testing import make_job
+    from whisperx_worker_plugins.wav2vec2_alignment import checkpoints, ctc, emissions
+
+    with tempfile.TemporaryDirectory() as folder:
+        labels = ["<pad>", "|", *"абвгдежзийклмнопрстуфхцчшщъыьэюя"]
+        vocabulary = Path(folder) / "vocab.json"
+        vocabulary.write_text(json.dumps({label: number for number, label in enumerate(labels)}), encoding="utf-8")
+        Wav2Vec2CTCTokenizer(str(vocabulary), unk_token=labels[0]).save_pretrained(folder)
+        Wav2Vec2FeatureExtractor().save_pretrained(folder)
+        torch.manual_seed(0)
+        Wav2Vec2ForCTC(Wav2Vec2Config(vocab_size=len(labels), pad_token_id=0)).save_pretrained(folder)
+        model = checkpoints.load(checkpoints.Checkpoint("base", Path(folder)), "cpu")
+        network, _ = whisperx.load_align_model("ru", "cpu", model_name=folder)
+    sounds = [dialogue()[start * RATE_HZ : (start + 20) * RATE_HZ] for start in (0, 20, 40)]
+    found: dict[str, list[NDArray[np.float32]]] = {}
+
+    def ours() -> None:
+        batches = emissions.iter_emissions(model, sounds, 32, Fitting(make_job(), "align"))
+        parts = dict(part for batch in batches for part in batch)
+        found["ours"] = [parts[number] for number in range(len(sounds))]
+
+    def theirs() -> None:
+        with torch.inference_mode():
+            scores = [network(torch.from_numpy(sound)[None]).logits.log_softmax(-1) for sound in sounds]
+        found["theirs"] = [score[0].numpy() for score in scores]
+
+    best = alternated(ours, theirs, 2, time.perf_counter)
+    tokens = np.random.default_rng(0).integers(2, len(labels), 200).tolist()
+    pairs = zip(found["ours"], found["theirs"], strict=True)
+    off = max(np.abs(ctc.best_path(a, tokens, 0).starts - ctc.best_path(b, tokens, 0).starts).max() for a, b in pairs)
+    return Outcome(*best, note=f"60 s, base size, random weights; times differ by {off} frames", sound=bool(off <= 1))
+
+
+def speakers() -> Outcome:
+    """Three hours of words and turns."""
+    import pandas as pd
+    from whisperx.diarize import assign_word_speakers
+
+    from whisperx_worker import Diarization, Segment, SpeakerTurn, Transcript, Word
+    from whisperx_worker.speakers import attributed
+
+    draw = np.random.default_rng(0)
+    edges = np.sort(draw.uniform(0, 10_800, 3_001)).round(3).tolist()
+    turns = tuple(
+        SpeakerTurn(start, max(start, end - 0.2), f"SPEAKER_{draw.integers(4):02d}") for start, end in pairwise(edges)
+    )
+    starts = np.linspace(0.0, 10_799.0, 30_000).round(3).tolist()
+    words = [Word(f"слово{number}", start, round(start + 0.3, 3), 0.9) for number, start in enumerate(starts)]
+    segments = [tuple(words[at : at + 12]) for at in range(0, len(words), 12)]
+    transcript = Transcript(
+        tuple(
+            Segment(part[0].start or 0, part[-1].end or 0, " ".join(w.word for w in part), part) for part in segments
+        ),
+        "ru",
+    )
+    diarization = Diarization(turns, turns, {})
+    frame = pd.DataFrame([(turn.start, turn.end, turn.speaker) for turn in turns], columns=["start", "end", "speaker"])
+    spoken = [
+        {
+            "segments": [
+                {
+                    "start": segment.start,
+                    "end": segment.end,
+                    "text": segment.text,
+                    "words": [{"word": word.word, "start": word.start, "end": word.end} for word in segment.words],
+                }
+                for segment in transcript.segments
+            ]
+        }
+        for _ in range(5)
+    ]
+    best = alternated(
+        lambda: attributed(transcript, diarization), lambda: assign_word_speakers(frame, spoken.pop()), rounds=5
+    )
+    return Outcome(*best, note="ours cuts segments as well")
+
+
+def diarization_identical() -> Outcome:
+    """Pyannote's own pipeline in the layout of production: whisperX's segmentation and a random ResNet34."""
+    import torch
+    import whisperx
+    from pyannote.audio import Model
+    from pyannote.audio.core.plda import PLDA
+    from pyannote.audio.core.task import Problem, Resolution, Specifications
+    from pyannote.audio.models.embedding import WeSpeakerResNet34
+    from pyannote.audio.pipelines import SpeakerDiarization
+
+    from whisperx_worker_plugins.pyannote_diarization.once import hear_once
+
+    torch.manual_seed(0)
+    segmentation: Any = Model.from_pretrained(Path(whisperx.__file__).parent / "assets" / "pytorch_model.bin")
+    embedding: Any = WeSpeakerResNet34()
+    embedding.specifications = Specifications(Problem.REPRESENTATION, Resolution.CHUNK, duration=5.0, classes=["A"])
+    embedding.eval()
+
+    def pipeline() -> Any:  # noqa: ANN401
+        made: Any = SpeakerDiarization(
+            segmentation=segmentation,
+            embedding=embedding,
+            plda=PLDA.__new__(PLDA),
+            clustering="AgglomerativeClustering",
+            embedding_exclude_overlap=True,
+            segmentation_batch_size=32,
+            embedding_batch_size=32,
+        )
+        clustering = {"method": "centroid", "min_cluster_size": 12, "threshold": 0.7}
+        return made.instantiate({"segmentation": {"threshold": 0.5, "min_duration_off": 0.0}, "clustering": clustering})
+
+    bare, once = pipeline(), pipeline()
+    hear_once(once)
+    file = {"waveform": torch.from_numpy(dialogue(20.0))[None], "sample_rate": RATE_HZ}
+    turns: dict[str, list[tuple[float, float, object]]] = {}
+
+    def run(who: str, whose: Any) -> None:  # noqa: ANN401
+        found = whose(file).speaker_diarization
+        turns[who] = [(segment.start, segment.end, label) for segment, _, label in found.itertracks(yield_label=True)]
+
+    best = alternated(partial(run, "ours", once), partial(run, "theirs", bare), 1, time.perf_counter)
+    same = turns["ours"] == turns["theirs"]
+    return Outcome(*best, note=f"20 s, random ResNet34; turns {'identical' if same else 'differ'}", sound=same)
+
+
+def diarization_linked() -> Outcome:
+    """The shipped folder beside pyannote's own pipeline on the same weights, with the DER of both."""
+    sys.path.insert(0, str(MODELS / "training"))
+    import torch
+    from evaluate_diarization import FOLDER, PUBLISHED_THRESHOLD, Recording, annotation, measure, ours, untouched
+
+    turns = json.loads((ROOT / "demo" / "dialogue.json").read_text(encoding="utf-8"))["turns"]
+    truth = annotation((turn["start"], turn["end"], turn["speaker"]) for turn in turns)
+    recording = Recording("shipped dialogue", "dialogue", dialogue(), truth)
+    linked, diarize = ours(FOLDER)
+    rates: dict[str, float] = {}
+
+    def run(who: str, make: Callable[[], Any]) -> None:
+        rates[who] = measure(make(), [recording])[0].rate
+
+    torch.set_num_threads(1)
+    best = alternated(
+        partial(run, "ours", lambda: diarize),
+        # Made anew each time: it keeps what it heard.
+        partial(run, "theirs", lambda: untouched(linked)(PUBLISHED_THRESHOLD)),
+        2,
+    )
+    note = f"62.5 s; DER {rates['ours']:.1%} against {rates['theirs']:.1%}"
+    return Outcome(*best, note=note, sound=rates["ours"] <= rates["theirs"] + 0.001)
+
+
+def finding_speech() -> Outcome:
+    """Five minutes; the recall is over the time of the words of the shipped dialogue."""
+    import torch
+    from whisperx.vads.pyannote import Pyannote
+
+    from whisperx_worker import Audio, Span, spans
+    from whisperx_worker_plugins.russian_whisper import speech
+
+    words = json.loads((ROOT / "demo" / "dialogue.json").read_text(encoding="utf-8"))["words"]
+    truth = spans.joined(Span(word["start"], word["end"]) for word in words)
+    sound = dialogue(300.0)
+    audio = Audio(sound)
+    detector = Pyannote(torch.device("cpu"), vad_onset=0.5, chunk_size=30)
+    heard: dict[str, list[Span]] = {}
+
+    def ours() -> None:
+        heard["ours"] = list(speech.find(audio, onset=0.5, offset=0.363))
+
+    def theirs() -> None:
+        found = detector({"waveform": torch.from_numpy(sound)[None], "sample_rate": RATE_HZ})
+        merged = Pyannote.merge_chunks(found, 30, onset=0.5, offset=0.363)
+        heard["theirs"] = [Span(*pair) for chunk in merged for pair in chunk["segments"]]
+
+    best = alternated(ours, theirs, 2)
+    recall = {who: spans.total_s(spans.shared(truth, spans.joined(found))) for who, found in heard.items()}
+    whole = spans.total_s(truth)
+    note = f"5 min; recall {recall['ours'] / whole:.1%} against {recall['theirs'] / whole:.1%}"
+    return Outcome(*best, note=note, sound=recall["ours"] >= recall["theirs"] - 0.001 * whole)
