@@ -275,6 +275,7 @@ def test_many_damaged_places_are_told_together(tmp_path) -> None:
         (WAV, "the file says that it is 2.00 s long but ends at 1.20 s; it may be cut off"),
         (FLAC, "the file says that it is 2.00 s long but ends at "),
         (WEBM, "the file says that it is 2.01 s long but ends at "),
+        (MP3, "the file says that it is 2.00 s long but ends at 1.20 s; it may be cut off"),
     ],
     ids=str,
 )

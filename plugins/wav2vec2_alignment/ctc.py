@@ -145,17 +145,19 @@ def _trellis(
     last = np.arange(len(emissions)) * (width + 1) + [len(one) for one in columns]
     for first in range(0, frames, _BLOCK):
         going = sum(len(one) > first for one in emissions)
-        entered = np.full((min(_BLOCK, frames - first), going, width), -np.inf, dtype=np.float32)
-        stay = np.zeros((len(entered), going, 1), dtype=np.float32)
-        waiting = np.zeros((len(entered), going), dtype=np.float32)
-        for place in range(going):
-            part = emissions[place][first : first + _BLOCK]
-            entered[: len(part), place, : len(columns[place])] = part[:, columns[place]]
+        size = min(_BLOCK, frames - first)
+        entered = np.empty((size, going, width), dtype=np.float32)
+        stay = np.zeros((size, going, 1), dtype=np.float32)
+        waiting = np.zeros((size, going), dtype=np.float32)
+        for place, tokens in enumerate(columns[:going]):
+            part = emissions[place][first : first + size]
+            entered[: len(part), place, : len(tokens)] = part.take(tokens, axis=1)
+            entered[len(part) :, place], entered[:, place, len(tokens) :] = -np.inf, -np.inf
             stay[: len(part), place, 0] = part[:, blank]
             waiting[: len(part), place] = waited[place][first : first + len(part)]
         here, before, start = row[:going, 1:], row[:going, :-1], row[:going, 0]
         stayed, changed = np.empty((2, going, width), dtype=np.float32)
-        for t in range(len(entered)):
+        for t in range(size):
             start[:] = waiting[t]
             np.add(here, stay[t], out=stayed)
             np.add(before, entered[t], out=changed)

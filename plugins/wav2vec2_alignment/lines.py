@@ -121,7 +121,7 @@ def _spelled(line: Line, alphabet: Alphabet) -> Spelling:
 def _timed(line: Line, spelling: Spelling, path: TokenTimes, frames: int) -> list[Word]:
     """All words of a line with their times."""
     frame_s = line.span.duration_s / frames
-    starts, ends = path.starts.tolist(), path.ends.tolist()
+    starts, ends, scores = path.starts.tolist(), path.ends.tolist(), path.scores.tolist()
     timed = []
     for (begin, stop), place in zip(line.words, spelling.places, strict=True):
         text = line.segment.text[begin:stop]
@@ -131,7 +131,7 @@ def _timed(line: Line, spelling: Spelling, path: TokenTimes, frames: int) -> lis
         first, after = place
         start = _clock(starts[first] * frame_s + line.span.start, line.span)
         end = _clock(ends[after - 1] * frame_s + line.span.start, line.span)
-        timed.append(Word(text, start, end, round(float(path.scores[first:after].mean()), _DIGITS)))
+        timed.append(Word(text, start, end, round(sum(scores[first:after]) / (after - first), _DIGITS)))
     return _with_punctuation(timed, line.span, frame_s)
 
 

@@ -34,6 +34,7 @@ _EXACT = frozenset({"aiff", "au", "caf", "flac", "matroska,webm", "mov,mp4,m4a,3
 _LOCKED_TAGS = frozenset({"aavd", "drmi", "drms", "enca"})
 _BUFFER_BYTES = 256 * 1024
 _HEAD_BYTES = 4096
+_ID3_HEAD_BYTES = 10
 _US_PER_S = 1_000_000
 _RIFF_PLACEHOLDER_BYTES = 0x7FFF_0000
 """A program that writes WAV into a pipe cannot know the size, and puts the largest number there."""
@@ -82,7 +83,8 @@ def decode(path: Path, settings: Settings) -> tuple[Audio, tuple[Warned, ...]]:
     try:
         with _opened(path) as container:
             missing_bytes = _missing_from_riff(head, path.stat().st_size)
-            return _Decoding(container, settings.max_audio_s, missing_bytes).run()
+            declared_s = _declared(container, path)
+            return _Decoding(container, settings.max_audio_s, declared_s, missing_bytes).run()
     except (av.FFmpegError, UnicodeError, OverflowError):
         if kind is None:
             raise BadInputError("the file is not audio that can be read") from None
@@ -134,13 +136,19 @@ class _Source:
 class _Decoding:
     """One file while it is decoded."""
 
-    def __init__(self, container: Any, longest_s: Seconds, missing_bytes: int) -> None:  # noqa: ANN401 - av.InputContainer
+    def __init__(
+        self,
+        container: Any,  # noqa: ANN401 - av.InputContainer
+        longest_s: Seconds,
+        declared_s: Seconds | None,
+        missing_bytes: int,
+    ) -> None:
         self._container = container
         self._stream = _best_stream(container)
         self._wave = Waveform(longest_s)
         self._codec: str = self._stream.codec_context.name
         self._jitter_s = _EXACT_JITTER_S if container.format.name in _EXACT_CLOCKS else _JITTER_S
-        self._declared_s = _declared(container, self._stream)
+        self._declared_s = declared_s
         if self._declared_s is not None and self._declared_s > longest_s:
             raise too_long(longest_s)
         self._missing_s: Seconds = 8 * missing_bytes / (self._stream.codec_context.bit_rate or float("inf"))
@@ -284,12 +292,25 @@ def _best_stream(container: Any) -> Any:  # noqa: ANN401 - av types
     return chosen
 
 
-def _declared(container: Any, stream: Any) -> Seconds | None:  # noqa: ANN401 - av types
+def _declared(container: Any, path: Path) -> Seconds | None:  # noqa: ANN401 - av types
     """How long the file says that its sound is; None where it does not say, or only ffmpeg does."""
-    if container.format.name not in _EXACT:
+    if container.format.name not in _EXACT and not (container.format.name == "mp3" and _counts_frames(path)):
         return None
+    stream = _best_stream(container)
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     if container.duration is not None and not container.streams.video:
         return float(container.duration / _US_PER_S)
     return None
+
+
+def _counts_frames(path: Path) -> bool:
+    """Whether an MP3 says in its first frame how many follow, as encoders write it."""
+    with path.open("rb") as file:
+        head = file.read(_ID3_HEAD_BYTES)
+        if head[:3] == b"ID3":  # seven bits to a byte
+            file.seek(_ID3_HEAD_BYTES + sum(byte << 7 * place for place, byte in enumerate(reversed(head[6:10]))))
+        else:
+            file.seek(0)
+        frame = file.read(_HEAD_BYTES)
+    return any(mark in frame for mark in (b"Xing", b"Info", b"VBRI"))
