@@ -108,3 +108,9 @@ def test_of_two_readings_the_fuller_one_stays():
     ]
 
     assert coverage.fuller(thin, again) == [again[0], again[1], thin[1], again[3]]
+
+
+def test_a_fuller_reading_that_the_model_believes_less_is_not_taken():
+    thin = [Segment(0, 10, "Да.", avg_logprob=-0.3)]
+
+    assert coverage.fuller(thin, [Segment(0, 9, "Да, да, скидка.", avg_logprob=-0.4)]) == thin

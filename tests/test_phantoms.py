@@ -179,13 +179,13 @@ def test_text_that_fails_everywhere_is_kept_where_it_is_all_there_is():
     ]
 
 
-def test_text_that_fails_everywhere_is_no_answer_to_a_second_question():
-    texts, warnings, _ = sifted(decoded((0, "Мгм.", 1), logprob=-1.4), doubtful=False)
+def test_text_that_the_model_is_not_sure_of_is_no_answer_to_a_second_question():
+    texts, warnings, _ = sifted(decoded((0, "Мгм.", 1), logprob=-0.6), doubtful=False)
 
     assert texts == []
     assert warnings == [
-        "10.00-20.00 s: text was removed because the model does not believe in it "
-        "(avg_logprob -1.40, no_speech_prob 0.00, compression_ratio 1.20)"
+        "10.00-20.00 s: text was removed because the model is not sure of it "
+        "(avg_logprob -0.60, no_speech_prob 0.00, compression_ratio 1.20)"
     ]
 
 

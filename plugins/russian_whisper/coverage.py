@@ -70,18 +70,22 @@ def apart(found: Iterable[Span], chunks: Sequence[Span], heard: Sequence[Span]) 
 
 
 def fuller(thin: Iterable[Segment], again: Sequence[Segment]) -> list[Segment]:
-    """Of two readings of the same speech the one with more text, and what only the second has.
+    """Of two readings of the same speech the second where it has more text and the model believes in it no less.
 
     Args:
         thin: Segments with little text.
         again: What came out when their speech, and other speech, was decoded again.
+
+    Returns:
+        The chosen readings, and what only the second has.
     """
     chosen, other = [], list(again)
     for segment in thin:
         inside = [one for one in other if segment.start <= (one.start + one.end) / 2 <= segment.end]
         other = [one for one in other if one not in inside]
-        better = sum(letters(one.text) for one in inside) > letters(segment.text)
-        chosen += inside if better else [segment]
+        believed = min((one.avg_logprob or 0.0 for one in inside), default=0.0) >= (segment.avg_logprob or 0.0)
+        is_fuller = sum(letters(one.text) for one in inside) > letters(segment.text)
+        chosen += inside if believed and is_fuller else [segment]
     return chosen + other
 
 

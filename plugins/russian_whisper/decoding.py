@@ -215,6 +215,11 @@ def fails(decoded: Decoded, settings: Settings) -> bool:
     return wrong and not is_silence(decoded, settings)
 
 
+def is_sure(decoded: Decoded, settings: Settings) -> bool:
+    """Whether a chunk's text is well above the thresholds."""
+    return not fails(decoded, settings) and decoded.avg_logprob >= settings.logprob_threshold / 2
+
+
 def _best(attempts: list[Decoded], settings: Settings) -> Decoded:
     """The attempt that passed; else, of those that do not repeat themselves, the one the model believes in most."""
     if not fails(attempts[-1], settings):

@@ -42,7 +42,7 @@ def sift(
         heard: Where there is speech.
         whisper: For its tokenizer.
         job: For the thresholds, and for a warning of text that is kept in doubt.
-        doubtful: Whether text that fails at every temperature is kept.
+        doubtful: Whether text that the model is not sure of is kept.
     """
     sifted = Sifted()
     for chunk, decoded in said:
@@ -71,8 +71,8 @@ def _why_removed(decoded: Decoded, job: Job, *, doubtful: bool) -> str | None:
         return None
     if decoding.is_silence(decoded, job.settings):
         return f"both thresholds take it for silence ({_numbers(decoded)})"
-    if not doubtful and decoding.fails(decoded, job.settings):
-        return f"the model does not believe in it ({_numbers(decoded)})"
+    if not doubtful and not decoding.is_sure(decoded, job.settings):
+        return f"the model is not sure of it ({_numbers(decoded)})"
     return None
 
 
