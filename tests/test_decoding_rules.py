@@ -72,7 +72,7 @@ def test_only_the_chunk_that_fails_climbs_the_ladder(dialogue):
     buried = clear + noise(clear, snr_db=-3)
     picky = open_worker(Settings(logprob_threshold=-0.5, no_speech_threshold=1.0))
 
-    response = hear(picky, np.concatenate([clear, LONG_PAUSE, buried]), vad_onset=0.3)
+    response = hear(picky, np.concatenate([clear, LONG_PAUSE, buried]), vad_onset=0.3, vad_offset=0.2)
 
     middle = (len(clear) + len(LONG_PAUSE) / 2) / SAMPLE_RATE_HZ
     first = [segment for segment in response["segments"] if segment["end"] < middle]
@@ -114,14 +114,14 @@ def test_noise_that_the_detector_takes_for_speech_has_no_words(worker):
 
 
 def test_speech_without_text_is_listened_to_again_on_its_own(worker, dialogue, monkeypatch):
-    """One sentence is so quiet beside the rest that the model skips it when it hears all of it together."""
+    """In windows of 30 s the small model skips sentences of the shipped dialogue."""
     found = hear(worker, dialogue)
     monkeypatch.setattr(coverage, "gaps", lambda *_: [])
     once = hear(worker, dialogue)
 
     reference = plain(DIALOGUE["text"])
     lost, left = (jiwer.process_words(reference, text_of(response)).deletions for response in (once, found))
-    assert left <= lost
+    assert left < lost
 
 
 def test_what_stays_without_text_is_listed_with_its_times(worker, dialogue):
@@ -157,9 +157,7 @@ def test_a_prompt_that_comes_back_as_text_is_asked_again_without_it(worker, dial
 
     response = hear(worker, sound, initial_prompt=f"{said} {said}")
 
-    assert prompts[0] is True
-    if plain(text_of(response)) in plain(said):
-        assert False in prompts
+    assert prompts == [True, False]
     assert response["segments"] == plainly["segments"]
 
 

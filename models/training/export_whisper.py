@@ -123,6 +123,13 @@ def load_checkpoint(path: Path) -> tuple[SmallWhisper, Tokenizer]:
     return model.eval(), tokenizer
 
 
+def mix(model: SmallWhisper, other: SmallWhisper, share: float) -> None:
+    """Move a model's weights towards another's, in place: 0 leaves them, 1 makes them the other's."""
+    with torch.no_grad():
+        for mine, theirs in zip(model.parameters(), other.parameters(), strict=True):
+            mine.lerp_(theirs, share)
+
+
 def untrained() -> tuple[SmallWhisper, Tokenizer]:
     """Starting weights with a tokenizer of the grammar, to test everything around the training."""
     from whisper_corpus import grammar_texts
@@ -137,10 +144,14 @@ def main() -> None:
     """Export a checkpoint from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkpoint", type=Path, help="default: untrained weights")
+    parser.add_argument("--mean-with", type=Path, help="an earlier checkpoint of the same training")
+    parser.add_argument("--share", type=float, default=0.35, help="of the earlier one in the mean")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.add_argument("--quantization", default="float16", choices=["float16", "int8", "int8_float16", "float32"])
     options = parser.parse_args()
     model, tokenizer = load_checkpoint(options.checkpoint) if options.checkpoint else untrained()
+    if options.mean_with:
+        mix(model, load_checkpoint(options.mean_with)[0], options.share)
     export(model, tokenizer, options.output, options.quantization)
     size = sum(part.stat().st_size for part in options.output.iterdir())
     print(f"{options.output}: {size / 1e6:.1f} MB")

@@ -50,8 +50,10 @@ class Stage:
     size: int
 
 
-DISTURBED = 0.5
+DISTURBED, DISTURBED_LATE = 0.5, 0.3
 """Part of the windows that get a line, a room, noise and another loudness; the rest is clean."""
+LATE = 0.79
+"""From this progress on most windows are long and full, so that the decoder learns to keep its place."""
 TIMED = 0.6
 """Part of the windows that is written with timestamps."""
 SHORT, MIDDLE, FULL = Stage(6.0, 14), Stage(14.0, 6), Stage(30.0, 4)
@@ -66,11 +68,13 @@ class Batches:
         self.writer = writer
         self.rng = random.Random(seed)
         self.log_mel = LogMel()
+        self.late = False
 
     def draw(self, progress: float, *, encoder_only: bool = False) -> Batch:
         """One batch for a training that is `progress` (0..1) done."""
         stage = self.stage(progress)
         strength = min(1.0, 0.1 + 1.2 * progress)
+        self.late = progress >= LATE
         items = [self.item(stage, strength, encoder_only=encoder_only) for _ in range(stage.size)]
         return self.collate(items, stage)
 
@@ -80,7 +84,7 @@ class Batches:
             return SHORT
         if progress < 0.38:
             return self.rng.choices([SHORT, MIDDLE], [1, 2])[0]
-        return self.rng.choices([SHORT, MIDDLE, FULL], [2, 2, 4])[0]
+        return self.rng.choices([SHORT, MIDDLE, FULL], [2, 2, 4] if progress < LATE else [1, 1, 6])[0]
 
     def window(self, stage: Stage, *, encoder_only: bool) -> Window:
         """Speech of one or many sentences, now and then foreign speech or none."""
@@ -92,9 +96,9 @@ class Batches:
             return pack(rng, self.foreign, seconds, utterances=rng.randint(1, 8), most_voices=1)
         if stage is SHORT:
             return pack(rng, self.corpus, stage.seconds, utterances=rng.choice([1, 1, 99]))
-        if stage is MIDDLE or kind < 0.4:
+        if stage is MIDDLE or kind < (0.2 if self.late else 0.4):
             return pack(rng, self.corpus, rng.uniform(4.0, stage.seconds), utterances=rng.choice([99, 99, 2, 3]))
-        if kind < 0.65:
+        if kind < (0.3 if self.late else 0.65):
             return pack(rng, self.corpus, min(10.0, stage.seconds), utterances=rng.choice([1, 1, 1, 2]))
         return pack(rng, self.corpus, stage.seconds)
 
@@ -103,7 +107,7 @@ class Batches:
         rng = self.rng
         window = self.window(stage, encoder_only=encoder_only)
         frames = round(stage.seconds * FRAMES_PER_S)
-        if window.language is not None and rng.random() < DISTURBED:
+        if window.language is not None and rng.random() < (DISTURBED_LATE if self.late else DISTURBED):
             disturb(rng, window, strength)
         # whisperx pads the sound with zeros, faster-whisper the features: the model meets both.
         pad_sound = rng.random() < 0.5
