@@ -15,11 +15,7 @@ test: check $(VENV)/worker  ## everything
 test-fast: $(VENV)/light  ## what needs neither torch nor a model
 	$(BIN)/python -m pytest -m "not models" -q -n auto --dist loadfile
 
-check: $(VENV)/worker $(VENV)/bench: $(VENV)/worker
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[worker,dev,bench]'
-	touch $@
-
-build/links/whisperx_worker_plugins  ## types and lint
+check: $(VENV)/worker build/links/whisperx_worker_plugins  ## types and lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -47,6 +43,10 @@ $(VENV)/light: $(BIN)/uv setup.cfg
 
 $(VENV)/worker: $(VENV)/light
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[worker,dev]'
+	touch $@
+
+$(VENV)/bench: $(VENV)/worker
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[worker,dev,bench]'
 	touch $@
 
 build/links/whisperx_worker_plugins:
