@@ -386,6 +386,10 @@ def test_a_small_file_that_would_become_hours_is_stopped_at_the_limit(tmp_path, 
     path = write(tmp_path / "bomb.mp3", form, np.zeros(8_000 * 100, np.float32))
     with pytest.raises(BadInputError, match=r"^the recording is longer than 40 s"):
         decode(path, load_settings(max_audio_s=40.0))
+    assert not grown
+    path.write_bytes(path.read_bytes().replace(b"Xing", bytes(4)).replace(b"Info", bytes(4)))
+    with pytest.raises(BadInputError, match=r"^the recording is longer than 40 s"):
+        decode(path, load_settings(max_audio_s=40.0))
     assert max(grown) <= 41 * SAMPLE_RATE_HZ
 
 
