@@ -114,3 +114,10 @@ def test_a_fuller_reading_that_the_model_believes_less_is_not_taken():
     thin = [Segment(0, 10, "Да.", avg_logprob=-0.3)]
 
     assert coverage.fuller(thin, [Segment(0, 9, "Да, да, скидка.", avg_logprob=-0.4)]) == thin
+
+
+def test_a_chunk_without_any_text_is_lost_however_short_it_is():
+    heard = [Span(0, 4), Span(20, 20.4), Span(30, 34), Span(34.5, 34.9)]
+    said = [Segment(0, 4, SENTENCE), Segment(30, 34, SENTENCE)]
+
+    assert coverage.lost(heard, [Span(0, 4), Span(20, 20.4), Span(30, 34.9)], said, 30.0) == [Span(20, 20.4)]

@@ -63,16 +63,16 @@ def _text_of(
     removed = [one for one in first.removed if not spans.within(listened_again, one.span.start, one.span.end)]
     removed += again.removed
     sifting.tell(removed, job)
-    _tell_lost(segments, [one.span for one in removed], heard, job)
-    return tuple(segments)
-
-
-def _tell_lost(segments: Sequence[Segment], removed: Sequence[Span], heard: Sequence[Span], job: Job) -> None:
-    """Warn of speech that has no text, for no reason that was told, or too little."""
-    told = spans.joined(removed)
-    for gap in coverage.gaps(heard, segments, job.settings.chunk_s):
-        if not spans.within(told, gap.start, gap.end):
-            job.warn("speech was heard here, but the model gave no text", gap)
+    _tell_lost(coverage.lost(heard, chunks, segments, longest_s), [one.span for one in removed], job)
     for segment in segments:
         if coverage.is_thin(segment, heard):
             job.warn("there is far more speech here than text", Span(segment.start, segment.end))
+    return tuple(segments)
+
+
+def _tell_lost(lost: Sequence[Span], removed: Sequence[Span], job: Job) -> None:
+    """Warn of speech that has no text for no reason that was told."""
+    told = spans.joined(removed)
+    for gap in lost:
+        if not spans.within(told, gap.start, gap.end):
+            job.warn("speech was heard here, but the model gave no text", gap)

@@ -59,6 +59,13 @@ def gaps(heard: Sequence[Span], segments: Iterable[Segment], longest_s: Seconds)
     return found
 
 
+def lost(heard: Sequence[Span], chunks: Iterable[Span], segments: Sequence[Segment], longest_s: Seconds) -> list[Span]:
+    """Speech that has no text in the end: gaps, and chunks without any text however short they are."""
+    told = spans.joined(Span(segment.start, segment.end) for segment in segments)
+    mute = (chunk for chunk in chunks if not spans.within(told, chunk.start, chunk.end))
+    return spans.joined([*mute, *gaps(heard, segments, longest_s)])
+
+
 def apart(found: Iterable[Span], chunks: Sequence[Span], heard: Sequence[Span]) -> list[Span]:
     """Gaps as they are decoded again: one that is a whole chunk, which gave nothing, in its stretches of speech.
 
