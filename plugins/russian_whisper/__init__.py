@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MOST_ROUNDS = 4
+"""Speech without text is listened to again so often, in smaller pieces each time."""
+
 
 @hookimpl
 def warm_up(models: ModelShelf, settings: Settings) -> None:
@@ -52,16 +55,20 @@ def _text_of(
     longest_s = job.settings.chunk_s
     chunks = speech.chunks(heard, longest_s)
     texts = decoding.decode(whisper, audio, chunks, heard, language, job)
-    first = sifting.sift(zip(chunks, texts, strict=True), heard, whisper, job, doubtful=True)
-    thin = [segment for segment in first.segments if coverage.is_thin(segment, heard)]
-    full = [segment for segment in first.segments if segment not in thin]
-    alone = coverage.apart(coverage.gaps(heard, full, longest_s), chunks, heard)
-    texts = decoding.decode(whisper, audio, alone, heard, language, job, prompted=False)
-    again = sifting.sift(zip(alone, texts, strict=True), heard, whisper, job, doubtful=False)
-    segments = sorted([*full, *coverage.fuller(thin, again.segments)], key=attrgetter("start"))
-    listened_again = spans.joined(alone)
-    removed = [one for one in first.removed if not spans.within(listened_again, one.span.start, one.span.end)]
-    removed += again.removed
+    kept = sifting.sift(zip(chunks, texts, strict=True), heard, whisper, job, doubtful=True)
+    segments, removed, tried = kept.segments, kept.removed, list(chunks)
+    for _ in range(MOST_ROUNDS):
+        thin = [segment for segment in segments if coverage.is_thin(segment, heard)]
+        full = [segment for segment in segments if segment not in thin]
+        alone = coverage.apart(coverage.gaps(heard, full, longest_s), tried, heard)
+        if not alone:
+            break
+        texts = decoding.decode(whisper, audio, alone, heard, language, job, prompted=False)
+        again = sifting.sift(zip(alone, texts, strict=True), heard, whisper, job, doubtful=False)
+        segments = sorted([*full, *coverage.fuller(thin, again.segments)], key=attrgetter("start"))
+        heard_anew = spans.joined(alone)
+        removed = [one for one in removed if not spans.within(heard_anew, one.span.start, one.span.end)] + again.removed
+        tried += alone
     sifting.tell(removed, job)
     _tell_lost(coverage.lost(heard, chunks, segments, longest_s), [one.span for one in removed], job)
     for segment in segments:

@@ -78,8 +78,12 @@ def loop(text: str) -> Loop:
 
 def impossible(found: Loop, text: str, speech_s: Seconds) -> bool:
     """Whether nobody can have repeated himself like that in so much speech."""
-    most = _FASTEST_LETTERS_PER_S * speech_s + _LETTERS_OF_NO_TIME
-    return found.suspicious and (found.repeats > _MOST_REPEATS or letters(text) > most)
+    return found.suspicious and (found.repeats > _MOST_REPEATS or _is_crammed(text, speech_s))
+
+
+def _is_crammed(text: str, speech_s: Seconds) -> bool:
+    """Whether nobody can speak so fast."""
+    return letters(text) > _FASTEST_LETTERS_PER_S * speech_s + _LETTERS_OF_NO_TIME
 
 
 def echoes(text: str, given: str) -> bool:
@@ -108,7 +112,7 @@ def why_invented(text: str, speech_s: Seconds) -> str | None:
     known = _FAREWELLS.search(text)
     if known and letters(text) > _FASTEST_LETTERS_PER_S * speech_s:
         return "models invent this phrase, and there is too little speech for it"
-    return None
+    return "there is too little speech for so much text" if _is_crammed(text, speech_s) else None
 
 
 def _plain(word: str) -> str:
