@@ -98,7 +98,9 @@ def calibrate(trials: Trials) -> Calibration:
     rate, crossing = equal_error(trials)
     accepted = int(MOST_ACCEPTED * len(trials.different))
     lowest_refused = float(np.sort(trials.different)[::-1][accepted])
-    threshold = math.ceil(1000 * max(crossing, lowest_refused + (0.0 if accepted else MARGIN))) / 1000
+    refusing = math.ceil(1000 * (lowest_refused + (0.0 if accepted else MARGIN))) / 1000
+    # Rounded down, since the crossing is often the similarity of two recordings of one person.
+    threshold = max(math.floor(1000 * crossing) / 1000, refusing)
     return Calibration(
         equal_error_rate=rate,
         equal_error_threshold=crossing,
