@@ -2,7 +2,7 @@
 
 speech finds where somebody speaks · language decides which one it is · decoding turns chunks of speech into text ·
 segments gives the text its times · sifting takes out what nobody said · coverage finds the speech that has no text yet,
-which is decoded once more on its own. The model is loaded once and shared; everything else belongs to one job.
+which is decoded again on its own. The model is loaded once and shared; everything else belongs to one job.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def transcribe(audio: Audio, job: Job) -> Transcript:
     """Find speech, detect the language where the job names none, and decode it in batches."""
     request = job.request
     found = speech.find(audio, onset=request.vad_onset, offset=request.vad_offset, longest_s=job.settings.chunk_s)
-    log.info("speech: %.1f s of %.1f s", sum(span.duration_s for span in found), audio.duration_s)
+    log.info("speech: %.1f s of %.1f s", spans.total_s(found), audio.duration_s)
     if not found:
         job.warn("no speech was found", Span(0.0, audio.duration_s))
         return Transcript((), request.language, speech=())

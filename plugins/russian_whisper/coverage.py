@@ -15,7 +15,7 @@ from bisect import bisect_right
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from whisperx_worker import Seconds, Segment, Span, spans
+from whisperx_worker import Seconds, Segment, Span, spans, spoken_letters
 from whisperx_worker_plugins.russian_whisper import speech
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _SLOWEST_S_PER_LETTER: Seconds = 0.12
 _SLACK_S: Seconds = 1.2
-_LETTERS_PER_DIGIT = 6
 _LEAST_PART_S: Seconds = 1.0
 """A shorter piece at the edge of a stretch is the inaccuracy of timestamps."""
 _LEAST_WHOLE_S: Seconds = 0.6
@@ -32,7 +31,7 @@ _LEAST_WHOLE_S: Seconds = 0.6
 
 def is_thin(segment: Segment, heard: Sequence[Span]) -> bool:
     """Whether a segment has far less text than speech: its text ends early, or skips something."""
-    fits_s = letters(segment.text) * _SLOWEST_S_PER_LETTER + _SLACK_S
+    fits_s = spoken_letters(segment.text) * _SLOWEST_S_PER_LETTER + _SLACK_S
     return spans.seconds_within(heard, segment.start, segment.end) > fits_s
 
 
@@ -91,7 +90,7 @@ def fuller(thin: Iterable[Segment], again: Sequence[Segment]) -> list[Segment]:
         inside = [one for one in other if segment.start <= (one.start + one.end) / 2 <= segment.end]
         other = [one for one in other if one not in inside]
         believed = min((one.avg_logprob or 0.0 for one in inside), default=0.0) >= (segment.avg_logprob or 0.0)
-        is_fuller = sum(letters(one.text) for one in inside) > letters(segment.text)
+        is_fuller = sum(spoken_letters(one.text) for one in inside) > spoken_letters(segment.text)
         chosen += inside if believed and is_fuller else [segment]
     return chosen + other
 
@@ -100,8 +99,3 @@ def _matters(piece: Span, heard: Sequence[Span]) -> bool:
     """Whether speech without text is long enough to hold a word."""
     whole = heard[bisect_right(heard, piece.start, key=attrgetter("start")) - 1] == piece
     return piece.duration_s >= (_LEAST_WHOLE_S if whole else _LEAST_PART_S)
-
-
-def letters(text: str) -> int:
-    """How many letters a text has when it is said: a digit is a word."""
-    return sum(_LETTERS_PER_DIGIT if mark.isdigit() else mark.isalpha() for mark in text)

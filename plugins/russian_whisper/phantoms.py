@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from whisperx_worker_plugins.russian_whisper.coverage import letters
+from whisperx_worker import spoken_letters
 
 if TYPE_CHECKING:
     from whisperx_worker import Seconds
@@ -83,7 +83,7 @@ def impossible(found: Loop, text: str, speech_s: Seconds) -> bool:
 
 def _is_crammed(text: str, speech_s: Seconds) -> bool:
     """Whether nobody can speak so fast."""
-    return letters(text) > _FASTEST_LETTERS_PER_S * speech_s + _LETTERS_OF_NO_TIME
+    return spoken_letters(text) > _FASTEST_LETTERS_PER_S * speech_s + _LETTERS_OF_NO_TIME
 
 
 def echoes(text: str, given: str) -> bool:
@@ -110,7 +110,7 @@ def why_invented(text: str, speech_s: Seconds) -> str | None:
     if _CREDITS.search(text):
         return "these are credits of subtitles"
     known = _FAREWELLS.search(text)
-    if known and letters(text) > _FASTEST_LETTERS_PER_S * speech_s:
+    if known and spoken_letters(text) > _FASTEST_LETTERS_PER_S * speech_s:
         return "models invent this phrase, and there is too little speech for it"
     return "there is too little speech for so much text" if _is_crammed(text, speech_s) else None
 

@@ -14,14 +14,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from whisperx_worker import Seconds, Segment, Span, Word, spans
+from whisperx_worker import Seconds, Segment, Span, Word, spans, spoken_letters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _LONGEST_S_PER_LETTER: Seconds = 0.25
 _LONGEST_S_BESIDES: Seconds = 0.6
-_LETTERS_PER_DIGIT = 6
 
 
 def held(segment: Segment, heard: Sequence[Span]) -> Segment:
@@ -53,5 +52,4 @@ def hold(word: Word, heard: Sequence[Span]) -> Word:
 
 def longest_s(word: str) -> Seconds:
     """The longest that a word can last, said slowly."""
-    letters = sum(_LETTERS_PER_DIGIT if char.isdigit() else char.isalpha() for char in word)
-    return _LONGEST_S_BESIDES + _LONGEST_S_PER_LETTER * letters
+    return _LONGEST_S_BESIDES + _LONGEST_S_PER_LETTER * spoken_letters(word)

@@ -15,6 +15,7 @@ from whisperx_worker.errors import (
 from whisperx_worker.fields import ModelName
 from whisperx_worker.hookspecs import hookimpl
 from whisperx_worker.job import Job
+from whisperx_worker.languages import spoken_letters
 from whisperx_worker.models import ModelShelf, find_model, folder_mb, pick_device, torch_device
 from whisperx_worker.outputs import OutputFormat
 from whisperx_worker.request import Request, SpeakerSample, sample_name
@@ -75,5 +76,6 @@ __all__ = [
     "sample_name",
     "sample_title",
     "spans",
+    "spoken_letters",
     "torch_device",
 ]

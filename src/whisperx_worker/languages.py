@@ -1,4 +1,4 @@
-"""The languages that Whisper knows, as ISO 639 codes."""
+"""The languages that Whisper knows, as ISO 639 codes, and how long a text is when it is said."""
 
 # fmt: off
 LANGUAGES = frozenset((
@@ -9,3 +9,15 @@ LANGUAGES = frozenset((
     "sa", "sd", "si", "sk", "sl", "sn", "so", "sq", "sr", "su", "sv", "sw", "ta", "te", "tg", "th", "tk", "tl",
     "tr", "tt", "uk", "ur", "uz", "vi", "yi", "yo", "yue", "zh",
 ))
+# fmt: on
+
+_LETTERS_PER_DIGIT = 6
+
+
+def spoken_letters(text: str) -> int:
+    """How many letters a text has when it is said: a digit is a word.
+
+    >>> spoken_letters("Дом 7.")
+    9
+    """
+    return sum(_LETTERS_PER_DIGIT if mark.isdigit() else mark.isalpha() for mark in text)
