@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Compiled once, tests too, whatever the machine has in its environment.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-fast check readme bench quality clean
 
@@ -10,10 +12,10 @@ demo: $(VENV)/worker  ## transcribe the shipped dialogue through the RunPod hand
 	$(BIN)/python demo/demo.py
 
 test: check $(VENV)/worker  ## everything
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
-test-fast: $(VENV)/light  ## what needs neither torch nor a model
-	$(BIN)/python -m pytest -m "not models" -q -n auto --dist loadfile
+test-fast: $(VENV)/light  ## what needs neither torch, nor a model, nor a second process
+	$(BIN)/python -m pytest -m "not models and not processes" -q -n auto --dist worksteal --hypothesis-profile=fast
 
 check: $(VENV)/worker build/links/whisperx_worker_plugins  ## types and lint
 	$(BIN)/ruff check .
@@ -38,7 +40,7 @@ $(BIN)/uv:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
 $(VENV)/light: $(BIN)/uv setup.cfg
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev]'
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[dev]'
 	touch $@
 
 $(VENV)/worker: $(VENV)/light

@@ -2,6 +2,7 @@ import os
 import sys
 
 import pytest
+from hypothesis import settings
 
 PARROT = '''
 """An engine that hears nothing and says what its option tells it to."""
@@ -28,6 +29,11 @@ def transcribe(audio, options, job):
 '''
 
 
+settings.register_profile("whole", deadline=None)
+settings.register_profile("fast", deadline=None, max_examples=10)
+settings.load_profile("whole")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport():
     """Half surrogate pairs, which some tests log, cannot be handed from one test process to another."""
@@ -37,12 +43,12 @@ def pytest_runtest_makereport():
 
 
 @pytest.fixture(autouse=True)
-def _no_hub_and_no_settings_of_this_machine(monkeypatch, tmp_path):
+def _no_hub_and_no_settings_of_this_machine(monkeypatch):
     for name in list(os.environ):
         if name.startswith(("WHISPERX_WORKER_", "RUNPOD_", "HF_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("WHISPERX_WORKER_LOG_FILE", str(tmp_path / "container_log.txt"))
+    monkeypatch.setenv("WHISPERX_WORKER_LOG_FILE", os.devnull)
 
 
 @pytest.fixture
@@ -57,6 +63,8 @@ def parrot(monkeypatch, tmp_path):
 
 def pytest_runtest_setup() -> None:
     """Forget SpeechBrain's lazy modules: hypothesis looks at every module, and looking at these imports them."""
+    if "speechbrain" not in sys.modules:
+        return
     for name in [name for name in sys.modules if name.startswith("speechbrain.")]:
         if any(kind.__name__ == "LazyModule" for kind in type(sys.modules[name]).__mro__):
             del sys.modules[name]

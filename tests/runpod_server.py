@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -25,8 +27,8 @@ HANDLER = (sys.executable, "-m", "whisperx_worker.handler")
 TWO_AT_ONCE = (
     sys.executable,
     "-c",
-    "from whisperx_worker.handler import handler; import runpod; "
-    "runpod.serverless.start({'handler': handler, 'concurrency_modifier': lambda _now: 2})",
+    "from whisperx_worker.handler import handler, import_runpod; "
+    "import_runpod().serverless.start({'handler': handler, 'concurrency_modifier': lambda _now: 2})",
 )
 """The same handler, but the SDK gives it two jobs at a time, which it takes as a batch."""
 
@@ -195,6 +197,15 @@ def _handler_for(server: RunpodServer) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
     return Handler
+
+
+def free_port() -> int:
+    """A port that nobody listens on, below those that the system gives to whoever asks for any."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as tried, contextlib.suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass

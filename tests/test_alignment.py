@@ -6,7 +6,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -305,7 +305,6 @@ def test_a_segment_without_text_or_sound_is_refused_with_the_reason(segment, why
 TEXTS = st.text(alphabet="абвё Д1x.,!?—-«»\u00a0\u0306İ№%", max_size=40)
 
 
-@settings(max_examples=80, deadline=None)
 @given(
     text=TEXTS,
     language=st.sampled_from(["ru", "en", "zh"]),
@@ -365,7 +364,6 @@ def test_the_plugin_has_these_hooks():
 
 
 @given(st.lists(st.tuples(st.integers(1, 700), st.integers(1, 40)), min_size=1, max_size=9), st.integers(0, 99))
-@settings(deadline=None, max_examples=30)
 def test_paths_found_together_are_those_found_alone(sizes, seed):
     draw = np.random.default_rng(seed)
     emissions = [np.log(draw.dirichlet(np.ones(6), frames)).astype(np.float32) for frames, _ in sizes]

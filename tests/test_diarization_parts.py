@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -102,7 +102,6 @@ scores = arrays(
 
 
 @given(scores, st.integers(1, 11))
-@settings(max_examples=100, deadline=None)
 def test_every_local_speaker_who_speaks_is_in_exactly_one_track(values, hop):
     windows = Windows(values, hop, 0.5)
 
@@ -129,7 +128,6 @@ def test_a_long_stretch_is_cut_where_it_is_quietest():
 
 
 @given(scores, st.integers(1, 11), st.integers(1, 8), st.integers(1, 4))
-@settings(max_examples=100, deadline=None)
 def test_pieces_of_a_track_do_not_overlap_and_are_not_empty(values, hop, longest, least):
     windows = Windows(values, hop, 0.5)
     loudness_db = np.linspace(0, -40, windows.frames, dtype=np.float32)
@@ -255,7 +253,6 @@ def test_nobody_is_nobody():
 
 
 @given(st.integers(1, 12), st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(0, 3))
-@settings(max_examples=150, deadline=None)
 def test_any_voices_are_joined_to_one_and_never_more_than_asked_for(count, seed, fewest, more):
     draw = np.random.default_rng(seed)
     rivals = np.argwhere(draw.random((count, count)) < 0.1)
@@ -366,7 +363,6 @@ def test_one_speaker_at_a_time_is_the_one_heard_best():
     arrays(np.float32, (12, 3), elements=st.floats(0, 1, width=32)), arrays(bool, (12, 3)),
     arrays(np.float32, 12, elements=st.floats(-100, 0, width=32)),
 )  # fmt: skip
-@settings(max_examples=100, deadline=None)
 def test_turns_never_grow_and_somebody_speaks_alone_wherever_anybody_speaks(heard, speaks, loudness_db):
     kept = trimmed(speaks, loudness_db)
     alone = exclusive(heard, kept)

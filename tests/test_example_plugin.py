@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 EXAMPLE = Path(__file__).parent.parent / "examples" / "phone_mask"
 
 DICTATION = '''

@@ -172,7 +172,7 @@ def url(server, monkeypatch):
     return f"http://127.0.0.1:{server.server_address[1]}"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def settings():
     return load_settings(max_audio_mb=2.0)
 
@@ -219,9 +219,9 @@ def test_a_page_in_place_of_audio_is_left_to_the_decoder(url, tmp_path, settings
         ("endless", "it is larger than 2 MB", 1),
         ("bomb", "it is larger than 2 MB", 1),
         ("badgzip", "its Content-Encoding cannot be undone", 1),
-        ("silent", "the server did not answer in 0.5 s", 1),
+        ("silent", "the server did not answer in 0.25 s", 1),
         ("drip", "the server sends less than 64 kB per second", 1),
-        ("dripheaders", "the server did not answer in 0.5 s", 1),
+        ("dripheaders", "the server did not answer in 0.25 s", 1),
     ],
 )
 def test_a_failed_download_is_one_sentence_without_secrets(
@@ -229,7 +229,7 @@ def test_a_failed_download_is_one_sentence_without_secrets(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     if path in {"silent", "drip", "dripheaders"}:
-        settings = load_settings(fetch_timeout_s=0.5)
+        settings = load_settings(fetch_timeout_s=0.25)
     message = failure(f"{url}/{path}{QUERY}", tmp_path, settings)
     assert message == f"the audio could not be fetched from {describe_place(f'{url}/{path}')}: {reason}"
     assert len(server.asked) == asked

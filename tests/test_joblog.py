@@ -451,7 +451,7 @@ SHAPES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(secret=SECRETS, shape=SHAPES, form=st.sampled_from([str, repr, json.dumps, quote]), as_error=st.booleans())
 @example(secret="pass'word\"s", shape="{}", form=repr, as_error=True)
 def test_a_secret_planted_anywhere_in_a_running_jobs_messages_never_comes_out(log_file, secret, shape, form, as_error):

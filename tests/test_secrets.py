@@ -72,6 +72,7 @@ def worker(monkeypatch, tmp_path):
     """A worker with the actor, its log, and a folder for temporary files."""
     for name, value in {**actor_environment(tmp_path / "plugins"), **SECRET_ENVIRONMENT}.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("WHISPERX_WORKER_LOG_FILE", str(tmp_path / "container_log.txt"))
     monkeypatch.setenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", "true")
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
@@ -138,6 +139,7 @@ def test_nothing_of_a_secret_is_kept_after_the_job(worker):
     assert masking.mask(f"say {OF_JOB}") == f"say {OF_JOB}"
 
 
+@pytest.mark.processes
 def test_no_planted_secret_leaves_the_process_under_runpods_sdk(server, tmp_path):
     environment = {**server.environment(), **SECRET_ENVIRONMENT, **actor_environment(tmp_path / "plugins")}
     assert "RUNPOD_LOG_LEVEL" not in environment

@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 
 from whisperx_worker.errors import BadInputError, FetchError
 from whisperx_worker.place import WRONG_DATA_URI, kind_of, payload_of
+from whisperx_worker.runpod_sdk import import_runpod
 from whisperx_worker.version import __version__
 
 if TYPE_CHECKING:
@@ -197,6 +198,7 @@ class _Failure(Exception):  # noqa: N818 - never leaves this module
 def _download(url: str, folder: Path, settings: Settings) -> Path:
     # urllib3 logs whole URLs: each request at DEBUG, and a malformed header at WARNING.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
+    import_runpod()
     pauses = iter(_PAUSES_S)
     while True:
         try:

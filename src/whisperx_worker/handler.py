@@ -22,6 +22,7 @@ if os.environ.get("RUNPOD_LOG_LEVEL", "").upper() in {"", "DEBUG", "TRACE"}:
 
 from whisperx_worker import joblog
 from whisperx_worker.errors import JobCancelledError, SettingsError
+from whisperx_worker.runpod_sdk import import_runpod
 from whisperx_worker.settings import load_settings
 from whisperx_worker.worker import Worker, answer, open_worker, warm_up
 
@@ -132,11 +133,9 @@ class _Progress:
             if not self._wanted or now_s - self._sent_s < _PROGRESS_EVERY_S:
                 return
             self._sent_s = now_s
-            from runpod.serverless import progress_update
-
             # The SDK sends in a thread that it does not give out, and a late one would reopen a finished job.
             before = set(threading.enumerate())
-            progress_update(self._job, {"stage": stage, "fraction": round(fraction, 3)})
+            import_runpod().serverless.progress_update(self._job, {"stage": stage, "fraction": round(fraction, 3)})
             begun = set(threading.enumerate()) - before
             self._sending += [thread for thread in begun if thread.name.endswith("(_thread_target)")]
 
@@ -165,10 +164,8 @@ def main() -> None:
         sys.exit(f"the worker cannot start: its log file cannot be written ({error.strerror})")
     if opened.settings.warm_up:
         threading.Thread(target=warm_up, args=(opened,), daemon=True).start()
-    import runpod
-
     try:
-        runpod.serverless.start({"handler": handler})
+        import_runpod().serverless.start({"handler": handler})
     except json.JSONDecodeError as error:
         sys.exit(f"--test_input is not valid JSON: {error}")
 
