@@ -40,7 +40,7 @@ def calibrate_speakers(
         "speaker-scores.svg"
     ),
 ) -> None:
-    """Measure how well voices are told apart on your own recordings, and propose a threshold."""
+    """Propose a threshold for your speakers. Measures how well voices are told apart on your own recordings."""
     files = files_of(folder)
     chosen = str(Path(model).resolve()) if model and Path(model).is_dir() else model
     settings = Settings(speaker_model=chosen) if chosen else Settings()

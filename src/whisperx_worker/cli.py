@@ -30,6 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # whose import takes longer than all of ours
 )
 
 
@@ -98,7 +99,7 @@ def transcribe(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log, with what plugins raise.")] = False,
 ) -> None:
-    """Transcribe recordings, and print the result or write it into a folder."""
+    """Transcribe recordings. The result is printed, or written into a folder."""
     from whisperx_worker import joblog
     from whisperx_worker.settings import load_settings
 
@@ -122,7 +123,7 @@ def transcribe(
 
 @app.command()
 def plugins(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """List plugins: version, hooks, and whether each is active, blocked or failed, and why."""
+    """List plugins. Says version, hooks, and whether each is active, blocked or failed, and why."""
     from whisperx_worker.host import load_host
     from whisperx_worker.settings import load_settings
 

@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whisperx_worker.audio import decode
 from whisperx_worker.errors import BadInputError, FetchError
 from whisperx_worker.fetch import fetch
 from whisperx_worker.request import sample_name
@@ -31,6 +30,8 @@ def read_sample(sample: SpeakerSample, job: Job) -> Audio:
         FetchError: Its URL is refused, or its server failed. The sentence has no query and no credentials.
         StrictError: The file is odd, and the job asked for `strict`.
     """
+    from whisperx_worker.audio import decode
+
     place = sample.url or sample.audio_base64 or ""
     title = sample_title(sample, job)
     try:
