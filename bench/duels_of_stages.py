@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from functools import partial
-from itertools import pairwise
+from itertools import cycle, islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,20 +22,21 @@ if TYPE_CHECKING:
 from bench.duel import ALIGNER, MODELS, RATE_HZ, ROOT, Outcome, alternated, dialogue, let_nltk_split_sentences
 
 
-def spoken_windows(count: int = 10) -> list[tuple[NDArray[np.float32], str]]:
-    """Windows of nearly 30 s with their text, from the held-out speech.
+def spoken_windows(count: int = 32) -> list[tuple[NDArray[np.float32], str]]:
+    """Windows of nearly 30 s with their text, from the held-out speech, again and again.
 
     Without punctuation, to each sign of which whisperX gives a frame of sound.
     """
     sys.path.insert(0, str(MODELS / "training"))
     from evaluate import normalise, read_split, windows
 
-    found = list(windows(read_split("heldout") + read_split("unheard_voice")))
-    return [(wave[: 30 * RATE_HZ], normalise(text)) for wave, text in found if len(wave) > 27 * RATE_HZ][:count]
+    found = windows(read_split("heldout") + read_split("unheard_voice"))
+    long = [(wave[: 30 * RATE_HZ], normalise(text)) for wave, text in found if len(wave) > 27 * RATE_HZ]
+    return list(islice(cycle(long), count))
 
 
 def alignment() -> Outcome:
-    """Everything but the acoustic model, of ten windows; the emissions are computed beforehand."""
+    """Everything but the acoustic model, of 32 windows; the emissions are computed beforehand."""
     import torch
     import whisperx
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from whisperx_worker_plugins.wav2vec2_alignment.lines import Line
 
 
-LINES_AT_ONCE = 8
+LINES_AT_ONCE = 32
 """Segments whose paths are found together."""
 
 

@@ -60,8 +60,9 @@ def make_job(host: Host | None = None, **fields: Any) -> Job:  # noqa: ANN401
         BadInputError: As a client would get it.
     """
     recording = {} if {"audio_file", "audio_base64"} & set(fields) else {"audio_base64": NO_AUDIO_YET}
-    request, options = parse({**recording, **fields}, (host or load_host(_settings(), ())).abilities)
-    return Job("test", request, _settings(), ModelShelf(), options)
+    settings = _settings()
+    request, options = parse({**recording, **fields}, (host or load_host(settings, ())).abilities)
+    return Job("test", request, settings, ModelShelf(), options)
 
 
 def _settings() -> Settings:
