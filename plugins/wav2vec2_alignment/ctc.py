@@ -128,8 +128,8 @@ def _trellis(
         blank: Column of the blank.
 
     Returns:
-        `moved`, shape (frames, recordings, tokens + 1): whether the best way to have entered token j by frame t enters it
-        in t. And `ending`, shape (frames + 1, recordings): the score of all tokens after so many frames.
+        `moved`, shape (frames, recordings, tokens + 1): whether the best way to have entered token j by frame t enters
+        it in t. And `ending`, shape (frames + 1, recordings): the score of all tokens after so many frames.
     """
     # Every row begins with a cell for no token yet, and all rows are one flat array: so the tokens before are the same
     # array one cell earlier, also between rows, where what comes out is written over in the next frame.
@@ -141,7 +141,7 @@ def _trellis(
     ending = np.full((frames + 1, rows), -np.inf, dtype=np.float32)
     # The order of additions and the float32 are whisperX's: where emissions are flat, rounding decides.
     cells = np.full(rows * width, -np.inf, dtype=np.float32)
-    last = np.arange(rows) * width + [len(one) for one in columns]
+    last = np.array([row * width + len(one) for row, one in enumerate(columns)], dtype=np.intp)
     for first in range(0, frames, _BLOCK):
         going = sum(len(one) > first for one in emissions)
         size = min(_BLOCK, frames - first)
@@ -181,7 +181,7 @@ def _entered(moved: NDArray[np.bool_], row: int, count: int, end: int) -> NDArra
         Shape (tokens,): the frame in which each token is entered; None where it never enters the first.
     """
     _, rows, width = moved.shape
-    steps = memoryview(moved).cast("B")  # whose single items are read three times as fast
+    steps = moved.data.cast("B")  # whose single items are read three times as fast
     place = ((end - 1) * rows + row) * width + count - 1
     starts: list[int] = []
     for t in range(end - 1, -1, -1):

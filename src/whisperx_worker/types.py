@@ -68,6 +68,20 @@ class Word:
     speaker_guessed: bool = False
     """True where nobody's turn covers the word: the speaker is that of the nearest turn or word."""
 
+    # A long recording has tens of thousands of words, and the `__init__` of a frozen dataclass takes twice as long.
+    def __init__(  # noqa: PLR0913  the fields
+        self,
+        word: str,
+        start: Seconds | None = None,
+        end: Seconds | None = None,
+        score: float | None = None,
+        speaker: str | None = None,
+        speaker_guessed: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
+        fields = self.__dict__
+        fields["word"], fields["start"], fields["end"], fields["score"] = word, start, end, score
+        fields["speaker"], fields["speaker_guessed"] = speaker, speaker_guessed
+
 
 @dataclass(frozen=True)
 class Segment:
