@@ -142,26 +142,27 @@ def _trellis(
     # The order of additions and the float32 are whisperX's: where emissions are flat, rounding decides.
     cells = np.full(rows * width, -np.inf, dtype=np.float32)
     last = np.array([row * width + len(one) for row, one in enumerate(columns)], dtype=np.intp)
-    for first in range(0, frames, _BLOCK):
+    # What stands here after a recording's end reaches nothing that is read.
+    block = min(_BLOCK, frames)
+    entered = np.full((block, rows, width), -np.inf, dtype=np.float32)
+    stay = np.zeros((block, rows, 1), dtype=np.float32)
+    waiting = np.zeros((block, rows), dtype=np.float32)
+    for first in range(0, frames, block):
         going = sum(len(one) > first for one in emissions)
-        size = min(_BLOCK, frames - first)
-        entered = np.full((size, going, width), -np.inf, dtype=np.float32)
-        stay = np.zeros((size, going, 1), dtype=np.float32)
-        waiting = np.zeros((size, going), dtype=np.float32)
         for place, tokens in enumerate(columns[:going]):
-            part = emissions[place][first : first + size]
+            part = emissions[place][first : first + block]
             entered[: len(part), place, : len(tokens)] = part.take(tokens, axis=1)
             stay[: len(part), place, 0] = part[:, blank]
             waiting[: len(part), place] = waited[place][first : first + len(part)]
-        entered = entered.reshape(size, -1)[:, :-1]
         flat = cells[: going * width]
         table, start, here, before = flat.reshape(going, width), flat[::width], flat[1:], flat[:-1]
         stayed, changed = np.empty_like(table), np.empty_like(before)
         stayed_here = stayed.reshape(-1)[1:]
-        for t in range(size):
-            start[:] = waiting[t]
-            np.add(table, stay[t], out=stayed)
-            np.add(before, entered[t], out=changed)
+        entering = entered.reshape(block, -1)[:, : len(before)]
+        for t in range(min(block, frames - first)):
+            start[:] = waiting[t, :going]
+            np.add(table, stay[t, :going], out=stayed)
+            np.add(before, entering[t], out=changed)
             np.greater(changed, stayed_here, out=moved[first + t, : len(here)])
             np.maximum(changed, stayed_here, out=here)
             cells.take(last, out=ending[first + t + 1], mode="clip")

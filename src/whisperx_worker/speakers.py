@@ -224,7 +224,7 @@ def _pieces(segment: Segment, owners: list[Attribution | None], timeline: Timeli
     return [
         _changed(
             segment, start=start, end=max(start, end), text=text, words=run,
-            speaker=run[0].speaker, speaker_guessed=all([word.speaker_guessed for word in run]),
+            speaker=run[0].speaker, speaker_guessed=all(map(attrgetter("speaker_guessed"), run)),
         )
         for run, text, start, end in zip(runs, texts, starts, ends, strict=True)
     ]  # fmt: skip
