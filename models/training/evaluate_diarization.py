@@ -123,8 +123,8 @@ def ours(folder: Path) -> tuple[Pipeline, Diarizer]:
     return pipeline, lambda samples: pipeline(in_memory(samples)).speaker_diarization
 
 
-def untouched(linked: Pipeline) -> Callable[[float], Diarizer]:
-    """The pipeline that pyannote brings, on the same weights, by clustering threshold; each recording is heard once."""
+def pyannotes_own(linked: Pipeline, threshold: float = PUBLISHED_THRESHOLD) -> Pipeline:
+    """The pipeline that pyannote brings, on the same weights."""
     unused = PLDA.__new__(PLDA)
     pipeline = SpeakerDiarization(
         segmentation=linked._segmentation.model,  # noqa: SLF001
@@ -135,16 +135,25 @@ def untouched(linked: Pipeline) -> Callable[[float], Diarizer]:
         segmentation_batch_size=32,
         embedding_batch_size=32,
     )
+    return pipeline.instantiate(parameters(threshold))
+
+
+def parameters(threshold: float) -> dict[str, object]:
+    """What pyannote's own pipeline is told; those of pyannote/speaker-diarization-3.1 but for the threshold."""
+    clustering = {"method": "centroid", "min_cluster_size": MIN_CLUSTER_SIZE, "threshold": threshold}
+    return {"segmentation": {"threshold": 0.5, "min_duration_off": 0.0}, "clustering": clustering}
+
+
+def untouched(linked: Pipeline) -> Callable[[float], Diarizer]:
+    """That pipeline by clustering threshold; each recording is heard once."""
+    pipeline = pyannotes_own(linked)
     # It keeps what its models heard in the file that it is given.
     pipeline.training = True
     files: dict[int, dict[str, object]] = {}
 
     def at(threshold: float) -> Diarizer:
         def diarize(samples: NDArray[np.float32]) -> Annotation:
-            clustering = {"method": "centroid", "min_cluster_size": MIN_CLUSTER_SIZE, "threshold": threshold}
-            pipeline.instantiate(
-                {"segmentation": {"threshold": 0.5, "min_duration_off": 0.0}, "clustering": clustering}
-            )
+            pipeline.instantiate(parameters(threshold))
             return pipeline(files.setdefault(id(samples), in_memory(samples))).speaker_diarization
 
         return diarize
