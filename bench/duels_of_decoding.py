@@ -28,8 +28,10 @@ def decoded_apart(side: str, path: Path) -> tuple[float, float]:
 
 
 _MEASURE = """
-import resource, sys
-def peak(): return sum(resource.getrusage(w).ru_maxrss for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
+import re, resource, sys
+from pathlib import Path
+# Not ru_maxrss, which begins with that of the process that started this one.
+def peak(): return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 def cpu(): return sum(sum(resource.getrusage(w)[:2]) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 before, began = peak(), cpu()
 {work}
@@ -37,7 +39,6 @@ print(cpu() - began, peak() - before)
 """
 DECODERS = {
     "ours": """
-from pathlib import Path
 import av, soundfile, soxr
 from whisperx_worker import Settings
 from whisperx_worker.audio import decode
