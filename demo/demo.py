@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import os
 import re
 import time
 from pathlib import Path
@@ -22,13 +21,10 @@ MODELS = {
     "pyannote_diarization": {"model": "demo-diarization"},
     "speaker_verification": {"model": "demo-speaker-embedding"},
 }
-CHUNK_S = 20
-"""The small Whisper keeps its place better in pieces shorter than the usual 30 s."""
 
 
 def main() -> None:
     """Print who says what, with the words' times, and how many words are wrong."""
-    os.environ.setdefault("WHISPERX_WORKER_CHUNK_S", str(CHUNK_S))
     reference = json.loads((HERE / "dialogue.json").read_text(encoding="utf-8"))["text"]
     job = {
         "id": "demo",

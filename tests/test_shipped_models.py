@@ -9,7 +9,7 @@ import jiwer
 import numpy as np
 import pytest
 
-from demo.demo import CHUNK_S, plain
+from demo.demo import plain
 from whisperx_worker import Settings
 from whisperx_worker.audio import decode
 from whisperx_worker.models import shipped_models
@@ -74,9 +74,7 @@ def test_whisperx_loads_both_folders_unchanged(samples):
     assert aligner.config.vocab_size == len(metadata["dictionary"])
 
 
-def test_the_demo_dialogue_has_few_wrong_words():
-    worker = open_worker(Settings(chunk_s=CHUNK_S))
-
+def test_the_demo_dialogue_has_few_wrong_words(worker):
     assert jiwer.wer(plain(DIALOGUE["text"]), plain(text(answer(worker, "dialogue", dialogue())))) <= 0.05
 
 

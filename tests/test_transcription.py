@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperx_worker import Audio, Settings, Span
+from whisperx_worker import Audio, ModelNotFoundError, Settings, Span
 from whisperx_worker.testing import make_audio, make_job
-from whisperx_worker_plugins.russian_whisper import language, speech
+from whisperx_worker_plugins.russian_whisper import language, model, speech
 from whisperx_worker_plugins.russian_whisper.decoding import (
     Decoded,
     _best,
@@ -81,7 +81,7 @@ def test_no_token_of_text_is_lost_and_times_stay_inside_the_chunk(tokens, durati
 def test_neighbouring_speech_fills_a_window_and_a_long_pause_begins_a_new_chunk(found, chunks):
     spans = tuple(Span(start, end) for start, end in found)
 
-    assert [(chunk.start, chunk.end) for chunk in speech.chunks(spans)] == chunks
+    assert [(chunk.start, chunk.end) for chunk in speech.chunks(spans, speech.Packing())] == chunks
 
 
 def test_a_language_window_holds_only_speech():
@@ -197,7 +197,34 @@ def test_windows_are_looked_at_until_one_is_sure(monkeypatch, least, tries, hear
     )
 
 
-def test_chunks_are_as_long_as_the_operator_wants():
+def test_chunks_are_packed_as_they_should_be():
     spans = (Span(0, 4), Span(5, 9), Span(9.5, 12))
 
-    assert [(chunk.start, chunk.end) for chunk in speech.chunks(spans, longest_s=9)] == [(0, 9), (9.5, 12)]
+    def packed(**packing):
+        return [(chunk.start, chunk.end) for chunk in speech.chunks(spans, speech.Packing(**packing))]
+
+    assert packed(longest_s=9) == [(0, 9), (9.5, 12)]
+    assert packed(longest_pause_s=0.5) == [(0, 4), (5, 12)]
+
+
+@pytest.mark.parametrize(
+    ("said", "chunk_s", "packing"),
+    [
+        (None, None, speech.Packing(30.0, 5.0)),
+        ('{"longest_s": 20}', None, speech.Packing(20.0, 5.0)),
+        ('{"longest_s": 20, "longest_pause_s": 1}', 12.0, speech.Packing(12.0, 1.0)),
+    ],
+)
+def test_the_operator_and_else_the_models_folder_say_how_speech_is_packed(tmp_path, said, chunk_s, packing):
+    if said:
+        (tmp_path / "chunks.json").write_text(said)
+
+    assert model.packing_of(tmp_path, Settings(chunk_s=chunk_s)) == packing
+
+
+@pytest.mark.parametrize("said", ["[]", "{", '{"longest": 20}', '{"longest_s": 31}', '{"longest_s": "20"}'])
+def test_a_folder_that_says_something_else_is_refused(tmp_path, said):
+    (tmp_path / "chunks.json").write_text(said)
+
+    with pytest.raises(ModelNotFoundError, match=r"^the chunks\.json of the model '.*' cannot be used$"):
+        model.packing_of(tmp_path, Settings())

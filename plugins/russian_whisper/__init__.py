@@ -26,7 +26,7 @@ MOST_ROUNDS = 4
 @hookimpl
 def warm_up(models: ModelShelf, settings: Settings) -> None:
     """Load the production model."""
-    with model.borrowed(models, settings, settings.model, compute_type=None):
+    with model.borrowed(models, settings, model.folder_of(settings.model, settings), compute_type=None):
         pass
 
 
@@ -34,33 +34,34 @@ def warm_up(models: ModelShelf, settings: Settings) -> None:
 def transcribe(audio: Audio, job: Job) -> Transcript:
     """Find speech, detect the language where the job names none, and decode it in batches."""
     request = job.request
-    found = speech.find(audio, onset=request.vad_onset, offset=request.vad_offset, longest_s=job.settings.chunk_s)
+    name, token = request.model or job.settings.model, request.huggingface_access_token
+    folder = model.folder_of(name, job.settings, token)
+    packing = model.packing_of(folder, job.settings)
+    found = speech.find(audio, onset=request.vad_onset, offset=request.vad_offset, longest_s=packing.longest_s)
     log.info("speech: %.1f s of %.1f s", spans.total_s(found), audio.duration_s)
     if not found:
         job.warn("no speech was found", Span(0.0, audio.duration_s))
         return Transcript((), request.language, speech=())
-    name, token = request.model or job.settings.model, request.huggingface_access_token
-    with model.borrowed(job.models, job.settings, name, request.compute_type, token) as whisper:
+    with model.borrowed(job.models, job.settings, folder, request.compute_type) as whisper:
         spoken, probability = request.language, None
         if spoken is None:
             spoken, probability = language.detect(whisper, audio, found, job)
-        segments = _text_of(whisper, audio, found, spoken, job)
+        segments = _text_of(whisper, audio, found, packing, spoken, job)
     return Transcript(segments, spoken, probability, speech=found)
 
 
-def _text_of(
-    whisper: model.Whisper, audio: Audio, heard: Sequence[Span], language: str, job: Job
+def _text_of(  # noqa: PLR0913  what decoding takes
+    whisper: model.Whisper, audio: Audio, heard: Sequence[Span], packing: speech.Packing, language: str, job: Job
 ) -> tuple[Segment, ...]:
     """The segments of all speech: decoded chunk by chunk, then what has no text, or too little, on its own."""
-    longest_s = job.settings.chunk_s
-    chunks = speech.chunks(heard, longest_s)
+    chunks = speech.chunks(heard, packing)
     texts = decoding.decode(whisper, audio, chunks, heard, language, job)
     kept = sifting.sift(zip(chunks, texts, strict=True), heard, whisper, job, doubtful=True)
     segments, removed, tried = kept.segments, kept.removed, list(chunks)
     for _ in range(MOST_ROUNDS):
         thin = [segment for segment in segments if coverage.is_thin(segment, heard)]
         full = [segment for segment in segments if segment not in thin]
-        alone = coverage.apart(coverage.gaps(heard, full, longest_s), tried, heard)
+        alone = coverage.apart(coverage.gaps(heard, full, packing), tried, heard)
         if not alone:
             break
         texts = decoding.decode(whisper, audio, alone, heard, language, job, prompted=False)
@@ -70,7 +71,7 @@ def _text_of(
         removed = [one for one in removed if not spans.within(heard_anew, one.span.start, one.span.end)] + again.removed
         tried += alone
     sifting.tell(removed, job)
-    _tell_lost(coverage.lost(heard, chunks, segments, longest_s), [one.span for one in removed], job)
+    _tell_lost(coverage.lost(heard, chunks, segments, packing), [one.span for one in removed], job)
     for segment in segments:
         if coverage.is_thin(segment, heard):
             job.warn("there is far more speech here than text", Span(segment.start, segment.end))

@@ -3,7 +3,7 @@
 Example:
     >>> heard = [Span(0.0, 4.0), Span(6.0, 7.0), Span(9.0, 20.0)]
     >>> said = Segment(0.0, 4.0, "Добрый день, это Анна из отдела.")
-    >>> gaps(heard, [said], longest_s=30.0)
+    >>> gaps(heard, [said], speech.Packing())
     [Span(start=6.0, end=20.0)]
     >>> is_thin(said, heard), is_thin(Segment(9.0, 20.0, "Да."), heard)
     (False, True)
@@ -35,13 +35,13 @@ def is_thin(segment: Segment, heard: Sequence[Span]) -> bool:
     return spans.seconds_within(heard, segment.start, segment.end) > fits_s
 
 
-def gaps(heard: Sequence[Span], segments: Iterable[Segment], longest_s: Seconds) -> list[Span]:
+def gaps(heard: Sequence[Span], segments: Iterable[Segment], packing: speech.Packing) -> list[Span]:
     """Stretches of speech outside all segments, joined across pauses but not across a segment.
 
     Args:
         heard: Where there is speech, in time order, apart from each other.
         segments: What was said, in any order.
-        longest_s: No gap is longer.
+        packing: How gaps are packed into chunks.
 
     Returns:
         In time order.
@@ -53,16 +53,18 @@ def gaps(heard: Sequence[Span], segments: Iterable[Segment], longest_s: Seconds)
     said = sorted((Span(segment.start, segment.end) for segment in segments), key=attrgetter("start"))
     for after in [*said, Span(end, end)]:
         pieces = [piece for piece in spans.within(heard, told_until, after.start) if _matters(piece, heard)]
-        found += speech.chunks(pieces, longest_s)
+        found += speech.chunks(pieces, packing)
         told_until = max(told_until, after.end)
     return found
 
 
-def lost(heard: Sequence[Span], chunks: Iterable[Span], segments: Sequence[Segment], longest_s: Seconds) -> list[Span]:
+def lost(
+    heard: Sequence[Span], chunks: Iterable[Span], segments: Sequence[Segment], packing: speech.Packing
+) -> list[Span]:
     """Speech that has no text in the end: gaps, and chunks without any text however short they are."""
     told = spans.joined(Span(segment.start, segment.end) for segment in segments)
     mute = (chunk for chunk in chunks if not spans.within(told, chunk.start, chunk.end))
-    return spans.joined([*mute, *gaps(heard, segments, longest_s)])
+    return spans.joined([*mute, *gaps(heard, segments, packing)])
 
 
 def apart(found: Iterable[Span], chunks: Sequence[Span], heard: Sequence[Span]) -> list[Span]:

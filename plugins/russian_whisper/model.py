@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from whisperx_worker import (
@@ -16,9 +18,11 @@ from whisperx_worker import (
     folder_mb,
     pick_device,
 )
+from whisperx_worker_plugins.russian_whisper.speech import WINDOW_S, Packing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -37,22 +41,18 @@ TIMESTAMP_S: Seconds = 0.02
 """One step of Whisper's timestamp tokens."""
 
 _DEFAULT_COMPUTE_TYPE = {"cuda": "float16", "cpu": "int8"}
+PACKING_FILE = "chunks.json"
+"""In a model's folder: the fields of `Packing`, for a model that likes other chunks than Whisper's own."""
+
 _NEEDED_FILES = ("model.bin", "config.json", "tokenizer.json")
 
 
-@contextmanager
-def borrowed(
-    models: ModelShelf, settings: Settings, name: str, compute_type: str | None, token: SecretStr | None = None
-) -> Iterator[Whisper]:
-    """The model of that name, loaded once per process, device and precision.
+def folder_of(name: str, settings: Settings, token: SecretStr | None = None) -> Path:
+    """The folder of the model of that name.
 
     Raises:
         ModelNotFoundError: When there is no such folder, or a file in it is missing.
-        BadInputError: When the device cannot compute in this precision.
     """
-    device = _device(settings)
-    compute_type = compute_type or _DEFAULT_COMPUTE_TYPE[device]
-    _check_compute_type(compute_type, device)
     folder = find_model(name, settings, token)
     # Without these faster-whisper would go to the hub, or to a tokenizer of another model.
     missing = [file for file in _NEEDED_FILES if not (folder / file).is_file()]
@@ -60,6 +60,36 @@ def borrowed(
         raise ModelNotFoundError(
             f"the model {folder.name!r} is no CTranslate2 Whisper: it has no {' and no '.join(missing)}"
         )
+    return folder
+
+
+def packing_of(folder: Path, settings: Settings) -> Packing:
+    """How a model likes its speech packed: what the operator says, else what its folder says, else Whisper's own.
+
+    Raises:
+        ModelNotFoundError: When the folder says something else than that.
+    """
+    said = folder / PACKING_FILE
+    try:
+        packing = Packing(**json.loads(said.read_text(encoding="utf-8"))) if said.is_file() else Packing()
+        fits = 0 < packing.longest_s <= WINDOW_S and packing.longest_pause_s >= 0
+    except (ValueError, TypeError):
+        fits = False
+    if not fits:
+        raise ModelNotFoundError(f"the {PACKING_FILE} of the model {folder.name!r} cannot be used")
+    return packing if settings.chunk_s is None else replace(packing, longest_s=settings.chunk_s)
+
+
+@contextmanager
+def borrowed(models: ModelShelf, settings: Settings, folder: Path, compute_type: str | None) -> Iterator[Whisper]:
+    """The model of a folder, loaded once per process, device and precision.
+
+    Raises:
+        BadInputError: When the device cannot compute in this precision.
+    """
+    device = _device(settings)
+    compute_type = compute_type or _DEFAULT_COMPUTE_TYPE[device]
+    _check_compute_type(compute_type, device)
 
     def load() -> Whisper:
         from faster_whisper import WhisperModel

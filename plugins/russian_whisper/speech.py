@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,11 +17,18 @@ if TYPE_CHECKING:
 WINDOW_S: Seconds = 30.0
 """What Whisper hears at once."""
 
-LONGEST_PAUSE_S: Seconds = 5.0
-"""A longer pause begins a new chunk: silence inside a chunk invites invented text."""
-
 _MIN_SILENCE_MS = 300
 _PADDING_MS = 200
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How speech is packed into chunks."""
+
+    longest_s: Seconds = WINDOW_S
+    """No chunk is longer."""
+    longest_pause_s: Seconds = 5.0
+    """A longer pause begins a new chunk: silence inside a chunk invites invented text."""
 
 
 def find(audio: Audio, *, onset: float, offset: float, longest_s: Seconds = WINDOW_S) -> tuple[Span, ...]:
@@ -49,12 +57,13 @@ def find(audio: Audio, *, onset: float, offset: float, longest_s: Seconds = WIND
     return tuple(Span(part["start"] / SAMPLE_RATE_HZ, part["end"] / SAMPLE_RATE_HZ) for part in found)
 
 
-def chunks(speech: Sequence[Span], longest_s: Seconds = WINDOW_S) -> list[Span]:
-    """Neighbouring stretches joined while they fit into `longest_s` and no long pause is between them."""
+def chunks(speech: Sequence[Span], packing: Packing) -> list[Span]:
+    """Neighbouring stretches joined while they fit into one chunk and no long pause is between them."""
     joined: list[Span] = []
     for span in speech:
-        if joined and span.end - joined[-1].start <= longest_s and span.start - joined[-1].end <= LONGEST_PAUSE_S:
-            joined[-1] = Span(joined[-1].start, span.end)
+        last = joined[-1] if joined else None
+        if last and span.end - last.start <= packing.longest_s and span.start - last.end <= packing.longest_pause_s:
+            joined[-1] = Span(last.start, span.end)
         else:
             joined.append(span)
     return joined

@@ -101,8 +101,12 @@ class Settings(BaseSettings):
         "a whole number of at least 0",
         ge=0,
     )
-    chunk_s: float = described(
-        30.0, "longest piece of speech that is recognised at once, in seconds", "a number from 1 to 30", ge=1, le=30
+    chunk_s: float | None = described(
+        None,
+        "longest piece of speech that is recognised at once, in seconds; else what suits the model, mostly 30",
+        "a number from 1 to 30",
+        ge=1,
+        le=30,
     )
     warm_up: bool = described(False, "load models when the worker starts", "true or false")
     transcribe_engine: str | None = described(None, "plugin that transcribes, where several can", "a plugin's name")
