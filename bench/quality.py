@@ -144,7 +144,7 @@ def defeats(rows: Sequence[Row]) -> Iterable[str]:
     """Each number of this worker that is above another's, as they are shown."""
     for row in rows:
         ours, *others = row.scores
-        for metric in METRICS:
+        for metric in (metric for metric in METRICS if metric.judged):
             value = metric.of(row.scores[ours])
             better = {
                 name: metric.shown(row.scores[name])

@@ -71,6 +71,8 @@ class Metric:
     title: str
     digits: int
     value: Callable[[Score], float | None]
+    judged: bool = True
+    """Whether a worse number counts against a system."""
 
     def of(self, found: Score) -> float | None:
         """The number as it is shown."""
@@ -87,10 +89,10 @@ METRICS = (
     Metric("WER, %", 1, attrgetter("wer")),
     Metric("deleted", 0, attrgetter("deleted")),
     Metric("inserted", 0, attrgetter("inserted")),
-    Metric("substituted", 0, attrgetter("substituted")),
+    Metric("substituted", 0, attrgetter("substituted"), judged=False),  # WER has them
     Metric("invented words/min", 1, attrgetter("invented_per_min")),
     Metric("boundary, median ms", 0, attrgetter("boundary_ms")),
-    Metric("seconds", 1, attrgetter("took_s")),
+    Metric("seconds", 1, attrgetter("took_s"), judged=False),  # `bench.speed` compares it
 )
 
 
