@@ -138,6 +138,14 @@ CASES = {
         clip(speaker_samples=[{"url": "https://example.com/?id=7"}]),
         "speaker_samples[0].name is missing, and this url has no file name to take it from",
     ),
+    "a sample of a stranger": (
+        clip(speaker_samples=[{"name": "Unknown ", "audio_base64": CLIP}]),
+        'speaker_samples[0].name must not be "Unknown": strangers are called that',
+    ),
+    "a sample named like a speaker": (
+        clip(speaker_samples=[{"url": "https://example.com/SPEAKER_00.wav"}]),
+        'speaker_samples[0].name must not be "SPEAKER_00": strangers are called that',
+    ),
     "an odd field of a sample": (
         clip(speaker_samples=[{"nmae": "Анна", "url": "https://example.com/a.wav"}]),
         "speaker_samples[0].nmae is not a field of a sample",

@@ -49,6 +49,9 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+_NAME_OF_A_STRANGER = re.compile(r"unknown|SPEAKER_\d+", re.IGNORECASE)
+
+
 class SpeakerSample(_Strict):
     """A recording of a person to be recognised."""
 
@@ -303,18 +306,20 @@ def _wrong_sample(place: str, sample: Mapping[str, object], *, local: bool) -> l
     if (url is None) == (inline is None):
         return [f"{place} needs exactly one of url and audio_base64"]
     if isinstance(url, str):
-        has_file_name = kind_of(url, local=local) != "base64" and bool(_stem(url))
-        wrong = wrong_place(f"{place}.url", url, local=local)
-        return wrong or _missing_name(place, sample, "this url", has_file_name=has_file_name)
+        stem = _stem(url) if kind_of(url, local=local) != "base64" else ""
+        return wrong_place(f"{place}.url", url, local=local) or _wrong_name(place, sample, "this url", stem)
     if isinstance(inline, str):
-        missing = _missing_name(place, sample, "base64", has_file_name=False)
-        return missing + wrong_base64(f"{place}.audio_base64", inline)
+        return _wrong_name(place, sample, "base64", "") + wrong_base64(f"{place}.audio_base64", inline)
     return []
 
 
-def _missing_name(place: str, sample: Mapping[str, object], source: str, *, has_file_name: bool) -> list[str]:
-    named = has_file_name or sample.get("name")
-    return [] if named else [f"{place}.name is missing, and {source} has no file name to take it from"]
+def _wrong_name(place: str, sample: Mapping[str, object], source: str, stem: str) -> list[str]:
+    name = sample.get("name") or stem
+    if not name:
+        return [f"{place}.name is missing, and {source} has no file name to take it from"]
+    if isinstance(name, str) and _NAME_OF_A_STRANGER.fullmatch(name.strip()):
+        return [f'{place}.name must not be "{name.strip()}": strangers are called that']
+    return []
 
 
 def sample_name(sample: SpeakerSample) -> str:
