@@ -14,8 +14,8 @@ demo: $(VENV)/worker  ## transcribe the shipped dialogue through the RunPod hand
 test: check $(VENV)/worker  ## everything
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-test-fast: $(VENV)/light  ## what needs neither torch, nor a model, nor a second process
-	$(BIN)/python -m pytest -m "not models and not processes" -q -n auto --dist worksteal --hypothesis-profile=fast
+test-fast: $(VENV)/light  ## what needs neither torch nor a model, without the slow ones
+	$(BIN)/python -m pytest -m "not models and not slow" -q -n auto --dist worksteal --hypothesis-profile=fast
 
 check: $(VENV)/worker build/links/whisperx_worker_plugins  ## types and lint
 	$(BIN)/ruff check .

@@ -30,7 +30,7 @@ def transcribe(audio, options, job):
 
 
 settings.register_profile("whole", deadline=None)
-settings.register_profile("fast", deadline=None, max_examples=10)
+settings.register_profile("fast", deadline=None, max_examples=5)
 settings.load_profile("whole")
 
 

@@ -101,6 +101,7 @@ def level(samples) -> float:
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) / (LEVEL / np.sqrt(2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMATS, ids=str)
 def test_every_format_keeps_length_pitch_level_and_times(made, decoded, form) -> None:
     audio, warnings = decoded(made(form))
@@ -432,6 +433,7 @@ def test_without_the_look_at_its_beginning_a_playlist_opens_nothing_either(tmp_p
             decode(path, SETTINGS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [MP3, OPUS, WAV, MP4], ids=str)
 def test_a_mutated_file_gives_audio_or_one_sentence(tmp_path, decoded, capfd, form) -> None:
     rng, sentences = np.random.default_rng(20), []
@@ -455,6 +457,7 @@ def test_a_mutated_file_gives_audio_or_one_sentence(tmp_path, decoded, capfd, fo
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SPEECH.is_file(), reason="the recording of speech is not here")
 @pytest.mark.parametrize("form", [WAV, MP3, OPUS, M4A, MP4, WEBM], ids=str)
 def test_speech_stays_in_its_place_in_every_container(tmp_path, form) -> None:

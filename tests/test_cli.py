@@ -52,7 +52,7 @@ def call(tmp_path):
     return str(path)
 
 
-@pytest.mark.processes
+@pytest.mark.slow
 @pytest.mark.usefixtures("parrot")
 def test_transcribe_prints_the_text_as_a_command_of_its_own(call):
     command = [sys.executable, "-m", "whisperx_worker.cli", "transcribe", call]

@@ -112,7 +112,7 @@ print(json.dumps(found))
 """
 
 
-@pytest.mark.processes
+@pytest.mark.slow
 @pytest.mark.parametrize(("token", "opens"), [(TOKEN, True), ("", False)], ids=["token", "no token"])
 def test_the_environment_alone_is_enough(gated, tmp_path, token, opens):
     environment = {

@@ -74,7 +74,7 @@ def says_nothing_of_the_machine(sentence):
 # --- the queue
 
 
-@pytest.mark.processes
+@pytest.mark.slow
 def test_a_good_job_is_fetched_run_and_answered(runpod_server, worker):
     runpod_server.submit(
         ("good", {"audio_file": f"{runpod_server.url}/half-a-second.wav", "plugins": {"actor": {"logs": "on it"}}})
@@ -92,7 +92,7 @@ def test_a_good_job_is_fetched_run_and_answered(runpod_server, worker):
     assert worker.left_behind() == []
 
 
-@pytest.mark.processes
+@pytest.mark.slow
 def test_progress_comes_before_the_result_and_none_after_it(runpod_server, worker):
     url = f"{runpod_server.url}/half-a-second.wav"
     runpod_server.submit(("first", {"audio_file": url}))
@@ -106,7 +106,7 @@ def test_progress_comes_before_the_result_and_none_after_it(runpod_server, worke
     assert worker.said("container_log.txt").count('loaded ("actor\'s script",) in') == 1
 
 
-@pytest.mark.processes
+@pytest.mark.slow
 def test_a_bad_request_is_answered_with_exactly_its_sentence(runpod_server, worker):
     runpod_server.submit(("bad", {"audio_fil": "x", "batch_size": 0}))
     assert runpod_server.result("bad") == {
@@ -117,7 +117,7 @@ def test_a_bad_request_is_answered_with_exactly_its_sentence(runpod_server, work
     assert worker.process.poll() is None
 
 
-@pytest.mark.processes
+@pytest.mark.slow
 @pytest.mark.usefixtures("worker")
 def test_audio_that_is_not_there_fails_the_job_with_one_sentence(runpod_server):
     runpod_server.submit(("lost", {"audio_file": f"{runpod_server.url}/lost.wav?sig=planted-signature"}))
@@ -128,7 +128,7 @@ def test_audio_that_is_not_there_fails_the_job_with_one_sentence(runpod_server):
     assert says_nothing_of_the_machine(result["error"])
 
 
-@pytest.mark.processes
+@pytest.mark.slow
 def test_a_job_that_runpod_stops_gets_no_result_and_leaves_nothing(runpod_server, worker):
     url = f"{runpod_server.url}/half-a-second.wav"
     runpod_server.submit(("unwanted", {"audio_file": url, "plugins": {"actor": {"waits": True}}}))
@@ -141,7 +141,7 @@ def test_a_job_that_runpod_stops_gets_no_result_and_leaves_nothing(runpod_server
     assert worker.left_behind() == []
 
 
-@pytest.mark.processes
+@pytest.mark.slow
 def test_the_worker_pings_with_its_name(runpod_server, worker):
     with runpod_server.changed:
         assert runpod_server.changed.wait_for(lambda: runpod_server.pings, 30)
@@ -149,7 +149,7 @@ def test_the_worker_pings_with_its_name(runpod_server, worker):
     assert worker.process.poll() is None
 
 
-@pytest.mark.processes
+@pytest.mark.slow
 def test_two_jobs_at_once_meet_and_never_see_each_others_lines(workers):
     server = RunpodServer()
     try:
@@ -181,7 +181,7 @@ def beginning(recording, seconds):
     return file.getvalue()
 
 
-@pytest.mark.processes
+@pytest.mark.slow
 @pytest.mark.models
 def test_real_jobs_with_the_shipped_model_load_it_once(workers):
     server = RunpodServer()
@@ -407,7 +407,7 @@ def api(workers):
     return f"http://127.0.0.1:{port}"
 
 
-@pytest.mark.processes
+@pytest.mark.slow
 def test_runpods_client_gets_a_result_from_the_local_api(api, monkeypatch):
     import runpod
 
@@ -417,7 +417,7 @@ def test_runpods_client_gets_a_result_from_the_local_api(api, monkeypatch):
     assert set(output) == {"segments", "detected_language", "warnings", "logs"}
 
 
-@pytest.mark.processes
+@pytest.mark.slow
 def test_a_failing_job_is_failed_with_its_sentence_in_the_local_api(api):
     import requests
 
@@ -429,7 +429,7 @@ def test_a_failing_job_is_failed_with_its_sentence_in_the_local_api(api):
     assert "output" not in body
 
 
-@pytest.mark.processes
+@pytest.mark.slow
 def test_a_stored_job_runs_when_its_status_is_asked(api):
     import requests
 
@@ -462,7 +462,7 @@ def run_main(here, monkeypatch, capsys):  # noqa: ARG001  the actor is there
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.processes
+@pytest.mark.slow
 def test_a_test_input_prints_its_result_and_succeeds(workers):
     run = workers({}, "--test_input", json.dumps({"input": {"audio_base64": silence()}}))
     assert run.process.wait(timeout=120) == 0, run.said()

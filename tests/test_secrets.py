@@ -139,7 +139,7 @@ def test_nothing_of_a_secret_is_kept_after_the_job(worker):
     assert masking.mask(f"say {OF_JOB}") == f"say {OF_JOB}"
 
 
-@pytest.mark.processes
+@pytest.mark.slow
 def test_no_planted_secret_leaves_the_process_under_runpods_sdk(server, tmp_path):
     environment = {**server.environment(), **SECRET_ENVIRONMENT, **actor_environment(tmp_path / "plugins")}
     assert "RUNPOD_LOG_LEVEL" not in environment
