@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 _importing = threading.Lock()
 
 
+@functools.cache
 def import_runpod() -> Any:  # noqa: ANN401 - a module without types
     """The `runpod` package.
 
