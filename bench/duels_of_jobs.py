@@ -194,7 +194,7 @@ class Ready:
 def ours_decoded(path: Path) -> object:
     """Decode a file as a job does."""
     from whisperx_worker import Settings
-    from whisperx_worker.audio import decode
+    from whisperx_worker.decoder import decode
 
     return decode(path, Settings())
 

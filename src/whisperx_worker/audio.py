@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from whisperx_worker.errors import BadInputError
 from whisperx_worker.filekind import kind_of
 from whisperx_worker.spans import joined
-from whisperx_worker.types import Audio, Span, Warned
-from whisperx_worker.waveform import Waveform, too_long
+from whisperx_worker.types import SAMPLE_RATE_HZ, Audio, Span, Warned
+from whisperx_worker.waveform import Waveform, new_store, samples_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from io import FileIO
     from pathlib import Path
+    from typing import BinaryIO
 
     from whisperx_worker.settings import Settings
     from whisperx_worker.types import Seconds
@@ -57,10 +58,7 @@ _CUT_OFF_SHARE = 0.005
 
 
 def decode(path: Path, settings: Settings) -> tuple[Audio, tuple[Warned, ...]]:
-    """Decode the best audio stream of a file to mono at 16 kHz.
-
-    Positions are those of a player: time 0 is the beginning of the file, and where the file's clock says that something
-    is missing there is silence.
+    """Decode a file in this process; jobs do it in another one, `decoder.decode`.
 
     Args:
         path: Any container and codec that PyAV opens, save playlists.
@@ -70,21 +68,43 @@ def decode(path: Path, settings: Settings) -> tuple[Audio, tuple[Warned, ...]]:
         The audio, and what is wrong with it.
 
     Raises:
+        BadInputError: As `decode_into` does.
+    """
+    with path.open("rb", buffering=0) as file, new_store() as store:
+        warnings = decode_into(store, file, settings.max_audio_s)
+        return Audio(samples_in(store)), warnings
+
+
+def decode_into(store: BinaryIO, file: FileIO, longest_s: Seconds) -> tuple[Warned, ...]:
+    """Decode the best audio stream of a file to mono at 16 kHz.
+
+    Positions are those of a player: time 0 is the beginning of the file, and where the file's clock says that something
+    is missing there is silence.
+
+    Args:
+        store: Takes the samples, float32 in the machine's byte order; `samples_in` reads them.
+        file: Open for reading, at its beginning.
+        longest_s: The longest recording that is taken.
+
+    Returns:
+        What is wrong with the recording.
+
+    Raises:
         BadInputError: The file is empty, no audio, without sound, locked, too long or beyond repair.
     """
     import av
 
-    head = _head(path)
+    head = _at(file, 0, _HEAD_BYTES)
     if not head:
         raise BadInputError("the file is empty")
     kind = kind_of(head)
     if kind is not None and not kind.sound:
         raise BadInputError(f"the file is not audio that can be read: it looks like {kind.name}")
     try:
-        with _opened(path) as container:
-            missing_bytes = _missing_from_riff(head, path.stat().st_size)
-            declared_s = _declared(container, path)
-            return _Decoding(container, settings.max_audio_s, declared_s, missing_bytes).run()
+        with _opened(file) as container:
+            missing_bytes = _missing_from_riff(head, os.fstat(file.fileno()).st_size)
+            declared_s = _declared(container, file)
+            return _Decoding(container, Waveform(longest_s, store), declared_s, missing_bytes).run()
     except (av.FFmpegError, UnicodeError, OverflowError):
         if kind is None:
             raise BadInputError("the file is not audio that can be read") from None
@@ -99,23 +119,22 @@ def _missing_from_riff(head: bytes, size_bytes: int) -> int:
     return max(0, claimed - size_bytes) if claimed < _RIFF_PLACEHOLDER_BYTES else 0
 
 
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_HEAD_BYTES)
+def _at(file: FileIO, place: int, size: int) -> bytes:
+    """Bytes of a file, without moving in it."""
+    return os.pread(file.fileno(), size, place)
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(file: FileIO) -> Iterator[Any]:
     import av
 
-    with path.open("rb", buffering=0) as file:
-        # Packets of WAV are 2 kB by default, and an hour of them takes longer to hand over than to decode.
-        options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "", "max_size": "16384"}
-        source = _Source(file)
-        with av.open(
-            source, "r", container_options=options, metadata_errors="replace", buffer_size=_BUFFER_BYTES
-        ) as container:
-            yield container
+    # Packets of WAV are 2 kB by default, and an hour of them takes longer to hand over than to decode.
+    options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "", "max_size": "16384"}
+    source = _Source(file)
+    with av.open(
+        source, "r", container_options=options, metadata_errors="replace", buffer_size=_BUFFER_BYTES
+    ) as container:
+        yield container
 
 
 class _Source:
@@ -140,18 +159,18 @@ class _Decoding:
     def __init__(
         self,
         container: Any,  # noqa: ANN401 - av.InputContainer
-        longest_s: Seconds,
+        wave: Waveform,
         declared_s: Seconds | None,
         missing_bytes: int,
     ) -> None:
         self._container = container
         self._stream = _best_stream(container)
-        self._wave = Waveform(longest_s)
+        self._wave = wave
         self._codec: str = self._stream.codec_context.name
         self._jitter_s = _EXACT_JITTER_S if container.format.name in _EXACT_CLOCKS else _JITTER_S
         self._declared_s = declared_s
-        if self._declared_s is not None and self._declared_s > longest_s:
-            raise too_long(longest_s)
+        if self._declared_s is not None:
+            wave.check_length(self._declared_s)
         self._missing_s: Seconds = 8 * missing_bytes / (self._stream.codec_context.bit_rate or float("inf"))
         self._zero_s: Seconds = (container.start_time or 0) / _US_PER_S
         self._tick_s: Seconds = float(self._stream.time_base or 0)
@@ -159,23 +178,22 @@ class _Decoding:
         """What could not be decoded since the last good frame."""
         self._damage: list[Span] = []
 
-    def run(self) -> tuple[Audio, tuple[Warned, ...]]:
+    def run(self) -> tuple[Warned, ...]:
         """Decode everything."""
         for frame in self._frames():
             if frame.samples:
                 self._keep_time(frame)
                 self._wave.add(frame)
-        samples = self._wave.finish()
-        audio = Audio(samples)
-        if not len(samples):
+        duration_s = self._wave.finish() / SAMPLE_RATE_HZ
+        if not duration_s:
             raise BadInputError(
                 "the file's sound could not be decoded"
                 if self._lost_s
                 else "the file has a sound track with nothing in it"
             )
         if self._lost_s:
-            self._damage.append(Span(audio.duration_s, audio.duration_s + self._lost_s))
-        return audio, (*self._told_damage(), *self._told_rest(audio.duration_s))
+            self._damage.append(Span(duration_s, duration_s + self._lost_s))
+        return (*self._told_damage(), *self._told_rest(duration_s))
 
     def _frames(self) -> Iterator[Any]:
         """Every frame that can be decoded; what cannot is counted in `_lost_s`."""
@@ -293,9 +311,9 @@ def _best_stream(container: Any) -> Any:  # noqa: ANN401 - av types
     return chosen
 
 
-def _declared(container: Any, path: Path) -> Seconds | None:  # noqa: ANN401 - av types
+def _declared(container: Any, file: FileIO) -> Seconds | None:  # noqa: ANN401 - av types
     """How long the file says that its sound is; None where it does not say, or only ffmpeg does."""
-    if container.format.name not in _EXACT and not (container.format.name == "mp3" and _counts_frames(path)):
+    if container.format.name not in _EXACT and not (container.format.name == "mp3" and _counts_frames(file)):
         return None
     stream = _best_stream(container)
     if stream.duration is not None and stream.time_base is not None:
@@ -305,13 +323,11 @@ def _declared(container: Any, path: Path) -> Seconds | None:  # noqa: ANN401 - a
     return None
 
 
-def _counts_frames(path: Path) -> bool:
+def _counts_frames(file: FileIO) -> bool:
     """Whether an MP3 says in its first frame how many follow, as encoders write it."""
-    with path.open("rb") as file:
-        head = file.read(_ID3_HEAD_BYTES)
-        if head[:3] == b"ID3":  # seven bits to a byte
-            file.seek(_ID3_HEAD_BYTES + sum(byte << 7 * place for place, byte in enumerate(reversed(head[6:10]))))
-        else:
-            file.seek(0)
-        frame = file.read(_HEAD_BYTES)
+    head = _at(file, 0, _ID3_HEAD_BYTES)
+    tags_bytes = 0
+    if head[:3] == b"ID3":  # seven bits to a byte
+        tags_bytes = _ID3_HEAD_BYTES + sum(byte << 7 * place for place, byte in enumerate(reversed(head[6:10])))
+    frame = _at(file, tags_bytes, _HEAD_BYTES)
     return any(mark in frame for mark in (b"Xing", b"Info", b"VBRI"))

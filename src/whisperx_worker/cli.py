@@ -165,13 +165,14 @@ def transcribe_all(
     Raises:
         WorkerError: Before any work, when the results have no place.
     """
-    from whisperx_worker import masking
+    from whisperx_worker import decoder, masking
     from whisperx_worker.worker import open_worker
 
     names = result_names(recordings)
     if folder:
         refuse_same_names(names)
         make_folder(folder)
+    decoder.start()
     worker = open_worker(settings)
     failures = 0
     for recording, name in zip(recordings, names, strict=True):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 if os.environ.get("RUNPOD_LOG_LEVEL", "").upper() in {"", "DEBUG", "TRACE"}:
     os.environ["RUNPOD_LOG_LEVEL"] = "INFO"
 
-from whisperx_worker import joblog
+from whisperx_worker import decoder, joblog
 from whisperx_worker.errors import JobCancelledError, SettingsError
 from whisperx_worker.runpod_sdk import import_runpod
 from whisperx_worker.settings import load_settings
@@ -162,6 +162,7 @@ def main() -> None:
         sys.exit(f"the worker cannot start: {error}")
     except OSError as error:
         sys.exit(f"the worker cannot start: its log file cannot be written ({error.strerror})")
+    decoder.start()
     if opened.settings.warm_up:
         threading.Thread(target=warm_up, args=(opened,), daemon=True).start()
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from whisperx_worker import speakers
-from whisperx_worker.audio import decode
+from whisperx_worker.decoder import decode
 from whisperx_worker.errors import JobCancelledError, StrictError, WorkerError
 from whisperx_worker.fetch import fetch
 from whisperx_worker.stages import chain, engine
@@ -65,7 +65,7 @@ def recording(job: Job) -> Audio:
         with job.stage("fetch"):
             path = fetch(place, Path(folder), job.settings, local=local)
         with job.stage("decode"):
-            audio, warnings = decode(path, job.settings)
+            audio, warnings = decode(path, job.settings, job.stop_if_cancelled)
     for warned in warnings:
         job.warn(warned.message, warned.span)
     return audio

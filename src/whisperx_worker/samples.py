@@ -30,14 +30,14 @@ def read_sample(sample: SpeakerSample, job: Job) -> Audio:
         FetchError: Its URL is refused, or its server failed. The sentence has no query and no credentials.
         StrictError: The file is odd, and the job asked for `strict`.
     """
-    from whisperx_worker.audio import decode
+    from whisperx_worker.decoder import decode
 
     place = sample.url or sample.audio_base64 or ""
     title = sample_title(sample, job)
     try:
         with tempfile.TemporaryDirectory(prefix="whisperx-worker-") as folder:
             path = fetch(place, Path(folder), job.settings, local=job.local and sample.url is not None, what=title)
-            audio, warnings = decode(path, job.settings)
+            audio, warnings = decode(path, job.settings, job.stop_if_cancelled)
     except (BadInputError, FetchError) as error:
         raise type(error)(f"{title}: {error}") from error
     for warned in warnings:

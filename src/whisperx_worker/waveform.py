@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import re
+import tempfile
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
     from whisperx_worker.types import Seconds
 
-_GROW_SAMPLES = 60 * SAMPLE_RATE_HZ
+_SAMPLE_BYTES = 4
 _BLOCK_SAMPLES = SAMPLE_RATE_HZ
 _LOUDEST = 1e5
 """A float sample above it is damage. Files that hold 16-bit values as floats exist, and stay as they are."""
@@ -24,16 +27,33 @@ _LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 1_000, 768_000
 """Below, one frame would become hours of samples."""
 
 
-class Waveform:
-    """Takes decoded frames of any format, rate and number of channels, and grows one array.
+def new_store() -> BinaryIO:
+    """A file without a name for the samples of one recording: in memory where the system can, and gone when closed."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("samples"), "w+b")
+    return tempfile.TemporaryFile()
 
-    The array grows in place by a sixteenth at most, so an hour costs its 230 MB and little more; the length that a file
-    claims to have is never believed.
+
+def samples_in(store: BinaryIO) -> NDArray[np.float32]:
+    """What a `Waveform` wrote, of shape (n,), not copied; it stays when the store is closed."""
+    return np.frombuffer(mmap.mmap(store.fileno(), 0, access=mmap.ACCESS_COPY), np.float32)
+
+
+class Waveform:
+    """Takes decoded frames of any format, rate and number of channels, and writes mono float32 at 16 kHz.
+
+    The samples go to a file in memory as they come, so another process can have them without a copy, and an hour costs
+    its 230 MB and little more. The length that a file claims to have is never believed; silence that the clock tells
+    of is a hole in the file and takes no room.
+
+    Args:
+        longest_s: The longest recording that is taken.
+        store: What the samples are written to, from its beginning.
     """
 
-    def __init__(self, longest_s: Seconds) -> None:
+    def __init__(self, longest_s: Seconds, store: BinaryIO) -> None:
         self._longest_s = longest_s
-        self._samples: NDArray[np.float32] = np.zeros(_GROW_SAMPLES, np.float32)
+        self._store = store
         self._length = 0
         self._begins = 0
         """Index of the sample that the resampler's first one became."""
@@ -61,7 +81,7 @@ class Waveform:
             self._drain()
             self._resampler, self._form = _resampler(*form, frame.layout.nb_channels), form
         self._fed_s += frame.samples / frame.sample_rate
-        self._check_length()
+        self.check_length(self.position_s)
         # The resampler counts samples; jumps of the clock are dealt with before a frame comes here.
         frame.pts = None
         self._resampler.push(frame)
@@ -75,19 +95,29 @@ class Waveform:
         """
         self._drain()
         self._begins = max(self._length, round(position_s * SAMPLE_RATE_HZ))
-        self._check_length()
-        self._make_room(self._begins)
+        self.check_length(self.position_s)
         self._length = self._begins
+        self._store.seek(self._length * _SAMPLE_BYTES)
 
-    def finish(self) -> NDArray[np.float32]:
-        """All of it, of shape (n,). Nothing can be added any more."""
+    def finish(self) -> int:
+        """Write what is still on its way. Nothing can be added any more.
+
+        Returns:
+            How many samples there are.
+        """
         self._drain()
-        self._samples.resize(self._length, refcheck=False)
-        return self._samples
+        self._store.flush()
+        self._store.truncate(self._length * _SAMPLE_BYTES)
+        return self._length
 
-    def _check_length(self) -> None:
-        if self.position_s > self._longest_s:
-            raise too_long(self._longest_s)
+    def check_length(self, length_s: Seconds) -> None:
+        """Refuse a recording that is, or says that it will be, longer than is allowed.
+
+        Raises:
+            BadInputError: It is.
+        """
+        if length_s > self._longest_s:
+            raise BadInputError(f"the recording is longer than {self._longest_s:g} s, the most that this worker takes")
 
     def _drain(self) -> None:
         """Get out what the resampler still holds; the next frame begins a new one."""
@@ -106,26 +136,12 @@ class Waveform:
             self._append(frame.to_ndarray()[0])
 
     def _append(self, samples: NDArray[np.float32]) -> None:
-        end = self._length + len(samples)
-        self._make_room(end)
-        place = self._samples[self._length : end]
-        place[:] = samples
-        wrong = ~(np.abs(place) < _LOUDEST)
+        wrong = ~(np.abs(samples) < _LOUDEST)
         if wrong.any():
-            place[wrong] = 0.0
+            samples = np.where(wrong, np.float32(0.0), samples)
             self.not_numbers += int(np.count_nonzero(wrong))
-        self._length = end
-
-    def _make_room(self, length: int) -> None:
-        size = len(self._samples)
-        if length > size:
-            # No view of the array outlives the method that makes it, which is what refcheck would look for.
-            self._samples.resize(max(length, size + max(_GROW_SAMPLES, size // 16)), refcheck=False)
-
-
-def too_long(longest_s: Seconds) -> BadInputError:
-    """The error that tells a recording's limit."""
-    return BadInputError(f"the recording is longer than {longest_s:g} s, the most that this worker takes")
+        self._store.write(samples.data)
+        self._length += len(samples)
 
 
 def _resampler(sample_format: str, layout: str, rate_hz: int, channels: int) -> Any:  # noqa: ANN401 - an av.filter.Graph
