@@ -41,6 +41,8 @@ class Post:
     body: dict[str, Any]
     stream: str
     authorization: str | None
+    is_piece: bool = False
+    """Whether it is a piece of the job's stream."""
 
     @property
     def is_progress(self) -> bool:
@@ -79,6 +81,7 @@ class RunpodServer:
         return {
             "RUNPOD_WEBHOOK_GET_JOB": f"{self.url}/v2/endpoint/job-take/$ID?gpu=none",
             "RUNPOD_WEBHOOK_POST_OUTPUT": f"{self.url}/v2/endpoint/job-done/$RUNPOD_POD_ID/$ID?gpu=none",
+            "RUNPOD_WEBHOOK_POST_STREAM": f"{self.url}/v2/endpoint/job-stream/$RUNPOD_POD_ID/$ID?gpu=none",
             "RUNPOD_WEBHOOK_PING": f"{self.url}/v2/endpoint/ping/$RUNPOD_POD_ID",
             "RUNPOD_PING_INTERVAL": "1000",
             "RUNPOD_AI_API_KEY": "rpa-of-the-endpoint",
@@ -94,10 +97,10 @@ class RunpodServer:
         self.files[path] = (status, kind, body)
         return self.url + path
 
-    def submit(self, *jobs: tuple[str, object]) -> None:
+    def submit(self, *jobs: tuple[str, object], **more: object) -> None:
         """Put jobs into the queue, as id and input; those of one call can be taken together."""
         with self.changed:
-            self._jobs += [{"id": job_id, "input": data} for job_id, data in jobs]
+            self._jobs += [{"id": job_id, "input": data, **more} for job_id, data in jobs]
             self.changed.notify_all()
 
     def stop(self, job_id: str) -> None:
@@ -121,7 +124,7 @@ class RunpodServer:
 
     def _wait_for(self, job_id: str, timeout_s: float, *, progress: bool) -> Post:
         def found() -> Post | None:
-            of_job = (post for post in self.posts if post.job_id == job_id)
+            of_job = (post for post in self.posts if post.job_id == job_id and not post.is_piece)
             return next((post for post in of_job if post.is_progress is progress), None)
 
         with self.changed:
@@ -179,7 +182,8 @@ def _handler_for(server: RunpodServer) -> type[BaseHTTPRequestHandler]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             job_id, stream = parts.path.rsplit("/", 1)[1], parse_qs(parts.query)["isStream"][0]
             with server.changed:
-                server.posts.append(Post(job_id, body, stream, self.headers["Authorization"]))
+                is_piece = "/job-stream/" in parts.path
+                server.posts.append(Post(job_id, body, stream, self.headers["Authorization"], is_piece))
                 server.changed.notify_all()
             self._send({})
 
@@ -267,7 +271,7 @@ ACTOR = '''
 import logging
 import threading
 from dataclasses import dataclass
-from time import sleep
+from time import monotonic, sleep
 
 from whisperx_worker import BadInputError, Segment, Transcript, hookimpl
 
@@ -286,6 +290,11 @@ class Options:
     """Wait until another job is here too."""
     waits: bool = False
     """Work on until the job is cancelled."""
+    lasts_s: float = 0.0
+    """Work for so long, and look ten times a second whether the job is still wanted."""
+    hangs_s: float = 0.0
+    """Work for so long, and never look."""
+    segments: int = 1
     notes_rubbish: bool = False
     cancels_itself: bool = False
 
@@ -317,8 +326,15 @@ def transcribe(audio, job, options):
         while options.waits:
             job.progress("transcribe", 0.5)
             sleep(0.02)
+        sleep(options.hangs_s)
+        ends_s = monotonic() + options.lasts_s
+        while monotonic() < ends_s:
+            job.progress("transcribe", 0.5)
+            sleep(0.1)
         job.progress("transcribe", 0.5)
-    return Transcript((Segment(0.0, round(audio.duration_s, 3), options.says),), job.request.language or "ru")
+        job.recognised([Segment(0.0, 0.25, options.says + "?")])
+    end_s = round(audio.duration_s, 3)
+    return Transcript((Segment(0.0, end_s, options.says),) * options.segments, job.request.language or "ru")
 '''
 
 

@@ -42,6 +42,7 @@ def test_a_request_of_only_a_recording_has_the_defaults_of_the_contract():
         "speaker_threshold": None,
         "output_formats": ["json"],
         "plugins": {},
+        "stream": False,
         "strict": False,
         "debug": False,
     }

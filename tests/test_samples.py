@@ -98,11 +98,11 @@ def test_a_url_that_is_refused_is_told_without_its_query():
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        (Settings(max_audio_s=0.25), "the recording is longer than 0.25 s, the most that this worker takes"),
-        (Settings(max_audio_mb=0.001), "the audio in base64 is larger than 0.001 MB"),
+        (Settings(max_sample_s=0.25), "the recording is longer than 0.25 s, the most that this worker takes"),
+        (Settings(max_sample_mb=0.001), "the audio in base64 is larger than 0.001 MB"),
     ],
 )
-def test_a_sample_is_limited_like_a_recording(settings, reason):
+def test_a_sample_has_limits_of_its_own(settings, reason):
     assert failure(job_of(inline(CLIP), settings=settings)) == f"the sample of Анна: {reason}"
 
 

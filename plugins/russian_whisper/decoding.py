@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from whisperx_worker import BadInputError, in_batches, spans
+from whisperx_worker import BadInputError, Segment, in_batches, spans
 from whisperx_worker_plugins.russian_whisper import phantoms
 from whisperx_worker_plugins.russian_whisper.model import TIMESTAMP_S, Encoded, Tokenizer, Whisper, features
 
@@ -118,7 +118,15 @@ class _Decoder:
             pending = [index for index in pending if fails(tries[index][-1], settings)]
             if not pending:
                 break
-        return [_best(attempts, settings) for attempts in tries]
+        best = [_best(attempts, settings) for attempts in tries]
+        self.job.recognised(
+            [
+                Segment(chunk.start, chunk.end, decoded.text)
+                for chunk, decoded in zip(chunks, best, strict=True)
+                if decoded.text and not is_silence(decoded, settings)
+            ]
+        )
+        return best
 
     def _attempt(
         self,

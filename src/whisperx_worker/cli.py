@@ -197,7 +197,8 @@ def _transcribe_one(worker: Worker, data: dict[str, Any], *, quiet: bool) -> dic
         joblog.recorded("cli", masking.secrets_of(data), lines=0),
         progress_bar(quiet=quiet) as report,
     ):
-        job = new_job(worker, "cli", data, local=True, on_progress=report)
+        job = new_job(worker, "cli", data, local=True)
+        job.on_progress = report
         result = pipeline.run(job, worker.host)
         written = write_outputs(job, result, worker.host, list(job.request.output_formats))
         warnings = [masking.mask(str(warned)) for warned in job.warnings]

@@ -33,3 +33,7 @@ class StrictError(WorkerError, RuntimeError):
 
 class JobCancelledError(WorkerError, RuntimeError):
     """Whoever asked for the job does not want it any more."""
+
+
+class OutOfTimeError(JobCancelledError):
+    """The job has had the time that it was given."""

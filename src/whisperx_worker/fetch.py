@@ -173,9 +173,11 @@ def _new_file(folder: Path) -> Iterator[tuple[Path, Callable[[bytes], object]]]:
 
     def write(content: bytes) -> None:
         try:
-            file.write(content)
+            written = file.write(content)
         except OSError:
-            raise FetchError("the worker has no room to keep the audio") from None
+            written = None
+        if written != len(content):  # a disk that is nearly full takes a part
+            raise FetchError("the worker has no room to keep the audio")
 
     try:
         # Unbuffered, so that a full disk shows in `write` and not when the file is closed.

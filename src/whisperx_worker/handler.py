@@ -9,78 +9,134 @@ import asyncio
 import functools
 import json
 import logging
+import math
 import os
 import re
 import sys
 import threading
-import time
-from typing import TYPE_CHECKING, Any, cast
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
 
 # RunPod's SDK prints whole jobs, tokens included, at its default level.
 if os.environ.get("RUNPOD_LOG_LEVEL", "").upper() in {"", "DEBUG", "TRACE"}:
     os.environ["RUNPOD_LOG_LEVEL"] = "INFO"
 
-from whisperx_worker import decoder, joblog
+from whisperx_worker import decoder, joblog, life
 from whisperx_worker.errors import JobCancelledError, SettingsError
+from whisperx_worker.process import age_s
 from whisperx_worker.runpod_sdk import import_runpod
+from whisperx_worker.sending import Progress, Stream, sendable
 from whisperx_worker.settings import load_settings
 from whisperx_worker.worker import Worker, answer, open_worker, warm_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from whisperx_worker.job import Job
 
-MAX_RESULT_MB = 18.0
-"""RunPod drops a result above some 20 MB and calls the job completed."""
+T = TypeVar("T")
 
-_PROGRESS_EVERY_S = 2.0
-_LAST_PROGRESS_S = 10.0
-"""How long a result waits for the progress that is still on its way."""
+_LAST_WAIT_S = 5.0
+"""How long a job whose time is over may take to notice it."""
 
 log = logging.getLogger(__name__)
+
+_in_flight: set[str] = set()
+"""Ids of the jobs that RunPod waits for."""
+_given_up: list[threading.Thread] = []
+"""Threads of jobs that nobody waits for any more."""
 
 
 async def handler(job: Mapping[str, Any]) -> dict[str, Any]:
     """Answer one RunPod job.
 
     Args:
-        job: `{"id": ..., "input": {...}}`.
+        job: `{"id": ..., "input": {...}}`, and perhaps a `policy`.
 
     Returns:
-        The contract's response; a failure has `error` at the top, which makes RunPod mark the job FAILED.
+        The contract's response; a failure has `error` at the top, which makes RunPod mark the job FAILED. Where the
+        worker wants to be replaced by a fresh one, `refresh_worker` says so.
 
     Raises:
         asyncio.CancelledError: When RunPod cancels the job; its thread stops at the next batch.
     """
-    progress = _Progress(job)
-    running: list[Job] = []
+    job_id = str(job.get("id", ""))
+    _in_flight.add(job_id)
+    try:
+        response = await _answered(job, job_id)
+        alone = len(_in_flight) == 1  # else the others would be lost with the worker
+        if alone and (reason := life.reason_to_refresh(worker().settings, _given_up)):
+            log.warning("asking RunPod for a fresh worker: %s", reason)
+            response["refresh_worker"] = True
+        return response
+    finally:
+        _in_flight.discard(job_id)
+
+
+async def _answered(job: Mapping[str, Any], job_id: str) -> dict[str, Any]:
+    """A job's response, its progress and its stream sent before."""
+    opened, data = worker(), job.get("input")
+    limit_s = life.time_limit_s(job, opened.settings)
+    progress, stream = Progress(job), Stream(job)
+    begun: list[Job] = []
     unwanted = threading.Event()
 
-    def started(begun: Job) -> None:
-        running.append(begun)
+    def started(one: Job) -> None:
+        begun.append(one)
         if unwanted.is_set():
-            begun.cancel()
+            one.cancel()
 
-    try:
-        response = await asyncio.to_thread(
-            answer,
-            worker(),
-            str(job.get("id", "")),
-            job.get("input"),
-            on_progress=progress.report,
-            started=started,
-        )
-    except asyncio.CancelledError:
+    def give_up() -> None:
+        _given_up[:] = [*filter(threading.Thread.is_alive, _given_up), thread]
         unwanted.set()
         progress.stop()
-        for begun in running:
-            begun.cancel()
+        stream.stop()
+        for one in begun:
+            one.cancel()
+
+    def work() -> dict[str, Any]:
+        if wrong := life.payload_too_large(data, opened.settings):
+            return {"error": wrong}
+        return answer(
+            opened,
+            job_id,
+            data,
+            on_progress=progress.report,
+            on_segments=stream.show,
+            time_limit_s=limit_s,
+            started=started,
+        )
+
+    done, thread = _in_a_thread(work)
+    try:
+        response = await asyncio.wait_for(done, None if math.isinf(limit_s) else limit_s + _LAST_WAIT_S)
+    except asyncio.CancelledError:
+        give_up()
         raise
+    except asyncio.TimeoutError:  # a plugin that never looks whether it should stop
+        give_up()
+        response = {"error": f"the job is not done in the {limit_s:g} s that it has, and did not stop when asked to"}
     except JobCancelledError as error:  # not by RunPod, which would hear of a traceback
         response = {"error": str(error)}
     await asyncio.to_thread(progress.finish)
-    return sendable(response)
+    await stream.finish(response)
+    return await asyncio.to_thread(sendable, response, job_id, opened.settings)
+
+
+def _in_a_thread(work: Callable[[], T]) -> tuple[asyncio.Future[T], threading.Thread]:
+    """Do something in a thread of its own, which nobody waits for when the process ends."""
+    done: Future[T] = Future()
+    done.set_running_or_notify_cancel()  # from now on it cannot be cancelled
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
+            done.set_exception(error)
+
+    thread = threading.Thread(target=run, name="job", daemon=True)
+    thread.start()
+    return asyncio.wrap_future(done), thread
 
 
 @functools.cache
@@ -96,60 +152,15 @@ def worker() -> Worker:
     return open_worker(settings)
 
 
-def sendable(response: dict[str, Any]) -> dict[str, Any]:
-    """The response, or an error where RunPod would lose it: for its size, or because it is no JSON.
-
-    Half of a surrogate pair, which JSON can carry and UTF-8 cannot, becomes a question mark.
-    """
-    try:
-        text = json.dumps(response, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        log.exception("the response is no JSON")
-        return {"error": f"the result cannot be written as JSON ({type(error).__name__}); the worker's log has more"}
-    content = text.encode("utf-8", "replace")
-    size_mb = len(content) / 1e6
-    if size_mb > MAX_RESULT_MB:
-        return {
-            "error": f"the result has {size_mb:.1f} MB, more than the {MAX_RESULT_MB:g} MB that RunPod carries; "
-            "send the recording in parts, or ask for fewer output_formats"
-        }
-    return response if text.isascii() or content.decode() == text else cast("dict[str, Any]", json.loads(content))
+def jobs_at_once(_now: int) -> int:
+    """How many jobs the SDK may give to this worker; it asks before it takes some."""
+    _mend_end()
+    return life.jobs_at_once(worker().settings)
 
 
-class _Progress:
-    """Sends a job's progress to RunPod: not more often than it makes sense, and never after the result."""
-
-    def __init__(self, job: Mapping[str, Any]) -> None:
-        self._job = dict(job)
-        # Without it the SDK has nowhere to send to: a local run.
-        self._wanted = "RUNPOD_WEBHOOK_POST_OUTPUT" in os.environ
-        self._sent_s = float("-inf")
-        self._sending: list[threading.Thread] = []
-        self._lock = threading.Lock()
-
-    def report(self, stage: str, fraction: float) -> None:
-        with self._lock:
-            now_s = time.monotonic()
-            if not self._wanted or now_s - self._sent_s < _PROGRESS_EVERY_S:
-                return
-            self._sent_s = now_s
-            # The SDK sends in a thread that it does not give out, and a late one would reopen a finished job.
-            before = set(threading.enumerate())
-            import_runpod().serverless.progress_update(self._job, {"stage": stage, "fraction": round(fraction, 3)})
-            begun = set(threading.enumerate()) - before
-            self._sending += [thread for thread in begun if thread.name.endswith("(_thread_target)")]
-
-    def stop(self) -> None:
-        """Send nothing from now on."""
-        self._wanted = False
-
-    def finish(self) -> None:
-        """Send nothing from now on, and wait for what is on its way."""
-        with self._lock:
-            self.stop()
-        latest_s = time.monotonic() + _LAST_PROGRESS_S
-        for thread in self._sending:
-            thread.join(timeout=max(0.0, latest_s - time.monotonic()))
+@functools.cache
+def _mend_end() -> None:
+    life.leave_when_idle(_in_flight)
 
 
 def main() -> None:
@@ -165,8 +176,10 @@ def main() -> None:
     decoder.start()
     if opened.settings.warm_up:
         threading.Thread(target=warm_up, args=(opened,), daemon=True).start()
+    sdk = import_runpod().serverless
+    log.info("ready for jobs %.2f s after the process began", age_s())
     try:
-        import_runpod().serverless.start({"handler": handler})
+        sdk.start({"handler": handler, "concurrency_modifier": jobs_at_once})
     except json.JSONDecodeError as error:
         sys.exit(f"--test_input is not valid JSON: {error}")
 

@@ -6,15 +6,16 @@ A job never holds audio or text; those flow through the hooks.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from whisperx_worker.errors import JobCancelledError, StrictError
-from whisperx_worker.types import Seconds, Span, Warned
+from whisperx_worker.errors import JobCancelledError, OutOfTimeError, StrictError
+from whisperx_worker.types import Seconds, Segment, Span, Warned
 
 if TYPE_CHECKING:
     from whisperx_worker.models import ModelShelf
@@ -25,6 +26,14 @@ log = logging.getLogger(__name__)
 
 OnProgress: TypeAlias = Callable[[str, float], None]
 """Gets the stage's name and the part of it that is done, in 0..1."""
+
+
+OnSegments: TypeAlias = Callable[[Sequence[Segment]], None]
+"""Gets segments with text and times, in no order and not final."""
+
+
+def _nobody_reads(_segments: Sequence[Segment]) -> None:
+    pass
 
 
 def _nobody_watches(_stage: str, _fraction: float) -> None:
@@ -46,10 +55,15 @@ class Job:
     """Whether a person on this machine asks, who may name paths."""
     on_progress: OnProgress = _nobody_watches
     """Called by one thread at a time."""
+    on_segments: OnSegments = _nobody_reads
+    """Gets segments as they are recognised, where the job asked for `stream`; called by one thread at a time."""
+    time_limit_s: Seconds = math.inf
+    """How long the job may take, from its making on."""
     timings: dict[str, Seconds] = field(default_factory=dict)
     """Wall-clock seconds by stage, named `<stage>_s`."""
     notes: dict[str, object] = field(default_factory=dict)
     """What a job that asks for `debug` is told besides the timings. Values must be JSON."""
+    _began_s: float = field(default_factory=time.monotonic)
     _warnings: list[Warned] = field(default_factory=list)
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _reporting: threading.RLock = field(default_factory=threading.RLock)
@@ -75,7 +89,8 @@ class Job:
         """Report how far a stage is, and stop here if the job was cancelled. Call it once per batch.
 
         Raises:
-            JobCancelledError: When nobody wants the job any more, or a stage that runs beside this one failed it.
+            JobCancelledError: When nobody wants the job any more, its time is over, or a stage beside this
+                one failed it.
         """
         self.stop_if_cancelled()
         with self._reporting:
@@ -89,6 +104,17 @@ class Job:
         """
         if self._cancelled.is_set():
             raise JobCancelledError("the job was cancelled")
+        if time.monotonic() - self._began_s > self.time_limit_s:
+            raise OutOfTimeError(
+                f"the job is not done in the {self.time_limit_s:g} s that it has; send the recording in parts, "
+                "or give the job more time"
+            )
+
+    def recognised(self, segments: Sequence[Segment]) -> None:
+        """Show the client text that is not final yet, where the job asked for it: `stream`."""
+        if self.request.stream and segments:
+            with self._reporting:
+                self.on_segments(segments)
 
     def cancel(self) -> None:
         """Make the next `progress` call raise."""

@@ -165,6 +165,9 @@ class Request(_Strict):
         "options of plugins: `{plugin: {option: value}}`; naming an engine's plugin also chooses it",
         "an object of plugin names, each with an object of options",
     )
+    stream: bool = described(
+        False, "show segments at RunPod's `/stream` as they are recognised; the answer stays the same", "true or false"
+    )
     strict: bool = described(False, "true: a warning becomes an error", "true or false")
     debug: bool = described(False, "stage timings, what was loaded and what was removed", "true or false")
 

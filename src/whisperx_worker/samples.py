@@ -23,7 +23,7 @@ def read_sample(sample: SpeakerSample, job: Job) -> Audio:
 
     Args:
         sample: One of `job.request.speaker_samples`. Its `url` may be a path where `job.local` is true.
-        job: For its settings: the longest and the largest recording, and how long a server may take.
+        job: For its settings: the longest and the largest sample, and how long a server may take.
 
     Raises:
         BadInputError: It is empty, no audio, too long, too large or damaged. One sentence that names the sample.
@@ -34,10 +34,12 @@ def read_sample(sample: SpeakerSample, job: Job) -> Audio:
 
     place = sample.url or sample.audio_base64 or ""
     title = sample_title(sample, job)
+    limits = {"max_audio_s": job.settings.max_sample_s, "max_audio_mb": job.settings.max_sample_mb}
+    settings = job.settings.model_copy(update=limits)
     try:
         with tempfile.TemporaryDirectory(prefix="whisperx-worker-") as folder:
-            path = fetch(place, Path(folder), job.settings, local=job.local and sample.url is not None, what=title)
-            audio, warnings = decode(path, job.settings, job.stop_if_cancelled)
+            path = fetch(place, Path(folder), settings, local=job.local and sample.url is not None, what=title)
+            audio, warnings = decode(path, settings, job.stop_if_cancelled)
     except (BadInputError, FetchError) as error:
         raise type(error)(f"{title}: {error}") from error
     for warned in warnings:

@@ -122,9 +122,41 @@ class Settings(BaseSettings):
     plugins_dir: Path | None = described(
         None, "folder of further plugins: `name.py` or `name/__init__.py`", "a folder that exists"
     )
+    jobs_at_once: int = described(
+        1,
+        "jobs that the worker takes at a time, fewer when memory is short",
+        "a whole number from 1 to 64",
+        ge=1,
+        le=64,
+    )
+    max_job_s: float | None = described(
+        None,
+        "longest time of a job, in seconds; else what the job's `policy` says, else no limit",
+        "a number above 0",
+        gt=0,
+    )
+    max_memory_mb: int = described(
+        0,
+        "memory of the process above which the worker takes one job at a time, and asks RunPod for a fresh one; "
+        "0 is nine tenths of what the container has",
+        "a whole number of at least 0",
+        ge=0,
+    )
+    max_payload_mb: float = described(20.0, "largest request, in megabytes of JSON", "a number above 0", gt=0)
     max_audio_s: float = described(43_200.0, "longest recording, in seconds", "a number above 0", gt=0)
     max_audio_mb: float = described(
         2_048.0, "largest recording before decoding, in megabytes", "a number above 0", gt=0
+    )
+    max_sample_s: float = described(600.0, "longest sample of a voice, in seconds", "a number above 0", gt=0)
+    max_sample_mb: float = described(
+        100.0, "largest sample of a voice before decoding, in megabytes", "a number above 0", gt=0
+    )
+    bucket_name: str | None = described(
+        None,
+        "bucket for results that are too large for RunPod; else RunPod's own rule, one for each month (`11-26`)",
+        "a bucket's name",
+        min_length=1,
+        validation_alias="BUCKET_NAME",
     )
     fetch_timeout_s: float = described(
         30.0, "longest silence of a server while audio is fetched, in seconds", "a number above 0", gt=0

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import resource
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from whisperx_worker import joblog, masking, outputs, pipeline, request
-from whisperx_worker.errors import JobCancelledError, WorkerError
+from whisperx_worker.errors import JobCancelledError, OutOfTimeError, WorkerError
 from whisperx_worker.host import Host, load_host
-from whisperx_worker.job import Job, OnProgress
+from whisperx_worker.job import Job, OnProgress, OnSegments
 from whisperx_worker.models import ModelShelf
 from whisperx_worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from whisperx_worker.types import Result
+    from whisperx_worker.types import Result, Seconds
 
 # Libraries that plugins load later report to their makers unless they are told not to before they are imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -57,9 +58,7 @@ def warm_up(worker: Worker) -> None:
             log.exception("plugin %s failed in warm_up", implementation.plugin_name)
 
 
-def new_job(
-    worker: Worker, job_id: str, data: object, *, local: bool = False, on_progress: OnProgress | None = None
-) -> Job:
+def new_job(worker: Worker, job_id: str, data: object, *, local: bool = False) -> Job:
     """A validated job.
 
     Raises:
@@ -67,18 +66,19 @@ def new_job(
     """
     asked, options = request.parse(data, worker.host.abilities, local=local)
     job = Job(job_id, asked, worker.settings, worker.models, options, local=local)
-    if on_progress is not None:
-        job.on_progress = on_progress
+    job.time_limit_s = worker.settings.max_job_s or math.inf
     return job
 
 
-def answer(  # noqa: PLR0913  the last three are named and have defaults
+def answer(  # noqa: PLR0913  what is named has a default
     worker: Worker,
     job_id: str,
     data: object,
     *,
     local: bool = False,
     on_progress: OnProgress | None = None,
+    on_segments: OnSegments | None = None,
+    time_limit_s: Seconds = math.inf,
     started: Callable[[Job], None] = lambda _job: None,
 ) -> dict[str, Any]:
     """The response to a client's job, or `{"error": one sentence}`.
@@ -89,6 +89,8 @@ def answer(  # noqa: PLR0913  the last three are named and have defaults
         data: What stands under `input`.
         local: Whether it comes from a person on this machine, who may name paths.
         on_progress: Gets stage and fraction.
+        on_segments: Gets what is recognised as it comes, where the job asks for `stream`.
+        time_limit_s: How long it may take.
         started: Gets the job before it runs, so that it can be cancelled from another thread.
 
     Raises:
@@ -97,12 +99,18 @@ def answer(  # noqa: PLR0913  the last three are named and have defaults
     secrets = [*masking.secrets_of(data), *masking.secrets_of_environment()]
     with joblog.recorded(job_id, secrets, worker.settings.log_tail_lines) as tail:
         try:
-            job = new_job(worker, job_id, data, local=local, on_progress=on_progress)
+            job = new_job(worker, job_id, data, local=local)
+            job.on_progress = on_progress or job.on_progress
+            job.on_segments = on_segments or job.on_segments
+            job.time_limit_s = min(job.time_limit_s, time_limit_s)
             started(job)
             log.info("started")
             result = pipeline.run(job, worker.host)
             response = respond(job, result, worker.host)
             log.info("finished: %.1f s of audio, %d segments", result.duration_s, len(response["segments"]))
+        except OutOfTimeError as error:
+            log.info("failed: %s", error)
+            return {"error": str(error)}
         except JobCancelledError:
             log.info("cancelled")
             raise

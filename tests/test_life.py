@@ -1,0 +1,178 @@
+"""The life of a job and of a worker under RunPod's SDK: time limits, cancelling, memory, SIGTERM, streams."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from tests.clips import wav
+from tests.runpod_server import RunpodServer, actor_environment, start_worker
+from whisperx_worker import life
+from whisperx_worker.settings import load_settings
+
+
+@pytest.fixture
+def runpod_server():
+    server = RunpodServer()
+    server.serve("/half-a-second.wav", wav(0.5))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def start(tmp_path, runpod_server):
+    """Start workers with the actor for an engine; all are killed in the end."""
+    started = []
+
+    def started_with(**settings):
+        environment = {
+            **actor_environment(tmp_path / "plugins"),
+            **runpod_server.environment(),
+            **{f"WHISPERX_WORKER_{name.upper()}": str(value) for name, value in settings.items()},
+        }
+        started.append(start_worker(tmp_path / f"home{len(started)}", environment))
+        return started[-1]
+
+    yield started_with
+    for worker in started:
+        worker.end()
+
+
+@pytest.fixture
+def ask(runpod_server):
+    """Submit a job whose actor gets some options."""
+
+    def submit(job_id, *, policy=None, fields=None, **options):
+        data = {"audio_file": f"{runpod_server.url}/half-a-second.wav", "plugins": {"actor": options}, **(fields or {})}
+        runpod_server.submit((job_id, data), **({"policy": policy} if policy else {}))
+
+    return submit
+
+
+@pytest.mark.slow
+def test_a_job_ends_with_a_sentence_before_runpods_policy_ends_it(runpod_server, start, ask):
+    start()
+    ask("first")
+    runpod_server.result("first")
+    began = time.monotonic()
+    ask("long", policy={"executionTimeout": 2_000}, lasts_s=30.0)
+    assert runpod_server.result("long") == {
+        "error": "the job is not done in the 1.8 s that it has; send the recording in parts, or give the job more time"
+    }
+    assert time.monotonic() - began < 4
+    ask("next")
+    assert "output" in runpod_server.result("next")
+
+
+@pytest.mark.slow
+def test_a_plugin_that_never_looks_costs_its_job_and_a_fresh_worker(runpod_server, start, ask):
+    start(max_job_s=0.5)
+    ask("stuck", hangs_s=60.0)
+    answer = runpod_server.result("stuck")
+    assert answer["error"] == "the job is not done in the 0.5 s that it has, and did not stop when asked to"
+    assert answer["stopPod"] is True
+    ask("next")
+    assert runpod_server.result("next")["output"]["segments"]
+
+
+@pytest.mark.slow
+def test_a_worker_that_holds_too_much_memory_asks_to_be_replaced(runpod_server, start, ask):
+    worker = start(max_memory_mb=10)
+    ask("large")
+    answer = runpod_server.result("large")
+    assert answer["stopPod"] is True
+    assert answer["output"]["segments"]
+    assert "asking RunPod for a fresh worker: it holds" in worker.said()
+
+
+@pytest.mark.slow
+def test_a_cancelled_job_stops_within_a_second(runpod_server, start, ask):
+    worker = start()
+    ask("unwanted", lasts_s=60.0)
+    runpod_server.progress("unwanted")
+    began = time.monotonic()
+    runpod_server.stop("unwanted")
+    while "cancelled" not in worker.said("container_log.txt"):
+        assert time.monotonic() - began < 20, "it goes on"
+        time.sleep(0.01)
+    assert time.monotonic() - began < 1.0
+    assert worker.left_behind() == []
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_told_to_end_finishes_its_job_first(runpod_server, start, ask):
+    worker = start()
+    ask("last", lasts_s=2.0)
+    runpod_server.progress("last")
+    worker.process.send_signal(signal.SIGTERM)
+    assert runpod_server.result("last")["output"]["segments"]
+    runpod_server.close()  # ends the poll for stops, which the SDK waits for
+    assert worker.process.wait(timeout=20) == 0
+
+
+@pytest.mark.slow
+def test_a_worker_without_a_job_ends_at_once_when_it_is_told_to(runpod_server, start, ask):
+    worker = start()
+    ask("only")
+    runpod_server.result("only")
+    time.sleep(1.5)  # it polls again
+    began = time.monotonic()
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.process.wait(timeout=20) == 0
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.slow
+def test_a_stream_shows_text_early_and_its_last_pieces_are_the_answer(runpod_server, start, ask):
+    start()
+    ask("plain", segments=3)
+    ask("streamed", fields={"stream": True}, segments=3)
+    answers = [runpod_server.result(name)["output"] for name in ("plain", "streamed")]
+    assert [set(answer) for answer in answers] == [{"segments", "detected_language", "warnings", "logs"}] * 2
+    assert answers[0]["segments"] == answers[1]["segments"]
+    assert not [post for post in runpod_server.posts_of("plain") if post.is_piece]
+    *before, result = runpod_server.posts_of("streamed")
+    assert "output" in result.body
+    pieces = [post.body["output"] for post in before if post.is_piece]
+    assert pieces[0] == {"partial": [{"start": 0.0, "end": 0.25, "text": "Алло.?"}]}
+    assert [segment for piece in pieces for segment in piece.get("segments", ())] == answers[1]["segments"]
+
+
+@pytest.mark.slow
+def test_jobs_run_at_once_as_the_operator_wants(runpod_server, start, ask):
+    start(jobs_at_once=2)
+    ask("one", meets=True)
+    ask("other", meets=True)
+    assert all(runpod_server.result(name)["output"]["segments"] for name in ("one", "other"))
+
+
+@pytest.mark.slow
+def test_a_request_that_is_too_large_is_refused(runpod_server, start):
+    start(max_payload_mb=0.001)
+    runpod_server.submit(("large", {"audio_base64": "A" * 2000}))
+    assert runpod_server.result("large") == {
+        "error": "the request has 0.00202 MB, more than the 0.001 MB that this worker takes; "
+        "send a URL in place of the recording itself"
+    }
+
+
+@pytest.mark.parametrize(
+    ("policy", "limit_s"),
+    [
+        (None, 100.0),
+        ({"executionTimeout": 600_000}, 100.0),
+        ({"executionTimeout": 60_000}, 54.0),
+        ({"executionTimeout": 0}, 100.0),
+        ({"executionTimeout": "60000"}, 100.0),
+        ("soon", 100.0),
+    ],
+)
+def test_the_shorter_of_both_limits_counts(policy, limit_s):
+    assert life.time_limit_s({"policy": policy}, load_settings(max_job_s=100.0)) == limit_s
+
+
+def test_without_any_limit_a_job_may_take_its_time():
+    assert life.time_limit_s({}, load_settings()) == float("inf")
+    assert life.time_limit_s({"policy": {"executionTimeout": 3_600_000}}, load_settings()) == 3590.0
