@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from tests.hub import COMMIT, TOKEN, reach, serving
 from whisperx_worker import BadInputError, ModelNotFoundError, ModelShelf, Settings, find_model, folder_mb, models
 from whisperx_worker.testing import make_job
+from whisperx_worker.worker import note_model
 
 NAME = "faster-whisper-large-v3-russian"
 HUB_ID = "bzikst/faster-whisper-large-v3-russian"
@@ -378,3 +379,26 @@ def test_a_model_that_was_let_go_is_loaded_again():
         with ExitStack() as stack:
             stack.enter_context(shelf.borrow(key, lambda key=key: loads.append(key), 10))
     assert loads == ["a", "b", "a"]
+
+
+def test_who_watches_a_shelf_is_told_what_is_borrowed_through_it_and_whether_it_was_there():
+    shelf, told = ModelShelf(), []
+    watched = shelf.watched(told.append)
+    with watched.borrow(("kind", "/models/large", "cpu"), load=object) as model:
+        pass
+    with shelf.borrow(("kind", "/models/large", "cpu"), load=object) as unwatched:
+        pass
+    with watched.borrow(("kind", "/models/large", "cpu"), load=object) as again:
+        pass
+    assert (unwatched, again) == (model, model)
+    assert [(borrowed.model, borrowed.cached) for borrowed in told] == [
+        ("kind /models/large cpu", False),
+        ("kind /models/large cpu", True),
+    ]
+
+
+def test_debug_names_a_model_without_its_path_and_tells_of_its_first_use():
+    job = make_job()
+    note_model(job, models.Borrowed("kind /models/large cpu", cached=False, seconds=1.5))
+    note_model(job, models.Borrowed("kind /models/large cpu", cached=True, seconds=0.0))
+    assert job.notes["models"] == {"kind large cpu": {"cached": False, "seconds": 1.5}}

@@ -100,14 +100,12 @@ def transcribe(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log, with what plugins raise.")] = False,
 ) -> None:
     """Transcribe recordings. The result is printed, or written into a folder."""
-    from whisperx_worker import joblog
     from whisperx_worker.settings import load_settings
 
     models = {"align_model": align_model, "diarization_model": diarization_model, "speaker_model": speaker_model}
     chosen = {name: folder_or_name(model) for name, model in models.items()}
     settings = load_settings(**_given(**chosen, hub_models=("*",) if download else None))
-    # A person's folder gets a log file only where they ask for one.
-    joblog.start_logging(settings.log_file if "log_file" in settings.model_fields_set else None, console=verbose)
+    _start_log(settings, console=verbose)
     request = _given(
         language=language, model=folder_or_name(model), align_output=align or bool(align_model),
         initial_prompt=prompt, hotwords=hotwords, batch_size=batch_size, beam_size=beam_size, compute_type=compute_type,
@@ -341,6 +339,14 @@ def parse_speakers(given: list[str]) -> list[dict[str, str]]:
             raise BadInputError(f"--speaker must look like NAME=FILE, not {text!r}")
         samples.append({"name": name, "url": place})
     return samples
+
+
+def _start_log(settings: Settings, *, console: bool) -> None:
+    from whisperx_worker import joblog
+
+    # A person's folder gets a log file only where they ask for one.
+    log_file = settings.log_file if "log_file" in settings.model_fields_set else None
+    joblog.start_logging(log_file, console=console, log_format=settings.log_format)
 
 
 def _given(**values: Any) -> dict[str, Any]:  # noqa: ANN401

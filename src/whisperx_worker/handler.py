@@ -148,7 +148,7 @@ def worker() -> Worker:
         OSError: When the log file cannot be written.
     """
     settings = load_settings()
-    joblog.start_logging(settings.log_file, console=__name__ == "__main__")
+    joblog.start_logging(settings.log_file, console=__name__ == "__main__", log_format=settings.log_format)
     return open_worker(settings)
 
 

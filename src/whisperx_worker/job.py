@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from whisperx_worker.errors import JobCancelledError, OutOfTimeError, StrictError
+from whisperx_worker.joblog import events
 from whisperx_worker.types import Seconds, Segment, Span, Warned
 
 if TYPE_CHECKING:
@@ -40,6 +41,24 @@ def _nobody_watches(_stage: str, _fraction: float) -> None:
     pass
 
 
+@dataclass(frozen=True)
+class StageEnd:
+    """A stage of a job that has ended, well or not."""
+
+    stage: str
+    """Its name, as in `timings`; the last one is "job", the whole of it."""
+    began_at: float
+    """Seconds since the epoch."""
+    seconds: Seconds
+    """How long it took, on a clock that nobody sets."""
+    error: BaseException | None = None
+    """What ended it; its text may name files and hosts."""
+
+
+def _nobody_listens(_ended: StageEnd) -> None:
+    pass
+
+
 @dataclass(eq=False)
 class Job:
     """What a hook gets beside its value. Safe to use from several threads at once."""
@@ -59,6 +78,8 @@ class Job:
     """Gets segments as they are recognised, where the job asked for `stream`; called by one thread at a time."""
     time_limit_s: Seconds = math.inf
     """How long the job may take, from its making on."""
+    on_stage_ended: Callable[[StageEnd], None] = _nobody_listens
+    """Must not raise."""
     timings: dict[str, Seconds] = field(default_factory=dict)
     """Wall-clock seconds by stage, named `<stage>_s`."""
     notes: dict[str, object] = field(default_factory=dict)
@@ -124,9 +145,24 @@ class Job:
     def stage(self, name: str) -> Iterator[None]:
         """Time what runs inside, and report its beginning and its end."""
         self.progress(name, 0.0)
-        began = time.perf_counter()
+        with self.timed(name):
+            yield
+        self.progress(name, 1.0)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Time what runs inside, and tell the log and the observers of its end, whatever ended it."""
+        began_at, began_s = time.time(), time.perf_counter()
+        error: BaseException | None = None
         try:
             yield
+        except BaseException as raised:
+            error = raised
+            raise
         finally:
-            self.timings[f"{name}_s"] = round(time.perf_counter() - began, 3)
-        self.progress(name, 1.0)
+            seconds = round(time.perf_counter() - began_s, 3)
+            self.timings[f"{name}_s"] = seconds
+            kind = type(error).__name__ if error else None
+            fields = {"event": "stage_ended", "stage": name, "seconds": seconds, "error": kind}
+            events.info("stage %s: %.3f s%s", name, seconds, f", ended by {kind}" if kind else "", extra=fields)
+            self.on_stage_ended(StageEnd(name, began_at, seconds, error))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections import deque
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime, timezone
 from logging.handlers import RotatingFileHandler
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from whisperx_worker import masking
 
@@ -18,7 +20,12 @@ if TYPE_CHECKING:
 
 _MAX_LOG_BYTES = 20_000_000
 _LONGEST_TAIL_LINE = 2_000
+_PLAIN_FIELDS = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
+"""What every record has; the rest was given as `extra`."""
 _tail: ContextVar[JobTail | None] = ContextVar("whisperx_worker_job_tail", default=None)
+
+events = logging.getLogger("whisperx_worker.events")
+"""What operators count, with its numbers as `extra`. A client finds it in `timings` and `debug`, not in its tail."""
 
 
 class JobTail:
@@ -65,18 +72,44 @@ def _message(record: logging.LogRecord) -> str:
         return f"{record.msg!r} (logged with arguments that do not fit)"
 
 
-class _Masked(logging.Formatter):
+class _Text(logging.Formatter):
     """One line of the log, with its traceback; all but its time and its origin is masked."""
 
     def format(self, record: logging.LogRecord) -> str:
         tail = _tail.get()
         job = f"[{tail.job_id}] " if tail else ""
-        parts = [_message(record)]
-        if record.exc_info:
-            parts.append(self.formatException(record.exc_info))
-        if record.stack_info:
-            parts.append(self.formatStack(record.stack_info))
+        parts = [_message(record), *self.trace(record)]
         return f"{self.formatTime(record)} {record.levelname} {job}{record.name}: " + masking.mask("\n".join(parts))
+
+    def trace(self, record: logging.LogRecord) -> list[str]:
+        """How the program came here, as far as the record says."""
+        raised = [self.formatException(record.exc_info)] if record.exc_info else []
+        return raised + ([self.formatStack(record.stack_info)] if record.stack_info else [])
+
+
+class _Json(_Text):
+    """One JSON object on one line, ASCII whatever it says: with its `extra` as keys, masked like the text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        tail = _tail.get()
+        time = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
+        said: dict[str, object] = {"logger": record.name, "message": _message(record)}
+        if tail:
+            said["job_id"] = tail.job_id
+        if trace := self.trace(record):
+            said["traceback"] = "\n".join(trace)
+        line = {"time": time.replace("+00:00", "Z"), "level": record.levelname}
+        extra = {name: value for name, value in vars(record).items() if name not in _PLAIN_FIELDS}
+        said |= {f"extra_{name}" if name in {*line, *said} else name: value for name, value in extra.items()}
+        return json.dumps(line | {name: _masked(value, name) for name, value in said.items()})
+
+
+def _masked(value: object, name: str) -> object:
+    """A value for a line of JSON, also where a plugin logs what cannot be looked at: its job must not fail for that."""
+    try:
+        return masking.mask_data(value, name)
+    except Exception:  # noqa: BLE001  as in _message
+        return "(cannot be written)"
 
 
 class _TailHandler(logging.Handler):
@@ -84,17 +117,18 @@ class _TailHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         tail = _tail.get()
-        if tail is not None and self.formatter is not None:
+        if tail is not None and self.formatter is not None and record.name != events.name:
             time = self.formatter.formatTime(record)
             tail.add(f"{time} {record.levelname} {masking.for_client(_message(record))}")
 
 
-def start_logging(log_file: Path | None, *, console: bool) -> None:
+def start_logging(log_file: Path | None, *, console: bool, log_format: Literal["text", "json"] = "text") -> None:
     """Send every logger's lines to the log file (and the console), masked, and each job's lines to its tail.
 
     Args:
         log_file: Where everything goes; None writes no file.
         console: Whether lines also go to standard error.
+        log_format: How a line of the file and the console is written; the tails stay text.
 
     Raises:
         OSError: When the file cannot be written.
@@ -111,7 +145,7 @@ def start_logging(log_file: Path | None, *, console: bool) -> None:
     stop_logging()
     root = logging.getLogger()
     for handler in handlers:
-        handler.setFormatter(_Masked())
+        handler.setFormatter(_Json() if log_format == "json" else _Text())
         handler.whisperx_worker = True  # type: ignore[attr-defined]
         root.addHandler(handler)
     root.setLevel(logging.INFO)

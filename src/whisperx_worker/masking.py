@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import threading
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 _SHORTEST_SECRET = 4
 _SHORTEST_ANONYMOUS_SECRET = 8
 """A shorter part of a query says "ru" or "2026" more often than it opens a door."""
+_DEEPEST = 4
+"""Below it data is written as its text."""
 
 _NAME = (  # of what is secret, whatever stands before it
     r"(?:token|api[_-]?key|access[_-]?key(?:[_-]?id)?|secret(?:[_-]?(?:access[_-]?)?key)?"
@@ -136,6 +139,28 @@ def mask(text: str) -> str:
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
+
+
+def mask_data(value: object, name: str = "", depth: int = 0) -> object:
+    """Data that every reader of JSON takes, without secrets; what has no form in JSON becomes its text.
+
+    Args:
+        value: Anything.
+        name: The field that it stands in: text is a secret itself where the name says so.
+        depth: How deep it stands; what stands too deep becomes its text, which ends what holds itself.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, Mapping) and depth < _DEEPEST:
+        return {str(mask_data(str(key))): mask_data(item, str(key), depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset) and depth < _DEEPEST:
+        return [mask_data(item, name, depth + 1) for item in value]
+    text = str(value)
+    masked = mask(text)
+    if isinstance(value, int | float):
+        return value if masked == text and (isinstance(value, int) or math.isfinite(value)) else masked
+    # Half of a surrogate pair is JSON to some readers only.
+    return "***" if _SECRET_FIELD.search(name) else masked.encode("utf-8", "backslashreplace").decode()
 
 
 def _mask_urls(found: re.Match[str]) -> str:

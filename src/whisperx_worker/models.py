@@ -8,12 +8,13 @@ import re
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from whisperx_worker.errors import ModelNotFoundError, WorkerError
+from whisperx_worker.joblog import events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from whisperx_worker.settings import Settings
+    from whisperx_worker.types import Seconds
 
 log = logging.getLogger(__name__)
 
@@ -155,14 +157,35 @@ class _Kept:
     last_used_s: float = 0.0
 
 
+@dataclass(frozen=True)
+class Borrowed:
+    """A model that somebody began to use."""
+
+    model: str
+    """Its key as text."""
+    cached: bool
+    """Whether it was loaded already."""
+    seconds: Seconds
+    """How long that took: loading it, or waiting for another job that was loading it."""
+
+
+def _nobody_watches(_borrowed: Borrowed) -> None:
+    pass
+
+
 @dataclass(eq=False)
 class ModelShelf:
     """Loaded models, each loaded once, shared by all jobs, and let go under the memory budget when nobody uses it."""
 
     budget_mb: float = 0.0
     """0 is no limit."""
+    on_borrowed: Callable[[Borrowed], None] = _nobody_watches
     _kept: dict[Hashable, _Kept] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def watched(self, on_borrowed: Callable[[Borrowed], None]) -> ModelShelf:
+        """The same models, for somebody who is told of each that is borrowed through it."""
+        return replace(self, on_borrowed=on_borrowed)
 
     @contextmanager
     def borrow(self, key: Hashable, load: Callable[[], T], size_mb: float = 0.0) -> Iterator[T]:
@@ -180,13 +203,7 @@ class ModelShelf:
             kept = self._kept.setdefault(key, _Kept(size_mb=size_mb))
             kept.users += 1
         try:
-            with kept.lock:
-                if not kept.loaded:
-                    self._make_room()
-                    began = time.perf_counter()
-                    kept.model = load()
-                    kept.loaded = True
-                    log.info("loaded %s in %.2f s", key, time.perf_counter() - began)
+            self.on_borrowed(self._loaded(key, kept, load))
             yield cast("T", kept.model)
         finally:
             with self._lock:
@@ -194,6 +211,25 @@ class ModelShelf:
                 kept.last_used_s = time.monotonic()
                 if not kept.loaded and not kept.users:
                     self._kept.pop(key, None)
+
+    def _loaded(self, key: Hashable, kept: _Kept, load: Callable[[], object]) -> Borrowed:
+        """Load a model, or find it loaded; both are events of the log."""
+        began_s = time.perf_counter()
+        model = " ".join(map(str, key)) if isinstance(key, tuple) else str(key)
+        with kept.lock:
+            cached = kept.loaded
+            if not cached:
+                self._make_room()
+                began_s = time.perf_counter()
+                kept.model = load()
+                kept.loaded = True
+            seconds = round(time.perf_counter() - began_s, 3)
+        fields = {"event": "model_borrowed", "model": model, "cached": cached, "seconds": seconds}
+        if cached:
+            events.info("%s was there", key, extra=fields)
+        else:
+            log.info("loaded %s in %.2f s", key, seconds, extra=fields)
+        return Borrowed(model, cached, seconds)
 
     def loaded(self) -> list[Hashable]:
         """Keys of the models that are here."""

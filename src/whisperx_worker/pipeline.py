@@ -34,6 +34,12 @@ def run(job: Job, host: Host) -> Result:
     Raises:
         WorkerError: With one sentence for the client.
     """
+    with job.timed("job"):
+        return corridor(job, host)
+
+
+def corridor(job: Job, host: Host) -> Result:
+    """Every step of the job, in order."""
     warn_of_missing_plugins(job, host)
     audio = recording(job)
     with job.stage("pre_audio"):

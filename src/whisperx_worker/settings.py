@@ -162,6 +162,9 @@ class Settings(BaseSettings):
         30.0, "longest silence of a server while audio is fetched, in seconds", "a number above 0", gt=0
     )
     log_file: Path = described(Path("container_log.txt"), "where everything is logged", "a file that can be written")
+    log_format: Literal["text", "json"] = described(
+        "text", "how a line of the log is written; `json`: one object per line", '"text" or "json"'
+    )
     log_tail_lines: int = described(200, "lines of a job's log in its response", "a whole number of at least 0", ge=0)
 
     @field_validator("hub_models", "plugins_allow", "plugins_block", mode="before")

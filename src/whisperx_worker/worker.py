@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import math
@@ -14,7 +15,7 @@ from whisperx_worker import joblog, masking, outputs, pipeline, request
 from whisperx_worker.errors import JobCancelledError, OutOfTimeError, WorkerError
 from whisperx_worker.host import Host, load_host
 from whisperx_worker.job import Job, OnProgress, OnSegments
-from whisperx_worker.models import ModelShelf
+from whisperx_worker.models import Borrowed, ModelShelf
 from whisperx_worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -66,8 +67,15 @@ def new_job(worker: Worker, job_id: str, data: object, *, local: bool = False) -
     """
     asked, options = request.parse(data, worker.host.abilities, local=local)
     job = Job(job_id, asked, worker.settings, worker.models, options, local=local)
+    job.models = worker.models.watched(functools.partial(note_model, job))
     job.time_limit_s = worker.settings.max_job_s or math.inf
     return job
+
+
+def note_model(job: Job, borrowed: Borrowed) -> None:
+    """Keep for `debug` which models the job borrowed, and whether each was there when it first did."""
+    models: dict[str, object] = job.notes.setdefault("models", {})  # type: ignore[assignment]
+    models.setdefault(masking.without_paths(borrowed.model), {"cached": borrowed.cached, "seconds": borrowed.seconds})
 
 
 def answer(  # noqa: PLR0913  what is named has a default
