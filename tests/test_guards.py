@@ -18,7 +18,7 @@ import pytest
 
 import whisperx_worker
 from whisperx_worker import Audio, Diarization, Result, Transcript, hookspecs
-from whisperx_worker.job import Job
+from whisperx_worker.job import Job, StageEnd
 from whisperx_worker.models import ModelShelf
 from whisperx_worker.settings import Settings
 from whisperx_worker.testing import load_plugin, make_audio, make_job, make_transcript
@@ -57,15 +57,15 @@ def offences(paths, wrong_in):
 
 def test_there_are_these_hooks_and_no_other():
     assert sorted(HOOKS) == [
-        "align", "diarize", "finalize", "post_align", "pre_audio", "register_options", "register_outputs", "transcribe",
-        "verify_speakers", "warm_up",
+        "align", "diarize", "finalize", "post_align", "pre_audio", "register_options", "register_outputs", "stage_ended",
+        "transcribe", "verify_speakers", "warm_up",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", HOOKS)
 def test_a_hooks_docstring_begins_with_its_kind_and_has_an_example(name):
     doc = inspect.getdoc(HOOKS[name])
-    assert doc.split()[0] in {"Chain.", "Engine.", "Setup."}
+    assert doc.split()[0] in {"Chain.", "Engine.", "Observer.", "Setup."}
     assert "\nExample:\n" in doc
 
 
@@ -102,6 +102,7 @@ def test_a_hooks_example_is_a_plugin_that_works(name):
         "result": Result(make_transcript("Алло"), 1.0),
         "job": make_job(host),
         "options": None,
+        "ended": StageEnd("transcribe", 0.0, 1.0),
         "models": ModelShelf(),
         "settings": Settings(),
     }
@@ -109,7 +110,7 @@ def test_a_hooks_example_is_a_plugin_that_works(name):
     promised = {
         "pre_audio": Audio, "transcribe": Transcript, "align": Transcript, "post_align": Transcript,
         "diarize": Diarization, "verify_speakers": list, "finalize": Result, "register_options": type,
-        "register_outputs": list, "warm_up": type(None),
+        "register_outputs": list, "stage_ended": type(None), "warm_up": type(None),
     }  # fmt: skip
     assert isinstance(answer, promised[name])
 

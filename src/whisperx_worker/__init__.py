@@ -14,7 +14,7 @@ from whisperx_worker.errors import (
 )
 from whisperx_worker.fields import ModelName
 from whisperx_worker.hookspecs import hookimpl
-from whisperx_worker.job import Job
+from whisperx_worker.job import Job, StageEnd
 from whisperx_worker.languages import spoken_letters
 from whisperx_worker.models import ModelShelf, find_model, folder_mb, pick_device, torch_device
 from whisperx_worker.outputs import OutputFormat
@@ -61,6 +61,7 @@ __all__ = [
     "SpeakerMatch",
     "SpeakerSample",
     "SpeakerTurn",
+    "StageEnd",
     "StrictError",
     "Transcript",
     "Warned",

@@ -4,9 +4,10 @@ A plugin is a module (or an object) with functions marked `@hookimpl`, found thr
 `whisperx_worker`. An implementation takes any subset of its hook's arguments, by name. Values are frozen: answer
 with a new one, made with `dataclasses.replace`.
 
-There are two kinds of per-job hooks. A **chain** folds its value through all plugins, in registration order
+There are three kinds of per-job hooks. A **chain** folds its value through all plugins, in registration order
 (`@hookimpl(tryfirst=True)` and `trylast=True` are honoured). An **engine** is one plugin, chosen by name: by a
-setting, or by the job naming it under `plugins`.
+setting, or by the job naming it under `plugins`. An **observer** is told of something and changes nothing: what it
+answers is not looked at, and where it raises, that is logged and the job goes on as if nothing had been.
 
 Every per-job hook may take `job` (see `whisperx_worker.Job`: the request, settings, models, `warn`, `progress`) and
 `options` (this plugin's own, validated by the schema of `register_options`; None where it has no schema).
@@ -21,7 +22,7 @@ import pluggy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from whisperx_worker.job import Job
+    from whisperx_worker.job import Job, StageEnd
     from whisperx_worker.models import ModelShelf
     from whisperx_worker.outputs import OutputFormat
     from whisperx_worker.settings import Settings
@@ -165,6 +166,25 @@ def finalize(result: Result, job: Job, options: object) -> Result | None:
         ... def finalize(result: Result) -> Result:
         ...     named = tuple(match for match in result.speakers if match.speaker_id != "unknown")
         ...     return replace(result, speakers=named)
+    """
+
+
+@hookspec
+def stage_ended(ended: StageEnd, job: Job, options: object) -> None:
+    """Observer. Measure: a stage of the job has ended, and how long it took.
+
+    Called after each stage in the thread that did it (`diarize` has one of its own), so answer quickly, and expect two
+    calls at the same time. `ended` has the stage's name, its times and what ended it, if anything did; `align`,
+    `diarize` and `verify_speakers` may fail in a job that goes on. The last one is "job", all of them and what
+    lies between; a request that was refused has no stages. What a job found is
+    seen in `finalize`. An error's text, like the transcript, is nothing for strangers: send on its kind.
+
+    Example:
+        >>> from whisperx_worker import StageEnd, hookimpl
+        >>> seconds_by_stage = {}
+        >>> @hookimpl
+        ... def stage_ended(ended: StageEnd) -> None:
+        ...     seconds_by_stage[ended.stage] = seconds_by_stage.get(ended.stage, 0.0) + ended.seconds
     """
 
 

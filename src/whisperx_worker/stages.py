@@ -1,4 +1,7 @@
-"""Calls hooks: chains fold a value through all plugins, engines are one plugin by name. Nothing else calls a hook."""
+"""Calls hooks: chains fold a value through all plugins, engines are one plugin by name, observers are told.
+
+Nothing else calls a per-job hook.
+"""
 
 from __future__ import annotations
 
@@ -70,6 +73,22 @@ def engine(host: Host, hook: str, expected: type[T], job: Job, **arguments: obje
     if answer is None:
         raise PluginError(f"{hook}: plugin {name} declined this job")
     return answer
+
+
+def observe(host: Host, hook: str, job: Job, **arguments: object) -> None:
+    """Tell every plugin that implements `hook` of something; one that raises is logged, and the job goes on.
+
+    Args:
+        host: The loaded plugins.
+        hook: Name of an observer hook.
+        job: The job, for options.
+        arguments: The hook's arguments.
+    """
+    for implementation in host.implementations(hook):
+        try:
+            call(implementation, arguments, job)
+        except Exception:
+            log.exception("plugin %s failed in %s", implementation.plugin_name, hook)
 
 
 def expect(expected: type[T], answer: object) -> T | None:

@@ -24,7 +24,7 @@ from whisperx_worker.job import Job
 from whisperx_worker.models import ModelShelf
 from whisperx_worker.request import parse
 from whisperx_worker.settings import Settings
-from whisperx_worker.stages import chain, engine
+from whisperx_worker.stages import chain, engine, observe
 from whisperx_worker.types import SAMPLE_RATE_HZ, Audio, Diarization, Segment, SpeakerTurn, Transcript, Word
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def load_plugin(plugin: object, name: str = "plugin") -> Host:
 
 
 def make_job(host: Host | None = None, **fields: Any) -> Job:  # noqa: ANN401
-    """A job as a client would send it.
+    """A job as a client would send it; its `stage`s are told to the host's observers.
 
     Args:
         host: The plugins whose options the job may carry.
@@ -61,8 +61,11 @@ def make_job(host: Host | None = None, **fields: Any) -> Job:  # noqa: ANN401
     """
     recording = {} if {"audio_file", "audio_base64"} & set(fields) else {"audio_base64": NO_AUDIO_YET}
     settings = _settings()
-    request, options = parse({**recording, **fields}, (host or load_host(settings, ())).abilities)
-    return Job("test", request, settings, ModelShelf(), options)
+    host = host or load_host(settings, ())
+    request, options = parse({**recording, **fields}, host.abilities)
+    job = Job("test", request, settings, ModelShelf(), options)
+    job.on_stage_ended = lambda ended: observe(host, "stage_ended", job, ended=ended)
+    return job
 
 
 def _settings() -> Settings:

@@ -17,6 +17,7 @@ from whisperx_worker.host import Host, load_host
 from whisperx_worker.job import Job, OnProgress, OnSegments
 from whisperx_worker.models import Borrowed, ModelShelf
 from whisperx_worker.settings import Settings, load_settings
+from whisperx_worker.stages import observe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +69,7 @@ def new_job(worker: Worker, job_id: str, data: object, *, local: bool = False) -
     asked, options = request.parse(data, worker.host.abilities, local=local)
     job = Job(job_id, asked, worker.settings, worker.models, options, local=local)
     job.models = worker.models.watched(functools.partial(note_model, job))
+    job.on_stage_ended = lambda ended: observe(worker.host, "stage_ended", job, ended=ended)
     job.time_limit_s = worker.settings.max_job_s or math.inf
     return job
 
