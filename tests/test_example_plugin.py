@@ -5,18 +5,13 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
-import shutil
-import subprocess
-import sys
 import wave
-from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
+from tests.third_party import installed
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "phone_mask"
+pytestmark = pytest.mark.slow
 
 DICTATION = '''
 """An engine without a model, and a chain that can be made to fail."""
@@ -75,33 +70,8 @@ def half_a_second_of_silence():
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Runs Python where the example is installed and a plugins folder has the engine; gives what it prints as JSON."""
-    folder = tmp_path_factory.mktemp("third_party")
-    source, site, mounted = folder / "source", folder / "site", folder / "mounted"
-    # A build leaves files beside its source.
-    shutil.copytree(EXAMPLE, source)
-    mounted.mkdir()
-    (mounted / "dictation.py").write_text(DICTATION, encoding="utf-8")
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("WHISPERX_WORKER_", "PIP_"))},
-        "PYTHONPATH": str(site),
-        "WHISPERX_WORKER_PLUGINS_DIR": str(mounted),
-        "WHISPERX_WORKER_TRANSCRIBE_ENGINE": "dictation",
-        "WHISPERX_WORKER_LOG_FILE": str(folder / "container_log.txt"),
-    }
-
-    def python(*arguments, stdin=""):
-        done = subprocess.run(
-            [sys.executable, *arguments], input=stdin, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    python(
-        "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps",
-        "--no-build-isolation", "--no-compile", "--target", str(site), str(source),
-    )  # fmt: skip
-    return python
+    """Runs Python where the example is installed and a plugins folder has the engine; gives what it prints."""
+    return installed("phone_mask", tmp_path_factory.mktemp("third_party"), {"dictation": DICTATION})
 
 
 @pytest.fixture(scope="module")
