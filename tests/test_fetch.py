@@ -209,9 +209,9 @@ def test_a_page_in_place_of_audio_is_left_to_the_decoder(url, tmp_path, settings
         ("empty", "the server sent nothing", 1),
         ("empty/204", "the server sent nothing", 1),
         ("loop", "too many redirects", 6),
-        ("nowhere", "the server redirects to nowhere", 1),
-        ("tofile", "only http and https are fetched", 1),
-        ("tobadport", "the URL is not valid", 1),
+        ("nowhere", "the server answered 302", 1),
+        ("tofile", "where it redirects to must be an http(s) URL, not file:", 1),
+        ("tobadport", "where it redirects to is not a valid URL", 1),
         ("cut", "the connection broke off", 3),
         ("cutchunks", "the connection broke off", 3),
         ("hangup", "the connection broke off", 3),
@@ -327,12 +327,12 @@ def test_a_proxy_is_not_used(tmp_path, settings, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("place", "shown", "reason"),
     [
-        ("file:///etc/passwd", "a URL that is not valid", "only http and https are fetched"),
-        ("ftp://host.example/a.wav", "a URL of the kind ftp:", "only http and https are fetched"),
-        ("http:///a.wav", "a URL that is not valid", "the URL is not valid"),
-        ("http://[::1/a.wav", "a URL that is not valid", "the URL is not valid"),
-        ("http://host.example:99999/", "a URL that is not valid", "the URL is not valid"),
-        ("http://" + "a" * 64 + ".example/", "http://" + "a" * 64 + ".example", "the URL is not valid"),
+        ("file:///etc/passwd", "a URL that is not valid", "it must be an http(s) URL, not file:"),
+        ("ftp://host.example/a.wav", "a URL of the kind ftp:", "it must be an http(s) URL, not ftp:"),
+        ("http:///a.wav", "a URL that is not valid", "it is not a valid URL"),
+        ("http://[::1/a.wav", "a URL that is not valid", "it is not a valid URL"),
+        ("http://host.example:99999/", "a URL that is not valid", "it is not a valid URL"),
+        ("http://" + "a" * 64 + ".example/", "http://" + "a" * 64 + ".example", "it is not a valid URL"),
     ],
 )
 def test_what_is_no_web_address_is_refused(tmp_path, settings, place, shown, reason) -> None:

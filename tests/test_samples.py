@@ -88,10 +88,10 @@ def test_of_several_samples_of_one_person_the_bad_one_is_told_by_its_number():
 
 
 def test_a_url_that_is_refused_is_told_without_its_query():
-    job = job_of({"url": "http://127.0.0.1:9/anna.wav?token=s3cr3t"})
+    job = job_of({"url": "http://127.0.0.1:9000/anna.wav?token=s3cr3t"})
 
     assert failure(job, kind=FetchError) == (
-        "the sample of anna: the audio could not be fetched from http://127.0.0.1:9/anna.wav: the address is not public"
+        "the sample of anna: the audio could not be fetched from http://127.0.0.1:9000/anna.wav: the address is not public"
     )
 
 

@@ -12,7 +12,6 @@ import contextlib
 import logging
 import os
 import re
-import socket
 import tempfile
 import threading
 import time
@@ -22,14 +21,13 @@ from urllib.parse import unquote, urlsplit
 
 from whisperx_worker.errors import BadInputError, FetchError
 from whisperx_worker.place import WRONG_DATA_URI, kind_of, payload_of
+from whisperx_worker.public_web import RefusedError, ask
 from whisperx_worker.runpod_sdk import import_runpod
-from whisperx_worker.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from whisperx_worker.settings import Settings
-    from whisperx_worker.types import Seconds
 
 log = logging.getLogger(__name__)
 
@@ -41,21 +39,9 @@ _PAUSES_S = (0.5, 2.0)
 """Rests between tries; one try more than there are rests."""
 _CONNECT_S = 10.0
 _SERVER_ERROR = 500
-_HEADERS = {"User-Agent": f"whisperx-worker/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 _SHOWABLE_NAME = re.compile(r"\w[\w .\-]{0,48}\.[A-Za-z0-9]{2,5}")
 _TOKEN = re.compile(r"(?=.*\d)(?=.*[A-Za-z])(?:[\W_]*[A-Za-z0-9]){16}")
-
-_REFUSALS = (
-    ("could not resolve host", "the name of the host is not known"),
-    ("no addresses resolved", "the name of the host is not known"),
-    ("resolves to non-public address", "the address is not public"),
-    ("exceeded maximum redirects", "too many redirects"),
-    ("redirect without Location", "the server redirects to nowhere"),
-    ("blocked URL scheme", "only http and https are fetched"),
-    ("through proxy", "the worker does not fetch through a proxy"),
-)
-"""What runpod says when it refuses, and how a client is told: its own text carries the URL and resolved addresses."""
 
 
 def fetch(place: str, folder: Path, settings: Settings, *, local: bool, what: str = "the recording") -> Path:
@@ -213,17 +199,13 @@ def _download(url: str, folder: Path, settings: Settings) -> Path:
 
 
 def _try_once(url: str, folder: Path, settings: Settings) -> Path:
-    from runpod.serverless.utils import rp_ssrf
-
-    most = _most_bytes(settings)
     with _explained(settings), contextlib.closing(_answer(url, settings)) as response:
         status = response.status_code
         if status // 100 != 2:  # noqa: PLR2004 - 2xx
             raise _Failure(f"the server answered {status}", again=status >= _SERVER_ERROR)
         with _new_file(folder) as (path, write):
-            body = _AsItComes(response, settings.fetch_timeout_s)
-            for chunk in rp_ssrf.iter_content_capped(body, _CHUNK_BYTES, most):
-                write(chunk)
+            for piece in _as_it_comes(response, settings):
+                write(piece)
             if not path.stat().st_size:
                 raise _Failure("the server sent nothing")
         return path
@@ -235,17 +217,15 @@ def _answer(url: str, settings: Settings) -> Any:  # noqa: ANN401 - a requests.R
     A server that sends its headers byte by byte never runs into a socket's timeout, hence the thread: it is left behind
     when the time is over, and closes what it may still get.
     """
-    from runpod.serverless.utils import rp_ssrf
-
     got: list[Any] = []
     failed: list[Exception] = []
     given_up = threading.Event()
     timeout_s = settings.fetch_timeout_s
 
-    def ask() -> None:
+    def asked() -> None:
         try:
             timeout = (min(_CONNECT_S, timeout_s), timeout_s)
-            response = rp_ssrf.safe_get(url, timeout=timeout, headers=dict(_HEADERS), max_bytes=_most_bytes(settings))
+            response = ask(url, timeout, lambda: not given_up.is_set())
         except Exception as error:  # noqa: BLE001 - carried to the thread that waits
             failed.append(error)
         else:
@@ -253,7 +233,7 @@ def _answer(url: str, settings: Settings) -> Any:  # noqa: ANN401 - a requests.R
             if given_up.is_set():
                 response.close()
 
-    asking = threading.Thread(target=ask, name="fetch", daemon=True)
+    asking = threading.Thread(target=asked, name="fetch", daemon=True)
     asking.start()
     asking.join(2 * timeout_s)
     if asking.is_alive():
@@ -264,32 +244,26 @@ def _answer(url: str, settings: Settings) -> Any:  # noqa: ANN401 - a requests.R
     return got[0]
 
 
-class _AsItComes:
-    """A response whose body is read as it arrives, so that one that drips can be given up.
+def _as_it_comes(response: Any, settings: Settings) -> Iterator[bytes]:  # noqa: ANN401 - a requests.Response
+    """Pieces of a body as they arrive, so that one that drips can be given up.
 
     `requests` waits for a whole chunk, and each byte sets the socket's timeout back.
+
+    Raises:
+        _Failure: When it comes slower than 64 kB/s, or is larger than it may be.
     """
-
-    def __init__(self, response: Any, timeout_s: Seconds) -> None:  # noqa: ANN401 - a requests.Response
-        self._response = response
-        self._timeout_s = timeout_s
-
-    def iter_content(self, chunk_size: int) -> Iterator[bytes]:
-        """Pieces of the body, of at most `chunk_size` bytes.
-
-        Raises:
-            _Failure: When it comes slower than 64 kB/s.
-        """
-        began, total = time.monotonic(), 0
-        while chunk := self._response.raw.read1(chunk_size, decode_content=True):
-            total += len(chunk)
-            yield chunk
-            if time.monotonic() - began > self._timeout_s + total / _SLOWEST_BYTES_PER_S:
-                raise _Failure(f"the server sends less than {_SLOWEST_BYTES_PER_S // 1024} kB per second")
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        self._response.close()
+    most, too_large = _most_bytes(settings), f"it is larger than {settings.max_audio_mb:g} MB"
+    declared = response.headers.get("Content-Length", "")
+    if re.fullmatch(r"\d{1,18}", declared) and int(declared) > most:
+        raise _Failure(too_large)
+    began, total = time.monotonic(), 0
+    while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+        total += len(chunk)
+        if total > most:
+            raise _Failure(too_large)
+        yield chunk
+        if time.monotonic() - began > settings.fetch_timeout_s + total / _SLOWEST_BYTES_PER_S:
+            raise _Failure(f"the server sends less than {_SLOWEST_BYTES_PER_S // 1024} kB per second")
 
 
 @contextlib.contextmanager
@@ -297,12 +271,11 @@ def _explained(settings: Settings) -> Iterator[None]:
     """Whatever the libraries raise leaves as a `_Failure` with a reason that is fit for a client."""
     import requests
     import urllib3.exceptions as low
-    from runpod.serverless.utils.rp_ssrf import SSRFError
 
     try:
         yield
-    except SSRFError as error:
-        raise _refused(error, settings) from None
+    except RefusedError as error:
+        raise _Failure(str(error), again=error.again) from None
     except (requests.Timeout, low.TimeoutError):
         raise _Failure(f"the server did not answer in {settings.fetch_timeout_s:g} s") from None
     except (requests.exceptions.SSLError, low.SSLError):
@@ -314,16 +287,6 @@ def _explained(settings: Settings) -> Iterator[None]:
         never = isinstance(reason, low.NewConnectionError)
         raise _Failure("no connection could be made" if never else "the connection broke off", again=True) from None
     except (requests.exceptions.InvalidURL, low.LocationValueError, ValueError):
-        raise _Failure("the URL is not valid") from None
+        raise _Failure("it is not a valid URL") from None
     except (requests.RequestException, low.HTTPError):
         raise _Failure("the connection broke off", again=True) from None
-
-
-def _refused(error: Exception, settings: Settings) -> _Failure:
-    text = str(error)
-    if "size cap" in text:
-        return _Failure(f"it is larger than {settings.max_audio_mb:g} MB")
-    cause = error.__cause__
-    passing = isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_AGAIN
-    reason = next((said for part, said in _REFUSALS if part in text), "the URL is not valid")
-    return _Failure(reason, again=passing)

@@ -12,6 +12,13 @@ from whisperx_worker.fields import shown
 WRONG_DATA_URI = "a data: URI must look like data:audio/wav;base64,..."
 _SHORTEST_BASE64 = 64
 """A recording has more; a person who writes less means a path."""
+_LAST_SYSTEM_PORT = 1023
+_WEB_PORTS = frozenset({80, 443})
+"""The only ones up to the last system port where the web is."""
+_OTHER_SERVICES = frozenset({1433, 1521, 2049, 2375, 3306, 3389, 5432, 5900, 6379, 11211, 27017})
+"""Databases, file systems and remote control. Object stores are on other ports, such as 8333 and 9000."""
+_SHORT_SCHEME = re.compile(r"[a-z][a-z0-9+.\-]{0,7}")
+"""What stands before the colon of anything longer may be half of a token."""
 
 
 Kind = Literal["url", "path", "base64"]
@@ -36,7 +43,8 @@ def wrong_place(field: str, place: str, *, local: bool) -> list[str]:
     """
     kind = kind_of(place, local=local)
     if kind == "url":
-        return _wrong_url(field, place)
+        wrong = wrong_url(place)
+        return [f"{field} {wrong}"] if wrong else []
     if kind == "path":
         if _is_file(place):
             return []
@@ -47,19 +55,31 @@ def wrong_place(field: str, place: str, *, local: bool) -> list[str]:
     return [] if is_base64(place) else [f"{field} must be an http(s) URL, a data: URI or base64"]
 
 
-def _wrong_url(field: str, url: str) -> list[str]:
+def wrong_url(url: str) -> str | None:
+    """What is wrong with an address on the web, to be read after what has it; None where nothing can be seen.
+
+    Ports up to 1023 are refused, save 80 and 443, and so are those of databases and the like: a job must not make the
+    worker talk to a service that is no web server.
+    """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        return [f"{field} is not a valid URL"]
-    if parts.scheme.lower() not in {"http", "https"}:
-        return [f"{field} must be an http(s) URL, not {parts.scheme.lower()}:"]
-    if not host or port == 0 or re.search(r"[\s\x00-\x1f\\]", url):
-        return [f"{field} is not a valid URL"]
+        return "is not a valid URL"
+    if parts.scheme not in {"http", "https"}:
+        return "must be an http(s) URL" + (f", not {parts.scheme}:" if _SHORT_SCHEME.fullmatch(parts.scheme) else "")
+    if (
+        not host
+        or re.search(r"[\s\x00-\x1f\x7f\\]", url)
+        or re.search(r"[^\w.\-:]", host)
+        or parts.netloc.endswith(":")
+    ):
+        return "is not a valid URL"
     if parts.username is not None or parts.password is not None:
-        return [f"{field} must not carry a user name or a password in the URL"]
-    return []
+        return "must not carry a user name or a password in the URL"
+    if port is not None and (port <= _LAST_SYSTEM_PORT or port in _OTHER_SERVICES) and port not in _WEB_PORTS:
+        return f"must not name port {port}, which is not for the web"
+    return None
 
 
 def wrong_base64(field: str, text: str) -> list[str]:

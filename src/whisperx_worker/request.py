@@ -309,8 +309,9 @@ def _wrong_sample(place: str, sample: Mapping[str, object], *, local: bool) -> l
     if (url is None) == (inline is None):
         return [f"{place} needs exactly one of url and audio_base64"]
     if isinstance(url, str):
-        stem = _stem(url) if kind_of(url, local=local) != "base64" else ""
-        return wrong_place(f"{place}.url", url, local=local) or _wrong_name(place, sample, "this url", stem)
+        wrong = wrong_place(f"{place}.url", url, local=local)
+        stem = _stem(url) if not wrong and kind_of(url, local=local) != "base64" else ""
+        return wrong or _wrong_name(place, sample, "this url", stem)
     if isinstance(inline, str):
         return _wrong_name(place, sample, "base64", "") + wrong_base64(f"{place}.audio_base64", inline)
     return []
