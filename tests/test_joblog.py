@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from logging.handlers import RotatingFileHandler
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -151,8 +151,32 @@ def test_the_time_that_masking_takes_does_not_grow_with_the_square_of_the_text(l
 def test_a_running_jobs_secret_is_masked_in_every_form():
     secret = "пароль+with/odd 'chars'"
     with joblog.recorded("a", [secret], 10):
-        for text in (secret, repr(secret), json.dumps(secret), quote(secret), quote(secret, safe="")):
+        for text in (
+            secret,
+            repr(secret),
+            json.dumps(secret),
+            quote(secret),
+            quote(secret, safe=""),
+            quote_plus(secret),
+        ):
             assert masking.mask(text).strip("\"'") == "***"
+        assert masking.mask(json.dumps(json.dumps([secret]))) == '"[\\"***\\"]"'
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab", "anna:"])
+@pytest.mark.parametrize("after", ["", "?", "??>"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_a_secret_inside_of_base64_is_masked(before, after, encode):
+    secret = "ключ~?>open-sesame"
+    with joblog.recorded("a", [secret], 10):
+        masked = masking.mask(encode(f"{before}{secret}{after}".encode()).decode())
+    assert masked.count("***") == 1
+    assert len(masked) <= len("***") + 4 * (2 + bool(before[3:]))
+
+
+def test_base64_of_something_else_is_not_masked():
+    with joblog.recorded("a", ["open-sesame"], 10):
+        assert masking.mask("b3BlbiBkb29yIQ==") == "b3BlbiBkb29yIQ=="
 
 
 def test_a_jobs_secret_is_forgotten_after_it():
@@ -188,6 +212,12 @@ def test_three_letters_are_no_secret():
         ("https://h.example/a.wav?year=2026&token=abc", ["year=2026&token=abc", "abc"]),
         ("https://h.example/a.wav#key=abcdefgh", ["abcdefgh"]),
         ("https://anna:pa55@h.example/a.wav", ["anna", "pa55"]),
+        ("https://h.example/2026/office/a.wav", []),
+        ("https://h.example/s/c0ffee0123456789/a.wav", ["c0ffee0123456789"]),
+        (
+            "https://h.example/c0ffee%200123456789abcdef.wav",
+            ["c0ffee%200123456789abcdef.wav", "c0ffee 0123456789abcdef.wav", "c0ffee 0123456789abcdef"],
+        ),
         ("https://[broken/?token=abc", ["https://[broken/?token=abc"]),
     ],
 )
@@ -201,12 +231,17 @@ def test_the_secrets_of_a_request_are_found_however_deep_they_stand():
         "language": "ru",
         "huggingface_access_token": "second-secret",
         "hf_token": "third-secret",
+        "sixthsecret16890": 1,
         "speaker_samples": [{"name": "Анна", "url": "https://anna:fourth-secret@h.example/b.wav"}],
-        "plugins": {"translate": {"api_key": "fifth-secret", "batch_size": 4, "tokens": ["no", "secret"]}},
+        "plugins": {
+            "wav2vec2_alignment": {},
+            "translate": {"api_key": "fifth-secret", "batch_size": 4, "tokens": ["no", "secret"]},
+        },
     }
     secrets = set(masking.secrets_of(data))
     assert {f"{number}-secret" for number in ("first", "second", "third", "fourth", "fifth")} <= secrets
-    assert secrets.isdisjoint({"ru", "Анна", "no", "secret"})
+    assert "sixthsecret16890" in secrets
+    assert secrets.isdisjoint({"wav2vec2_alignment", "ru", "Анна", "no", "secret"})
 
 
 @pytest.mark.parametrize("data", [None, "text", 7, [], {"huggingface_access_token": 7}, {"audio_file": None}])

@@ -484,7 +484,7 @@ def test_a_log_file_that_cannot_be_written_stops_the_start_with_one_sentence(run
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("arguments", [("--rp_log_level", "DEBUG"), ("--rp_log_level=TRACE",)])
+@pytest.mark.parametrize("arguments", [("--rp_log_level", "DEBUG"), ("--rp_log_level=TRACE",), ("--rp_l", "DEBUG")])
 def test_a_log_level_that_prints_tokens_is_refused(run_main, arguments):
     assert run_main(*arguments) == (
         1, "", "the worker cannot start: at this --rp_log_level RunPod's SDK would print jobs with their tokens\n"

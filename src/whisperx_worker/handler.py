@@ -165,7 +165,7 @@ def _mend_end() -> None:
 
 def main() -> None:
     """Start the worker as RunPod's SDK wants it, with its arguments (`--test_input`, `--rp_serve_api`, ...)."""
-    if re.search(r"--rp_log_level[ =](DEBUG|TRACE)", " ".join(sys.argv)):
+    if re.search(r"--rp_l\w*[ =](DEBUG|TRACE)", " ".join(sys.argv)):
         sys.exit("the worker cannot start: at this --rp_log_level RunPod's SDK would print jobs with their tokens")
     try:
         opened = worker()
@@ -174,6 +174,7 @@ def main() -> None:
     except OSError as error:
         sys.exit(f"the worker cannot start: its log file cannot be written ({error.strerror})")
     decoder.start()
+    threading.excepthook = joblog.log_end_of_thread
     if opened.settings.warm_up:
         threading.Thread(target=warm_up, args=(opened,), daemon=True).start()
     sdk = import_runpod().serverless

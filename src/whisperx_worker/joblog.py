@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Literal
 from whisperx_worker import masking
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 _MAX_LOG_BYTES = 20_000_000
 _LONGEST_TAIL_LINE = 2_000
@@ -161,3 +164,9 @@ def stop_logging() -> None:
     for handler in [handler for handler in root.handlers if getattr(handler, "whisperx_worker", False)]:
         root.removeHandler(handler)
         handler.close()
+
+
+def log_end_of_thread(ended: threading.ExceptHookArgs) -> None:
+    """Log what a thread raised, as a `threading.excepthook`: Python's own prints the traceback unmasked."""
+    if ended.exc_value is not None:
+        log.error("the thread %s ended", ended.thread and ended.thread.name, exc_info=ended.exc_value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import os
@@ -10,8 +11,9 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import contextmanager
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote, unquote_plus, urlsplit
+from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -58,6 +60,8 @@ _SECRET_VARIABLE = re.compile(
     r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|(?:API|ACCESS|SECRET|PRIVATE)_?KEY)(?:_ID|_\d+)?$"
 )
 _SECRET_PARAMETER = re.compile(r"(?i)token|key|sig|secret|pass|auth|cred|code|session|policy")
+_TOKEN = re.compile(r"(?=[A-Za-z]{0,15}\d)(?=\d{0,15}[A-Za-z])[A-Za-z0-9]{16}")
+"""Begins what no person would write: 16 letters and digits in a row, both among them."""
 _SWITCHES = {"true", "false", "none", "null"}
 _PATH = re.compile(r"(?:file://|(?<![\w:/.]))/(?:[\w.@+\-]+/)+([\w.@+\-]*)")
 
@@ -88,13 +92,17 @@ def hide(secrets: Iterable[str]) -> list[str]:
 
 
 def secrets_of(data: object) -> list[str]:
-    """What of a request may stand in no log, however deep it stands: values of fields named so, and parts of URLs."""
+    """What of a request may stand in no log, however deep it stands.
+
+    Values of fields named so, parts of URLs, and names of fields that look like a token in the wrong place.
+    """
     found: list[str] = []
     left = [("", data)]
     while left:
         name, value = left.pop()
         if isinstance(value, Mapping):
             left += [(str(key), item) for key, item in value.items()]
+            found += [key for key in map(str, value) if _TOKEN.search(key)]
         elif isinstance(value, list | tuple):
             left += [(name, item) for item in value]
         elif isinstance(value, str) and _SECRET_FIELD.search(name):
@@ -105,7 +113,7 @@ def secrets_of(data: object) -> list[str]:
 
 
 def secrets_of_url(url: str) -> list[str]:
-    """What of a URL may not be told: its credentials, its query, each value in it, and its fragment."""
+    """What of a URL may not be told: its credentials, its query, each value in it, its fragment, tokens in its path."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -117,6 +125,9 @@ def secrets_of_url(url: str) -> list[str]:
             name, _, value = pair.rpartition("=")
             if len(value) >= _SHORTEST_ANONYMOUS_SECRET or _SECRET_PARAMETER.search(name):
                 found += [value, unquote(value), unquote_plus(value)]
+    for piece in parts.path.split("/"):
+        if _TOKEN.search(piece):
+            found += [piece, unquote(piece), PurePosixPath(unquote(piece)).stem]
     return list(dict.fromkeys(found))
 
 
@@ -194,5 +205,28 @@ def for_client(text: str) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    """A secret as it looks when it is printed, quoted, or put into JSON or a URL."""
-    return {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, safe=""), quote(secret)}
+    """A secret as it looks when it is printed, quoted, or put into JSON, a URL or base64."""
+    in_json = json.dumps(secret)[1:-1]
+    forms = {
+        secret,
+        repr(secret)[1:-1],
+        in_json,
+        json.dumps(in_json)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+    }
+    forms |= {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    if len(secret) >= _SHORTEST_ANONYMOUS_SECRET:
+        forms |= _in_base64(secret.encode("utf-8", "replace"))
+    return forms
+
+
+def _in_base64(secret: bytes) -> set[str]:
+    """What base64 of anything that holds a secret has of it: three forms, by where in three bytes it begins."""
+    forms = set()
+    for before in range(3):
+        after = -(before + len(secret)) % 3
+        padded = base64.b64encode(bytes(before) + secret + bytes(after)).decode()
+        # The letters at its edges say something of its neighbours too.
+        sure = padded[before + 1 if before else 0 : len(padded) - (after + 1 if after else 0)]
+        forms |= {sure, sure.replace("+", "-").replace("/", "_")}
+    return forms

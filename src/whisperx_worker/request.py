@@ -106,9 +106,11 @@ class Request(_Strict):
         "transcribe", "`translate` gives English text", '"transcribe" or "translate"'
     )
     initial_prompt: Text | None = described(
-        None, "text that the recording might continue", "text of at most 4000 characters"
+        None, "text that the recording might continue", "text of at most 4000 characters", secret=True
     )
-    hotwords: Text | None = described(None, "words that are likely to occur", "text of at most 4000 characters")
+    hotwords: Text | None = described(
+        None, "words that are likely to occur", "text of at most 4000 characters", secret=True
+    )
     batch_size: int = described(32, "chunks that are decoded at once", "a whole number from 1 to 1024", ge=1, le=1024)
     beam_size: int = described(5, "width of the beam search", "a whole number from 1 to 100", ge=1, le=100)
     temperature: float = described(0.0, "the first temperature", "a number from 0 to 1", ge=0, le=1)

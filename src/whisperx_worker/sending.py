@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from whisperx_worker import bucket
+from whisperx_worker import bucket, masking
 from whisperx_worker.errors import WorkerError
 from whisperx_worker.runpod_sdk import import_runpod
 
@@ -54,7 +54,9 @@ class Progress:
             self._sent_s = now_s
             # The SDK sends in a thread that it does not give out, and a late one would reopen a finished job.
             before = set(threading.enumerate())
-            import_runpod().serverless.progress_update(self._job, {"stage": stage, "fraction": round(fraction, 3)})
+            import_runpod().serverless.progress_update(
+                self._job, {"stage": masking.for_client(stage), "fraction": round(fraction, 3)}
+            )
             begun = set(threading.enumerate()) - before
             self._sending += [thread for thread in begun if thread.name.endswith("(_thread_target)")]
 

@@ -143,8 +143,17 @@ def respond(job: Job, result: Result, host: Host) -> dict[str, Any]:
     if job.request.debug:
         peak_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         response["timings"] = dict(job.timings)
-        response["debug"] = {**job.notes, "memory_peak_mb": peak_mb}
+        response["debug"] = {**_masked(job.notes), "memory_peak_mb": peak_mb}
     return response
+
+
+def _masked(value: Any) -> Any:  # noqa: ANN401
+    """A plugin's note, its texts without secrets."""
+    if isinstance(value, str):
+        return masking.mask(value)
+    if isinstance(value, dict):
+        return {_masked(name): _masked(item) for name, item in value.items()}
+    return [_masked(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def write_outputs(job: Job, result: Result, host: Host, names: list[str]) -> dict[str, str]:
