@@ -63,7 +63,8 @@ def alignment() -> Outcome:
         for at in range(0, len(read), LINES_AT_ONCE):
             batch = slice(at, at + LINES_AT_ONCE)
             aligned = lines.align_lines(read[batch], emissions[batch], alphabet)
-            words += [word for parts in aligned for part in parts for word in part.words]
+            sentences = [sentence for parts in aligned if isinstance(parts, list) for sentence in parts]
+            words += [word for sentence in sentences for word in sentence.words]
         found["ours"] = [(word.word, word.start or 0.0, word.end or 0.0) for word in words]
 
     def theirs() -> None:
@@ -98,10 +99,11 @@ def acoustic_model() -> Outcome:
         labels = ["<pad>", "|", *"абвгдежзийклмнопрстуфхцчшщъыьэюя"]
         vocabulary = Path(folder) / "vocab.json"
         vocabulary.write_text(json.dumps({label: number for number, label in enumerate(labels)}), encoding="utf-8")
-        Wav2Vec2CTCTokenizer(str(vocabulary), unk_token=labels[0]).save_pretrained(folder)
-        Wav2Vec2FeatureExtractor().save_pretrained(folder)
+        Wav2Vec2CTCTokenizer(str(vocabulary), unk_token=labels[0]).save_pretrained(folder)  # type: ignore[no-untyped-call]
+        Wav2Vec2FeatureExtractor().save_pretrained(folder)  # type: ignore[no-untyped-call]
         torch.manual_seed(0)
-        Wav2Vec2ForCTC(Wav2Vec2Config(vocab_size=len(labels), pad_token_id=0)).save_pretrained(folder)
+        config = Wav2Vec2Config(vocab_size=len(labels), pad_token_id=0)  # type: ignore[no-untyped-call]
+        Wav2Vec2ForCTC(config).save_pretrained(folder)
         model = checkpoints.load(checkpoints.Checkpoint("base", Path(folder)), "cpu")
         network, _ = whisperx.load_align_model("ru", "cpu", model_name=folder)
     sounds = [dialogue()[start * RATE_HZ : (start + 20) * RATE_HZ] for start in (0, 20, 40)]

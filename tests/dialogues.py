@@ -106,7 +106,7 @@ def make_dialogue(cast: Sequence[Voice], seed: int, duration_s: float = 50.0) ->
 
     while end_s < duration_s:
         others = [voice for voice in waiting or cast if voice != previous] or [v for v in cast if v != previous] or cast
-        voice = others[draw.integers(len(others))]
+        voice = others[int(draw.integers(len(others)))]
         waiting = [each for each in waiting if each != voice]
         began_s = end_s = max(0.0, end_s + _gap_s(draw))
         for _ in range(draw.integers(1, 4)):
@@ -161,7 +161,7 @@ def _gap_s(draw: np.random.Generator) -> float:
 
 
 def _any(choices: Sequence[_Utterance], draw: np.random.Generator) -> _Utterance:
-    return choices[draw.integers(len(choices))]
+    return choices[int(draw.integers(len(choices)))]
 
 
 def _stretches(words: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

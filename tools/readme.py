@@ -52,15 +52,15 @@ def attribute_rows(cls: type) -> Iterable[tuple[str, ...]]:
     body = tree.body if isinstance(tree, ast.ClassDef) else []
     for node, following in zip(body, [*body[1:], None], strict=True):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            documented = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
-            yield f"`{node.target.id}`", following.value.value if documented else ""
+            line = following.value if isinstance(following, ast.Expr) else None
+            yield f"`{node.target.id}`", str(line.value) if isinstance(line, ast.Constant) else ""
 
 
 def hook_rows() -> Iterable[tuple[str, ...]]:
     """Every hook, its kind, and the first sentence of its reference."""
     for name, function in vars(hookspecs).items():
         if hasattr(function, f"{hookspecs.PROJECT}_spec"):
-            kind, purpose = inspect.getdoc(function).splitlines()[0].split(". ", 1)
+            kind, purpose = str(inspect.getdoc(function)).splitlines()[0].split(". ", 1)
             yield f"`{name}({', '.join(inspect.signature(function).parameters)})`", kind.lower(), purpose
 
 
@@ -97,11 +97,10 @@ def written(text: str, *, russian: bool) -> str:
         KeyError: When it has no place for a table.
     """
     for name, rows in tables().items():
-        place = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
-        if not place.search(text):
+        found = re.search(rf"<!-- {name} -->\n(.*?)\n<!-- end -->", text, re.DOTALL)
+        if not found:
             raise KeyError(f"no <!-- {name} --> ... <!-- end --> in the README")
-        table = rendered(name, rows, russian=russian)
-        text = place.sub(lambda found, table=table: found[1] + table + found[2], text)
+        text = text[: found.start(1)] + rendered(name, rows, russian=russian) + text[found.end(1) :]
     return text
 
 
