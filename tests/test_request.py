@@ -61,6 +61,12 @@ def test_a_recording_may_be_a_url_a_data_uri_or_base64(audio_file):
     assert parse({"audio_file": audio_file}, ABILITIES)[0].audio_file == audio_file
 
 
+@pytest.mark.parametrize("text", ["UklGR", "UklG!w==", "Ukl=Rg==", "UklGRw=", "====", "UklGRg==ё", "Uk\u00a0lGRg=="])
+def test_a_recording_that_is_no_base64_is_refused(text):
+    with pytest.raises(BadInputError, match=r"^audio_base64 is not valid base64$"):
+        parse({"audio_base64": text}, ABILITIES)
+
+
 def test_diarize_is_another_name_of_diarization():
     assert parsed(diarize=True).diarization is True
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from whisperx_worker.errors import BadInputError, FetchError
-from whisperx_worker.place import WRONG_DATA_URI, kind_of, payload_of
+from whisperx_worker.place import WRONG_DATA_URI, kind_of, payload_of, without_line_breaks
 from whisperx_worker.public_web import RefusedError, ask
 from whisperx_worker.runpod_sdk import import_runpod
 
@@ -135,7 +135,7 @@ def _unpack(place: str, folder: Path, settings: Settings) -> Path:
     if len(payload) * 3 // 4 > _most_bytes(settings) + _CHUNK_BYTES:
         raise BadInputError(f"the audio in base64 is larger than {settings.max_audio_mb:g} MB")
     try:
-        content = base64.b64decode("".join(payload.split()), validate=True)
+        content = base64.b64decode(without_line_breaks(payload), validate=True)
     except (binascii.Error, ValueError):
         raise BadInputError("the audio is not valid base64") from None
     if not content:
