@@ -17,6 +17,8 @@ QUIET_DB = 30.0
 LOUD_PERCENTILE = 90
 LISTENING_S = 0.025
 """The loudness of a frame is that of so much sound around its middle."""
+_FRAMES_AT_ONCE = 10_000
+"""Some minutes: sums of squares of ten hours would take gigabytes."""
 
 
 def loudness(samples: NDArray[np.float32], middles: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -24,15 +26,20 @@ def loudness(samples: NDArray[np.float32], middles: NDArray[np.int64]) -> NDArra
 
     Args:
         samples: Shape (n,), at 16,000 Hz.
-        middles: Shape (frames,): the sample in the middle of each; beyond the end it is silent.
+        middles: Shape (frames,), rising: the sample in the middle of each; beyond the end it is silent.
 
     Returns:
         Shape (frames,), in decibels relative to a full-scale square wave, at least -100.
     """
-    energy = np.concatenate(([0.0], np.cumsum(samples.astype(np.float64) ** 2)))
     half = round(LISTENING_S * SAMPLE_RATE_HZ / 2)
     begin, end = (np.clip(middles + shift, 0, len(samples)) for shift in (-half, half))
-    return (10 * np.log10((energy[end] - energy[begin]) / (2 * half) + 1e-10)).astype(np.float32)
+    energy = np.zeros(len(middles))
+    for first in range(0, len(middles), _FRAMES_AT_ONCE):
+        some = slice(first, first + _FRAMES_AT_ONCE)
+        heard = samples[begin[some][0] : end[some][-1]].astype(np.float64)
+        summed = np.concatenate(([0.0], np.cumsum(heard**2)))
+        energy[some] = summed[end[some] - begin[some][0]] - summed[begin[some] - begin[some][0]]
+    return (10 * np.log10(energy / (2 * half) + 1e-10)).astype(np.float32)
 
 
 def trimmed(speaks: NDArray[np.bool_], loudness_db: NDArray[np.float32]) -> NDArray[np.bool_]:
