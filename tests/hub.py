@@ -20,6 +20,8 @@ TOKEN = "hf_" + "Planted" + "Token" * 4 + "7"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 """The revision of every model."""
 
+LARGE = {".bin", ".ckpt", ".npz", ".safetensors"}
+
 
 @dataclass(eq=False)
 class Hub:
@@ -32,6 +34,16 @@ class Hub:
     """What `HF_ENDPOINT` must be."""
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     """Path and token of every request."""
+    resumed: list[str] = field(default_factory=list)
+    """Ranges that were asked for."""
+    shows_gated: bool = False
+    """Whether anybody may see which files a gated model has, as on the real hub."""
+    breaks: dict[str, Iterator[int]] = field(default_factory=dict)
+    """By file, for each request the bytes after which its connection dies; then no more."""
+    spoiled: set[str] = field(default_factory=set)
+    """Files whose last byte is another than the hub says."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Sizes that the hub says in place of the real ones."""
 
     def answer(self, path: str, token: str | None) -> tuple[int, bytes, dict[str, str]]:
         """Status, body and headers, as the hub has them."""
@@ -40,19 +52,35 @@ class Hub:
             # Whoever has no token is told 401, whether the model exists or not.
             return (404 if token else 401), b"{}", {"X-Error-Code": "RepoNotFound", "X-Error-Message": "not found"}
         folder = self.models[name]
-        if name in self.gated and token != TOKEN:
+        about = path.startswith(f"/api/models/{name}/revision/")
+        if name in self.gated and token != TOKEN and not (about and self.shows_gated):
             said = f"Access to model {name} is restricted."
             headers = {"X-Error-Code": "GatedRepo", "X-Error-Message": said}
             return (403 if token else 401), json.dumps({"error": said}).encode(), headers
-        if path.startswith(f"/api/models/{name}/revision/"):
-            files = sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
-            info = {"id": name, "sha": COMMIT, "siblings": [{"rfilename": file} for file in files]}
+        if about:
+            files = sorted(file for file in folder.rglob("*") if file.is_file())
+            info = {"id": name, "sha": COMMIT, "siblings": [self.described(file, folder) for file in files]}
             return 200, json.dumps(info).encode(), {"Content-Type": "application/json"}
         file = folder / path.removeprefix(f"/{name}/resolve/{COMMIT}/")
         if not file.is_file():
             return 404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT}
         body = file.read_bytes()
+        if file.name in self.spoiled:
+            return 200, body[:-1] + b"?", {"ETag": f'"{len(body)}"', "X-Repo-Commit": COMMIT}
         return 200, body, {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', "X-Repo-Commit": COMMIT}
+
+    def described(self, file: Path, folder: Path) -> dict[str, object]:
+        """What the hub says of one file: another checksum of large files than of small ones."""
+        body = file.read_bytes()
+        size = self.sizes.get(file.name, len(body))
+        said: dict[str, object] = {"rfilename": str(file.relative_to(folder)), "size": size}
+        if file.suffix in LARGE:
+            return {
+                **said,
+                "blobId": "0" * 40,
+                "lfs": {"sha256": hashlib.sha256(body).hexdigest(), "size": size, "pointerSize": 130},
+            }
+        return {**said, "blobId": hashlib.sha1(b"blob %d\0%s" % (len(body), body)).hexdigest()}
 
 
 @contextmanager
@@ -79,12 +107,18 @@ def serving(models: Mapping[str, Path], gated: frozenset[str] | None = None) -> 
             path = self.path.partition("?")[0]
             hub.asked.append((path, token))
             status, body, headers = hub.answer(path, token)
+            if status == 200 and (wanted := self.headers["Range"]):
+                hub.resumed.append(wanted)
+                body = body[int(wanted.removeprefix("bytes=").rstrip("-")) :]
+                status = 206
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
             self.end_headers()
             if self.command == "GET":
-                self.wfile.write(body)
+                most = next(hub.breaks.get(path.rpartition("/")[2], iter(())), None)
+                self.wfile.write(body if most is None else body[:most])
+                self.close_connection = most is not None
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -103,5 +137,6 @@ def reach(monkeypatch, hub: Hub, cache: Path) -> None:
 
     download = functools.partial(huggingface_hub.snapshot_download, endpoint=hub.url, cache_dir=cache)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    monkeypatch.setattr(huggingface_hub, "HfApi", functools.partial(huggingface_hub.HfApi, endpoint=hub.url))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setenv("HF_HUB_CACHE", str(cache))

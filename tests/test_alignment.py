@@ -360,7 +360,7 @@ def test_a_path_as_a_model_is_refused_with_one_clear_sentence():
 
 def test_the_plugin_has_these_hooks():
     host = load_plugin(wav2vec2_alignment, name="wav2vec2_alignment")
-    assert sorted(host.records[0].hooks) == ["align", "register_options", "warm_up"]
+    assert sorted(host.records[0].hooks) == ["align", "register_models", "register_options", "warm_up"]
 
 
 @given(st.lists(st.tuples(st.integers(1, 700), st.integers(1, 40)), min_size=1, max_size=9), st.integers(0, 99))

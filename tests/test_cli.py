@@ -118,7 +118,9 @@ def test_plugins_are_listed_for_people_and_for_programs():
     records = json.loads(CliRunner().invoke(app, ["plugins", "--json"]).stdout)
 
     assert listed[0].split() == ["name", "version", "from", "state", "hooks"]
-    assert listed[2].split() == ["russian_whisper", __version__, "whisperx-worker", "active", "transcribe,", "warm_up"]
+    assert listed[2].split() == [
+        "russian_whisper", __version__, "whisperx-worker", "active", "register_models,", "transcribe,", "warm_up"
+    ]  # fmt: skip
     assert [record["name"] for record in records] == [line.split()[0] for line in listed[1:]]
     assert records[1] == {
         "name": "russian_whisper",
@@ -126,7 +128,7 @@ def test_plugins_are_listed_for_people_and_for_programs():
         "version": __version__,
         "state": "active",
         "reason": "",
-        "hooks": ["transcribe", "warm_up"],
+        "hooks": ["register_models", "transcribe", "warm_up"],
     }
 
 

@@ -57,8 +57,8 @@ def offences(paths, wrong_in):
 
 def test_there_are_these_hooks_and_no_other():
     assert sorted(HOOKS) == [
-        "align", "diarize", "finalize", "post_align", "pre_audio", "register_options", "register_outputs", "stage_ended",
-        "transcribe", "verify_speakers", "warm_up",
+        "align", "diarize", "finalize", "post_align", "pre_audio", "register_models", "register_options",
+        "register_outputs", "stage_ended", "transcribe", "verify_speakers", "warm_up",
     ]  # fmt: skip
 
 
@@ -110,7 +110,7 @@ def test_a_hooks_example_is_a_plugin_that_works(name):
     promised = {
         "pre_audio": Audio, "transcribe": Transcript, "align": Transcript, "post_align": Transcript,
         "diarize": Diarization, "verify_speakers": list, "finalize": Result, "register_options": type,
-        "register_outputs": list, "stage_ended": type(None), "warm_up": type(None),
+        "register_models": list, "register_outputs": list, "stage_ended": type(None), "warm_up": type(None),
     }  # fmt: skip
     assert isinstance(answer, promised[name])
 

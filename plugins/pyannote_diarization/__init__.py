@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from whisperx_worker import Diarization, ModelName, find_model, folder_mb, hookimpl, torch_device
+from whisperx_worker import Diarization, ModelName, NeededModel, find_model, folder_mb, hookimpl, torch_device
 from whisperx_worker_plugins.pyannote_diarization import pipelines
 
 if TYPE_CHECKING:
@@ -34,6 +34,14 @@ class Options(BaseModel):
 def register_options() -> type[Options]:
     """Jobs may name their diarization model."""
     return Options
+
+
+@hookimpl
+def register_models(settings: Settings) -> list[NeededModel]:
+    """The operator's diarization model."""
+    name = settings.diarization_model
+    parts = pipelines.COMMUNITY_FILES if name == pipelines.COMMUNITY else ()
+    return [NeededModel(name, "diarize", ("config.yaml", *parts), libraries=("pyannote.audio", "torch"))]
 
 
 @hookimpl

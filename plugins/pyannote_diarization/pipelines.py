@@ -27,6 +27,14 @@ STAGE = "diarize"
 COMMUNITY = "pyannote/speaker-diarization-community-1"
 """Where pyannote's own pipeline takes the parts from that its folder does not name."""
 
+COMMUNITY_FILES = (
+    "segmentation/pytorch_model.bin",
+    "embedding/pytorch_model.bin",
+    "plda/plda.npz",
+    "plda/xvec_transform.npz",
+)
+"""What it has beside its configuration."""
+
 PARTS_OF_PROGRESS = {"segmentation": (0.0, 0.4), "speaker_counting": (0.4, 0.4), "embeddings": (0.4, 0.95)}
 """Where in the whole a step of a pipeline begins and ends."""
 

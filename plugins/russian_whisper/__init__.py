@@ -11,7 +11,7 @@ import logging
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from whisperx_worker import Audio, Job, ModelShelf, Segment, Settings, Span, Transcript, hookimpl, spans
+from whisperx_worker import Audio, Job, ModelShelf, NeededModel, Segment, Settings, Span, Transcript, hookimpl, spans
 from whisperx_worker_plugins.russian_whisper import coverage, decoding, language, model, sifting, speech
 
 if TYPE_CHECKING:
@@ -21,6 +21,12 @@ log = logging.getLogger(__name__)
 
 MOST_ROUNDS = 4
 """Speech without text is listened to again so often, in smaller pieces each time."""
+
+
+@hookimpl
+def register_models(settings: Settings) -> list[NeededModel]:
+    """The production model."""
+    return [NeededModel(settings.model, "transcribe", model.FILES, libraries=("faster_whisper", "ctranslate2"))]
 
 
 @hookimpl

@@ -45,6 +45,8 @@ PACKING_FILE = "chunks.json"
 """In a model's folder: the fields of `Packing`, for a model that likes other chunks than Whisper's own."""
 
 _NEEDED_FILES = ("model.bin", "config.json", "tokenizer.json")
+FILES = (*_NEEDED_FILES, "vocabulary.json|vocabulary.txt")
+"""What a folder must have; CTranslate2 itself misses the last."""
 
 
 def folder_of(name: str, settings: Settings, token: SecretStr | None = None) -> Path:

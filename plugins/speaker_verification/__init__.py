@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from whisperx_worker import (
     ModelName,
+    NeededModel,
     Span,
     SpeakerMatch,
     WorkerError,
@@ -67,6 +68,13 @@ class Voice:
 def register_options() -> type[Options]:
     """Jobs may name their speaker model, and let two speakers have one name."""
     return Options
+
+
+@hookimpl
+def register_models(settings: Settings) -> list[NeededModel]:
+    """The operator's speaker model."""
+    files = ("hyperparams.yaml", "embedding_model.ckpt")
+    return [NeededModel(settings.speaker_model, "verify_speakers", files, libraries=("speechbrain", "torch"))]
 
 
 @hookimpl

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from whisperx_worker import Fitting, ModelName, Segment, Span, WorkerError, hookimpl, torch_device
+from whisperx_worker import Fitting, ModelName, NeededModel, Segment, Span, WorkerError, hookimpl, torch_device
 from whisperx_worker_plugins.wav2vec2_alignment import checkpoints
 from whisperx_worker_plugins.wav2vec2_alignment.ctc import UnalignableError
 from whisperx_worker_plugins.wav2vec2_alignment.emissions import iter_emissions
@@ -44,6 +45,23 @@ class Options(BaseModel):
 def register_options() -> type[Options]:
     """Jobs may name their alignment model."""
     return Options
+
+
+@hookimpl
+def register_models(settings: Settings) -> list[NeededModel]:
+    """The operator's alignment model, or the Russian one. A bundle of torchaudio's, which is no folder, is not told."""
+    name = settings.align_model or checkpoints.RUSSIAN
+    if re.fullmatch(r"[A-Z0-9_]+", name):
+        return []
+    return [
+        NeededModel(
+            name,
+            "align",
+            (*checkpoints.FILES, "model.safetensors|pytorch_model.bin"),
+            libraries=("transformers", "torch"),
+            unused=("flax_model.msgpack", "tf_model.h5", "language_model/*", "*.onnx"),
+        )
+    ]
 
 
 @hookimpl

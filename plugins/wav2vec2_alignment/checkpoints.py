@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from whisperx_worker_plugins.wav2vec2_alignment.emissions import Batching
 
 
+RUSSIAN = "jonatasgrosman/wav2vec2-large-xlsr-53-russian"
+"""What whisperX's table has for Russian; the table itself cannot be read without PyTorch."""
+
+FILES = ("config.json", "preprocessor_config.json", "vocab.json")
+"""What a transformers folder must have beside its weights."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """An acoustic model that can be loaded."""
@@ -104,7 +111,7 @@ def load(checkpoint: Checkpoint, device: str) -> AcousticModel:
 def _load_folder(name: str, folder: Path, device: str) -> AcousticModel:
     from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
 
-    for file in ("config.json", "preprocessor_config.json", "vocab.json"):
+    for file in FILES:
         if not (folder / file).is_file():
             raise WorkerError(f"the folder of the alignment model {name!r} has no {file}")
     if json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type") != "wav2vec2":

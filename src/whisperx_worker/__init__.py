@@ -17,6 +17,7 @@ from whisperx_worker.hookspecs import hookimpl
 from whisperx_worker.job import Job, StageEnd
 from whisperx_worker.languages import spoken_letters
 from whisperx_worker.models import ModelShelf, find_model, folder_mb, pick_device, torch_device
+from whisperx_worker.needs import NeededModel
 from whisperx_worker.outputs import OutputFormat
 from whisperx_worker.request import Request, SpeakerSample, sample_name
 from whisperx_worker.samples import read_sample, sample_title
@@ -49,6 +50,7 @@ __all__ = [
     "ModelName",
     "ModelNotFoundError",
     "ModelShelf",
+    "NeededModel",
     "OutputFormat",
     "PluginError",
     "Request",

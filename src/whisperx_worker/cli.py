@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import logging
 import os
 import sys
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import typer
 
+from whisperx_worker import operator_commands
 from whisperx_worker.errors import BadInputError, ModelNotFoundError, WorkerError
 from whisperx_worker.version import __version__
 
@@ -32,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # whose import takes longer than all of ours
 )
+app.add_typer(operator_commands.app)
 
 
 def main() -> None:
@@ -117,26 +117,6 @@ def transcribe(
     failures = transcribe_all(settings, recordings, request, output, quiet=quiet or verbose)
     if failures:
         raise typer.Exit(1)
-
-
-@app.command()
-def plugins(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """List plugins. Says version, hooks, and whether each is active, blocked or failed, and why."""
-    from whisperx_worker.host import load_host
-    from whisperx_worker.settings import load_settings
-
-    logging.getLogger().addHandler(logging.NullHandler())  # what fails stands in the table
-    records = load_host(load_settings()).records
-    if as_json:
-        typer.echo(json.dumps([dataclasses.asdict(record) for record in records], ensure_ascii=False, indent=2))
-        return
-    rows = [("name", "version", "from", "state", "hooks")]
-    rows += [(r.name, r.version, r.source, r.state, r.reason or ", ".join(r.hooks)) for r in records]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
-    for row in rows:
-        typer.echo(
-            "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
-        )
 
 
 def print_version(wanted: bool) -> None:

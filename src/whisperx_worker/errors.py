@@ -19,6 +19,10 @@ class ModelNotFoundError(WorkerError, LookupError):
     """No folder was found for a model's name, and the hub may not be asked or did not have it."""
 
 
+class GatedModelError(ModelNotFoundError):
+    """The model is there for those who accepted its terms, and the token is not one of theirs."""
+
+
 class SettingsError(WorkerError, ValueError):
     """An environment variable, or what it names, cannot be used; the worker does not start."""
 

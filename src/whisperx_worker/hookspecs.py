@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from whisperx_worker.job import Job, StageEnd
     from whisperx_worker.models import ModelShelf
+    from whisperx_worker.needs import NeededModel
     from whisperx_worker.outputs import OutputFormat
     from whisperx_worker.settings import Settings
     from whisperx_worker.types import Audio, Diarization, Result, SpeakerMatch, Transcript
@@ -219,6 +220,21 @@ def register_outputs() -> Sequence[OutputFormat] | None:
         >>> @hookimpl
         ... def register_outputs() -> list[OutputFormat]:
         ...     return [OutputFormat("shout", ".txt", lambda result: result.transcript.text.upper())]
+    """
+
+
+@hookspec
+def register_models(settings: Settings) -> Sequence[NeededModel] | None:
+    """Setup. The models that this plugin loads under these settings, to be fetched and checked beforehand.
+
+    Called by `whisperx-worker preload`: import nothing heavy and look at no file. None: it loads none that the worker
+    could fetch. If it raises, that is logged.
+
+    Example:
+        >>> from whisperx_worker import NeededModel, Settings, hookimpl
+        >>> @hookimpl
+        ... def register_models(settings: Settings) -> list[NeededModel]:
+        ...     return [NeededModel("org/denoiser", "pre_audio", files=("model.onnx",), libraries=("onnxruntime",))]
     """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -13,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from whisperx_worker.errors import ModelNotFoundError, WorkerError
+from whisperx_worker.errors import GatedModelError, ModelNotFoundError, WorkerError
 from whisperx_worker.joblog import events
 
 if TYPE_CHECKING:
@@ -31,8 +32,20 @@ T = TypeVar("T")
 HUB_IDS = {"faster-whisper-large-v3-russian": "bzikst/faster-whisper-large-v3-russian"}
 """Hub ids of models that have a shorter name here."""
 
+SHORT_NAMES = {hub_id: name for name, hub_id in HUB_IDS.items()}
+
+PINNED_REVISIONS = {
+    "jonatasgrosman/wav2vec2-large-xlsr-53-russian": "2329100508896c6d9b157019803ab5601e6f3406",
+    "pyannote/speaker-diarization-community-1": "3533c8cf8e369892e6b79ff1bf80f7b0286a54ee",
+    "speechbrain/spkrec-ecapa-voxceleb": "0f99f2d0ebe89ac095bcc5903c4dd8f72b367286",
+}
+"""The revision of the hub that is fetched where nobody names one; of a model that is not listed it is `main`, and what
+`main` was is written down (see `preload`)."""
+
 RUNPOD_HUB_CACHE = Path("/runpod-volume/huggingface-cache/hub")
 RUNPOD_MODEL_CACHE = Path("/runpod/cache")
+
+_NO_ROOM = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS}
 
 
 def find_model(name: str, settings: Settings, token: SecretStr | None = None) -> Path:
@@ -49,19 +62,23 @@ def find_model(name: str, settings: Settings, token: SecretStr | None = None) ->
     Raises:
         ModelNotFoundError: When it is nowhere, or the hub refuses it.
     """
-    if Path(name).is_absolute() and Path(name).is_dir():
-        return Path(name)
-    for folder in _places(name, settings):
-        if folder.is_dir() and any(folder.iterdir()):
-            return folder
+    if (folder := locate_model(name, settings)) is not None:
+        return folder
     hub_id = HUB_IDS.get(name, name)
-    revision = _allowed_revision(hub_id, settings)
+    revision = allowed_revision(hub_id, settings)
     if revision is None:
         raise ModelNotFoundError(
             f"the model {name!r} is not on this worker, and it is not among the models that it may download "
             "(WHISPERX_WORKER_HUB_MODELS)"
         )
     return _download(hub_id, revision, token or settings.hf_token)
+
+
+def locate_model(name: str, settings: Settings) -> Path | None:
+    """The folder of a model on this machine, found as `find_model` finds it; None where it is nowhere."""
+    if Path(name).is_absolute() and Path(name).is_dir():
+        return Path(name)
+    return next((place for place in _places(name, settings) if place.is_dir() and any(place.iterdir())), None)
 
 
 def shipped_models() -> Path:
@@ -71,6 +88,7 @@ def shipped_models() -> Path:
 
 def _places(name: str, settings: Settings) -> Iterator[Path]:
     yield settings.models / name
+    yield settings.models / SHORT_NAMES.get(name, name)
     yield shipped_models() / name
     hub_id = HUB_IDS.get(name, name)
     cached = "models--" + hub_id.replace("/", "--")
@@ -89,29 +107,55 @@ def _snapshots(cache: Path) -> list[Path]:
     return sorted((cache / "snapshots").glob("*"), key=lambda folder: (folder.name != wanted, folder.name))
 
 
-def _allowed_revision(hub_id: str, settings: Settings) -> str | None:
+def allowed_revision(hub_id: str, settings: Settings) -> str | None:
     """The revision to download, or None where the hub must not be asked."""
     for allowed in settings.hub_models:
         listed, _, revision = allowed.partition("@")
         if listed in {hub_id, "*"} and re.fullmatch(r"[\w.\-]+/[\w.\-]+", hub_id):
-            return revision or "main"
+            return revision or PINNED_REVISIONS.get(hub_id, "main")
     return None
 
 
 def _download(hub_id: str, revision: str, token: SecretStr | None) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
     log.info("downloading the model %s at %s", hub_id, revision)
+    with told_errors_of_the_hub(hub_id):
+        return Path(snapshot_download(hub_id, revision=revision, token=token.get_secret_value() if token else False))
+
+
+@contextmanager
+def told_errors_of_the_hub(hub_id: str) -> Iterator[None]:
+    """What the hub's client raises while a model is fetched becomes one sentence.
+
+    Raises:
+        GatedModelError: When the model is gated and the token does not open it.
+        ModelNotFoundError: When it cannot be had for any other reason.
+    """
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
     try:
-        folder = snapshot_download(hub_id, revision=revision, token=token.get_secret_value() if token else False)
+        yield
+    except WorkerError:
+        raise
     except GatedRepoError:
-        raise ModelNotFoundError(f"the model {hub_id!r} is gated, and the token does not open it") from None
+        raise GatedModelError(f"the model {hub_id!r} is gated, and the token does not open it") from None
     except RepositoryNotFoundError:
         raise ModelNotFoundError(f"the hub has no model {hub_id!r}, or the token does not open it") from None
-    except (HfHubHTTPError, OSError, ValueError) as error:
+    except RevisionNotFoundError:
+        raise ModelNotFoundError(f"the model {hub_id!r} has no such revision on the hub") from None
+    except OfflineModeIsEnabled:
+        raise ModelNotFoundError(f"the model {hub_id!r} could not be downloaded: HF_HUB_OFFLINE is set") from None
+    except (HfHubHTTPError, OSError, ValueError, KeyError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            raise ModelNotFoundError(f"the model {hub_id!r} could not be written: {error.strerror}") from None
         raise ModelNotFoundError(f"the model {hub_id!r} could not be downloaded ({type(error).__name__})") from None
-    return Path(folder)
 
 
 def torch_device(settings: Settings) -> Literal["cpu", "cuda"]:

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
     from whisperx_worker.host import Host
     from whisperx_worker.job import Job
+    from whisperx_worker.settings import Settings
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+ENGINES = ("transcribe", "align", "diarize", "verify_speakers")
+"""Hooks that one plugin does, in the order of the corridor."""
 
 
 def chain(host: Host, hook: str, value: T, job: Job, **extra: object) -> T:
@@ -103,17 +107,24 @@ def expect(expected: type[T], answer: object) -> T | None:
 
 
 def choose(host: Host, hook: str, job: Job) -> HookImpl:
-    """The plugin that does an engine's step: named by the job, else by the setting, else the only one there is.
+    """The plugin that does an engine's step in a job: the one that the job names, else the one that is `chosen`.
 
     Raises:
         PluginError: When there is none, or several and none of them is named.
     """
     engines = {implementation.plugin_name: implementation for implementation in host.implementations(hook)}
     by_job = [name for name in engines if name in job.request.plugins]
-    by_setting = job.settings.engine(hook)
-    if len(by_job) == 1:
-        return engines[by_job[0]]
-    if by_setting:
+    return engines[by_job[0]] if len(by_job) == 1 else chosen(host, hook, job.settings)
+
+
+def chosen(host: Host, hook: str, settings: Settings) -> HookImpl:
+    """The plugin that does an engine's step in jobs that name none: named by the setting, else the only one there is.
+
+    Raises:
+        PluginError: When there is none, or several and none of them is named.
+    """
+    engines = {implementation.plugin_name: implementation for implementation in host.implementations(hook)}
+    if by_setting := settings.engine(hook):
         if by_setting in engines:
             return engines[by_setting]
         raise PluginError(f"{_engine_variable(hook)} names the plugin {by_setting!r}, which is not active")
