@@ -23,6 +23,7 @@ if os.environ.get("RUNPOD_LOG_LEVEL", "").upper() in {"", "DEBUG", "TRACE"}:
 
 from whisperx_worker import decoder, joblog, life
 from whisperx_worker.errors import JobCancelledError, SettingsError
+from whisperx_worker.fitness import register_fitness_check
 from whisperx_worker.process import age_s
 from whisperx_worker.runpod_sdk import import_runpod
 from whisperx_worker.sending import Progress, Stream, sendable
@@ -177,6 +178,7 @@ def main() -> None:
     threading.excepthook = joblog.log_end_of_thread
     if opened.settings.warm_up:
         threading.Thread(target=warm_up, args=(opened,), daemon=True).start()
+    register_fitness_check(opened)
     sdk = import_runpod().serverless
     log.info("ready for jobs %.2f s after the process began", age_s())
     try:

@@ -227,8 +227,8 @@ def register_outputs() -> Sequence[OutputFormat] | None:
 def register_models(settings: Settings) -> Sequence[NeededModel] | None:
     """Setup. The models that this plugin loads under these settings, to be fetched and checked beforehand.
 
-    Called by `whisperx-worker preload`: import nothing heavy and look at no file. None: it loads none that the worker
-    could fetch. If it raises, that is logged.
+    Called by `whisperx-worker preload`, by `doctor`, and when a worker starts on RunPod: import nothing heavy and look
+    at no file. None: it loads none that the worker could fetch. If it raises, that is logged.
 
     Example:
         >>> from whisperx_worker import NeededModel, Settings, hookimpl

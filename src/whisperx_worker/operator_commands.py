@@ -1,4 +1,4 @@
-"""Commands for whoever runs a worker: what is installed, and fetching of models."""
+"""Commands for whoever runs a worker: what is installed, what is there and whether it works, and fetching of models."""
 
 from __future__ import annotations
 
@@ -31,6 +31,24 @@ def plugins(as_json: Annotated[bool, typer.Option("--json", help="For programs."
         return
     rows = [(r.name, r.version, r.source, r.state, r.reason or ", ".join(r.hooks)) for r in records]
     _print_table(("name", "version", "from", "state", "hooks"), rows)
+
+
+@app.command()
+def doctor(
+    quick: Annotated[bool, typer.Option("--quick", help="Import no library: a second, not half a minute.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say what is there and whether it works. Ends non-zero where a plain transcription job could not be served."""
+    from whisperx_worker.checks import examine
+
+    _stand_in_the_table()
+    found = examine(quick=quick)
+    if as_json:
+        _print_json(found)
+    else:
+        _print_table(("what", "state", "found"), [(row.name, row.state, row.what) for row in found])
+    if any(row.state == "failure" for row in found):
+        raise typer.Exit(1)
 
 
 @app.command()

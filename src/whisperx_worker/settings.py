@@ -193,6 +193,16 @@ def variables(field: str) -> tuple[str, ...]:
     return (alias,) if isinstance(alias, str) else (PREFIX + field.upper(),)
 
 
+def unknown_variables() -> list[str]:
+    """A sentence for each variable that looks like a setting and is none."""
+    known = {name for field in Settings.model_fields for name in variables(field)}
+    told = []
+    for name in sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known):
+        nearest = difflib.get_close_matches(name, known, n=1)
+        told.append(f"{name} is no setting{f'; {nearest[0]} is' if nearest else ''}")
+    return told
+
+
 def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401
     """Read the environment.
 
@@ -202,10 +212,8 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401
     Raises:
         SettingsError: Naming every variable whose value cannot be used.
     """
-    known = {name for field in Settings.model_fields for name in variables(field)}
-    for name in sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known):
-        nearest = difflib.get_close_matches(name, known, n=1)
-        log.warning("%s is no setting%s", name, f"; {nearest[0]} is" if nearest else "")
+    for told in unknown_variables():
+        log.warning("%s", told)
     try:
         return Settings(**overrides)
     except ValidationError as error:
