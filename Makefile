@@ -1,4 +1,5 @@
 # make demo · make test · make test-fast · make check · make bench · make quality: each sets up what it needs by itself.
+# Around a release: make lock · make licences · make supply-chain · make image-check.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -6,7 +7,7 @@ BIN := $(VENV)/bin
 # Compiled once, tests too, whatever the machine has in its environment.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-fast check readme bench quality clean
+.PHONY: demo test test-fast check readme bench quality lock licences supply-chain image-check clean
 
 demo: $(VENV)/worker  ## transcribe the shipped dialogue through the RunPod handler
 	$(BIN)/python demo/demo.py
@@ -17,10 +18,11 @@ test: check $(VENV)/worker  ## everything
 test-fast: $(VENV)/light  ## what needs neither torch nor a model, without the slow ones
 	$(BIN)/python -m pytest -m "not models and not slow" -q -n auto --dist worksteal --hypothesis-profile=fast
 
-check: $(VENV)/worker build/links/whisperx_worker_plugins  ## types and lint
+check: $(VENV)/worker build/links/whisperx_worker_plugins  ## types and lint, the Dockerfile too
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
 
 readme: $(VENV)/light  ## write the tables and the outputs of both READMEs anew
 	$(BIN)/python -m tools.readme
@@ -30,6 +32,23 @@ bench: $(VENV)/bench  ## how fast it is beside whisperX and pyannote, on the sam
 
 quality: $(VENV)/bench  ## how well it hears beside whisperX and faster-whisper, on the same weights
 	$(BIN)/python -m bench.quality
+
+lock: $(BIN)/uv  ## pin everything that the image installs, with hashes; what is pinned stays unless UPGRADE=--upgrade
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes $(UPGRADE) \
+		--custom-compile-command 'make lock' --extra worker setup.cfg --output-file requirements.lock
+
+licences: $(VENV)/worker  ## write the table of LICENCES.md anew
+	$(BIN)/python -m tools.licences
+
+supply-chain: $(BIN)/uv  ## needs the network: the bounds of setup.cfg, highest and lowest, can be met on every Python
+	for python in 3.10 3.11 3.12 3.13; do for end in highest lowest-direct; do \
+		echo "Python $$python, $$end"; \
+		$(BIN)/uv pip compile --quiet --python-version $$python --python-platform x86_64-manylinux_2_28 \
+			--resolution $$end --all-extras setup.cfg > /dev/null || exit 1; \
+	done; done
+
+image-check: $(VENV)/light  ## as root on Debian: build the small image on a bare Debian, answer a job in it (not: CUDA, models)
+	$(BIN)/python -m tools.image_check
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache container_log.txt
