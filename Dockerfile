@@ -21,11 +21,11 @@ RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir uv==0.13.9
 
 # What seldom changes and weighs most. Nothing is built from source, and every file is the one that was locked.
 FROM system AS dependencies
-RUN --mount=type=bind,source=requirements.lock,target=/tmp/requirements.lock \
-    --mount=type=cache,target=/root/.cache/uv \
+COPY requirements.lock /opt/whisperx-worker/
+RUN --mount=type=cache,target=/root/.cache/uv \
     uv venv --quiet /opt/venv; \
     uv pip sync --quiet --system-certs --python /opt/venv --require-hashes --no-build --compile-bytecode \
-        --link-mode copy /tmp/requirements.lock; \
+        --link-mode copy /opt/whisperx-worker/requirements.lock; \
     find /opt/venv -path '*/nvidia/*/lib' > /etc/ld.so.conf.d/pytorch.conf; \
     ldconfig
 
@@ -38,10 +38,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     ORT_DISABLE_TELEMETRY=1 \
     PYANNOTE_METRICS_ENABLED=0 \
     WHISPERX_WORKER_LOG_FILE=/var/log/whisperx-worker/container_log.txt
-RUN --mount=type=bind,source=.,target=/source \
-    cp -r /source /tmp/source; \
-    uv pip install --quiet --offline --no-cache --no-deps --no-build-isolation --compile-bytecode /tmp/source; \
-    rm -r /tmp/source
+COPY . /opt/whisperx-worker
+RUN uv pip install --quiet --offline --no-cache --no-deps --no-build-isolation --compile-bytecode /opt/whisperx-worker
 WORKDIR /home/worker
 ARG USER_NAME=worker
 USER ${USER_NAME}
