@@ -39,11 +39,11 @@ def licence(package: Distribution) -> str:
     """
     metadata = package.metadata
     classifiers = [text for text in metadata.get_all("Classifier") or () if text.startswith("License :: ")]
-    short = (metadata.get("License") or "").strip()
+    (expression, *_), (short, *_) = (metadata.get_all(field) or [""] for field in ("License-Expression", "License"))
     said = (
-        metadata.get("License-Expression")
+        expression
         or "; ".join(text.rpartition(" :: ")[2] for text in classifiers)
-        or ("" if "\n" in short else short)
+        or ("" if "\n" in short else short.strip())
         or _by_its_text(package)
     )
     if not said:
