@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Compiled once, tests too, whatever the machine has in its environment.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-fast check readme bench quality lock licences supply-chain image-check clean
+.PHONY: demo test test-fast check readme bench quality lock licences supply-chain image-check soak fuzz clean
 
 demo: $(VENV)/worker  ## transcribe the shipped dialogue through the RunPod handler
 	$(BIN)/python demo/demo.py
@@ -49,6 +49,12 @@ supply-chain: $(BIN)/uv  ## needs the network: the bounds of setup.cfg, highest 
 
 image-check: $(VENV)/light  ## as root on Debian: build the small image on a bare Debian, answer a job in it (not: CUDA, models)
 	$(BIN)/python -m tools.image_check
+
+soak: $(VENV)/worker  ## 500 jobs through the real worker loop, with faults; needs root for a disk that runs full
+	$(BIN)/python -m tests.soak
+
+fuzz: $(VENV)/worker  ## 100,000 requests, 5,000 mutated recordings, 20,000 log lines
+	$(BIN)/python -m tests.fuzz
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache container_log.txt

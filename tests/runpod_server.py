@@ -53,8 +53,8 @@ class Post:
 class RunpodServer:
     """The state of the endpoint. Everything is guarded by `changed`."""
 
-    files: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
-    """Status, type and body by path, query left out."""
+    files: dict[str, tuple[int, str, bytes, int]] = field(default_factory=dict)
+    """By path, query left out: status, type, body, and how many bytes too few that is by its own account."""
     posts: list[Post] = field(default_factory=list)
     pings: list[dict[str, list[str]]] = field(default_factory=list)
     takes: list[str] = field(default_factory=list)
@@ -92,9 +92,9 @@ class RunpodServer:
             "RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS": "true",
         }
 
-    def serve(self, path: str, body: bytes, *, status: int = 200, kind: str = "audio/wav") -> str:
-        """Serve a file, and give back its URL."""
-        self.files[path] = (status, kind, body)
+    def serve(self, path: str, body: bytes, *, status: int = 200, kind: str = "audio/wav", missing: int = 0) -> str:
+        """Serve a file, and give back its URL; with `missing` bytes the connection breaks off so long before its end."""
+        self.files[path] = (status, kind, body, missing)
         return self.url + path
 
     def submit(self, *jobs: tuple[str, object], **more: object) -> None:
@@ -193,12 +193,13 @@ def _handler_for(server: RunpodServer) -> type[BaseHTTPRequestHandler]:
             else:
                 self._reply(200, "application/json", json.dumps(answer).encode())
 
-        def _reply(self, status: int, kind: str, body: bytes) -> None:
+        def _reply(self, status: int, kind: str, body: bytes, missing: int = 0) -> None:
             self.send_response(status)
             self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(body) + missing))
             self.end_headers()
             self.wfile.write(body)
+            self.close_connection = self.close_connection or bool(missing)
 
     return Handler
 

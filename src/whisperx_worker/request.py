@@ -254,10 +254,16 @@ def _renamed(data: Mapping[str, object], mistakes: list[str]) -> dict[str, objec
 def _mistake(detail: Any) -> str:  # noqa: ANN401
     name = str(detail["loc"][0])
     if name == "speaker_samples" and len(detail["loc"]) > 1:
-        place = f"speaker_samples[{detail['loc'][1]}]" + "".join(f".{part}" for part in detail["loc"][2:])
+        place = f"speaker_samples[{detail['loc'][1]}]" + "".join(f".{_as_name(part)}" for part in detail["loc"][2:])
         reason = "is not a field of a sample" if detail["type"] == "extra_forbidden" else f": {lowered(detail['msg'])}"
         return f"{place} {reason}".replace(" :", ":")
     return sentence(Request, name, name, detail)
+
+
+def _as_name(part: object) -> str:
+    """The name of a field as it stands in a path, quoted where a client made it up out of other characters."""
+    name = str(part)
+    return name if name.isidentifier() else shown(name)
 
 
 def _contradictions(known: Mapping[str, Any], wrong: set[str], *, local: bool) -> list[str]:

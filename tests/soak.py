@@ -1,0 +1,377 @@
+"""Hundreds of jobs through the real worker loop, good and bad, cancelled and hit by faults: `make soak`.
+
+    python -m tests.soak              500 jobs, eight at a time
+    python -m tests.soak --jobs 60    fewer
+
+The worker is a process of its own with the shipped models, on a disk of a few megabytes; RunPod is `runpod_server`. Every
+job must end exactly once, with the answer that the same job always gets or with its one sentence. In the end the worker
+must hold what it held after the first hundred jobs: threads, open files, child processes, memory, and no temporary file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from tests.runpod_server import RunpodServer, start_worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.runpod_server import WorkerProcess
+
+ROOT = Path(__file__).parent.parent
+AT_ONCE = 8
+SETTLED_AFTER = 100
+"""So many jobs, and the worker has loaded and cached all that it ever will."""
+DISK_MB = 48
+MOST_GROWTH_MB = 40.0
+LONGEST_S = 300.0
+OPEN_MODELS = {
+    "pyannote_diarization": {"model": "demo-diarization"},
+    "speaker_verification": {"model": "demo-speaker-embedding"},
+    "wav2vec2_alignment": {"model": "demo-wav2vec2-ru"},
+}
+NO_ROOM = "the worker has no room to keep the audio"
+
+CHAOS = '''
+"""A plugin that does to its job what its option says."""
+
+from dataclasses import dataclass
+from time import sleep
+
+import numpy as np
+
+from whisperx_worker import hookimpl
+
+
+@dataclass(frozen=True)
+class Options:
+    fault: str = ""
+
+
+@hookimpl
+def register_options():
+    return Options
+
+
+@hookimpl
+def pre_audio(audio, job, options):
+    if options.fault == "raises":
+        raise ValueError("planted")
+    if options.fault == "out of memory":
+        np.ones((1 << 50,), np.float32)
+    if options.fault == "ends the process":
+        raise SystemExit(3)
+    while options.fault == "waits":
+        job.progress("pre_audio", 0.5)
+        sleep(0.02)
+'''
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A sort of job, and how it must end."""
+
+    name: str
+    share: int
+    """How many of a hundred jobs."""
+    data: Callable[[RunpodServer], Any]
+    error: str | None = None
+    """A pattern of its sentence; None: it gets the answer that all of its kind get."""
+    cancelled: bool = False
+    warns: str = ""
+    """What one of its warnings has in it."""
+
+
+def job_of(file: str, **fields: object) -> Callable[[RunpodServer], dict[str, Any]]:
+    """A job with the shipped models."""
+    return lambda server: {
+        "audio_file": f"{server.url}/{file}",
+        "model": "demo-whisper-ru",
+        "language": "ru",
+        "plugins": OPEN_MODELS,
+        **fields,
+    }
+
+
+def faulty(fault: str) -> dict[str, Any]:
+    """Options that make the chaos plugin do something."""
+    return {**OPEN_MODELS, "chaos": {"fault": fault}}
+
+
+LEFT_OUT = "plugin chaos failed in pre_audio"
+KINDS = (
+    Kind("plain", 41, job_of("one.flac")),
+    Kind("aligned", 6, job_of("two.flac", align_output=True, output_formats=["json", "srt"])),
+    Kind("diarized", 3, job_of("both.flac", align_output=True, diarization=True)),
+    Kind(
+        "verified",
+        3,
+        lambda server: job_of(
+            "both.flac",
+            diarization=True,
+            speaker_samples=[{"name": "Анна", "url": f"{server.url}/anna.flac"}],
+        )(server),
+    ),
+    Kind("cancelled", 10, job_of("one.flac", plugins=faulty("waits")), cancelled=True),
+    Kind("unknown field", 3, job_of("one.flac", batchsize=3), r"^\"batchsize\" is not a field of the request"),
+    Kind("no audio", 3, lambda _server: {"language": "ru"}, r"^the recording is missing"),
+    Kind("page", 2, job_of("page.wav"), r"^the file is not audio that can be read: it looks like an HTML page"),
+    Kind("not there", 2, job_of("nothing.wav"), r"the server answered 404$"),
+    Kind("cut-off fetch", 4, job_of("cut.flac"), r"the connection broke off$"),
+    Kind("plugin raises", 6, job_of("one.flac", plugins=faulty("raises")), warns=LEFT_OUT),
+    Kind("plugin raises, strict", 2, job_of("one.flac", plugins=faulty("raises"), strict=True), f"^strict: {LEFT_OUT}"),
+    Kind("plugin ends the process", 3, job_of("one.flac", plugins=faulty("ends the process")), warns=LEFT_OUT),
+    Kind("out of memory", 4, job_of("one.flac", plugins=faulty("out of memory")), warns=LEFT_OUT),
+    Kind("disk full", 3, job_of("large.wav"), f"^{NO_ROOM}$"),
+    Kind(
+        "model cut off",
+        4,
+        job_of("one.flac", model="cut-off"),
+        r"^transcribe failed in plugin russian_whisper: it raised",
+    ),
+    Kind("hub gone", 4, job_of("one.flac", model="nobody/nothing"), r"could not be downloaded"),
+)
+
+
+@dataclass
+class Seen:
+    """What a worker holds."""
+
+    threads: int
+    files: int
+    children: int
+    memory_mb: float
+
+
+@dataclass
+class Outcome:
+    """How the jobs ended, and what is wrong."""
+
+    ended: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+    memory_mb: list[float] = field(default_factory=list)
+    """After each job."""
+
+
+def soak(jobs: int, folder: Path, seed: int = 1) -> Outcome:
+    """Run so many jobs; the outcome says what was wrong with any."""
+    server, outcome = RunpodServer(), Outcome()
+    serve_recordings(server)
+    chosen = random.Random(seed).choices(KINDS, [kind.share for kind in KINDS], k=jobs)
+    with small_disk(folder / "disk") as disk:
+        worker = started(folder, disk, server)
+        try:
+            first = run_jobs(server, worker, list(enumerate(chosen))[:SETTLED_AFTER], outcome)
+            settled = seen(worker)
+            libraries_own = {path for path in disk.rglob("*") if not path.name.startswith("whisperx-worker-")}
+            run_jobs(server, worker, list(enumerate(chosen))[SETTLED_AFTER:], outcome, first)
+            ended = seen(worker)
+            outcome.wrong += [f"left in the temporary folder: {path}" for path in set(disk.rglob("*")) - libraries_own]
+            outcome.wrong += growth(settled, ended, outcome.memory_mb)
+            if "failed unexpectedly" in worker.said("container_log.txt"):
+                outcome.wrong.append("a job failed in a way that nobody foresaw")
+        finally:
+            worker.end()
+            server.close()
+    return outcome
+
+
+def serve_recordings(server: RunpodServer) -> None:
+    """Put recordings where jobs point to."""
+    import io
+
+    import soundfile
+
+    dialogue, rate_hz = soundfile.read(ROOT / "demo" / "dialogue.flac", dtype="float32")
+    for name, start_s, end_s in (("one", 0.0, 2.4), ("two", 2.4, 7.0), ("both", 0.0, 8.0)):
+        file = io.BytesIO()
+        soundfile.write(file, dialogue[round(start_s * rate_hz) : round(end_s * rate_hz)], rate_hz, format="FLAC")
+        server.serve(f"/{name}.flac", file.getvalue())
+    server.serve("/anna.flac", (ROOT / "demo" / "anna.flac").read_bytes())
+    server.serve("/page.wav", b"<!DOCTYPE html><html><body>Sign in</body></html>")
+    server.serve("/large.wav", b"RIFF" + bytes(2 * DISK_MB * 1_000_000))
+    server.serve("/cut.flac", (ROOT / "demo" / "anna.flac").read_bytes()[:20_000], missing=10_000)
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A folder that really runs full."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "soak", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=False)
+
+
+def started(folder: Path, disk: Path, server: RunpodServer) -> WorkerProcess:
+    """A worker with the chaos plugin and a model whose file is cut off."""
+    (folder / "plugins").mkdir()
+    (folder / "plugins" / "chaos.py").write_text(CHAOS, encoding="utf-8")
+    broken = folder / "models" / "cut-off"
+    shutil.copytree(ROOT / "models" / "demo-whisper-ru", broken)
+    whole = (broken / "model.bin").read_bytes()
+    (broken / "model.bin").write_bytes(whole[: len(whole) // 2])
+    environment = {
+        **server.environment(),
+        "TMPDIR": str(disk),
+        "HF_HUB_OFFLINE": "0",
+        "HF_ENDPOINT": "http://127.0.0.1:9",  # nobody is there
+        "HF_HOME": str(folder / "hub"),
+        "WHISPERX_WORKER_PLUGINS_DIR": str(folder / "plugins"),
+        "WHISPERX_WORKER_MODELS": str(folder / "models"),
+        "WHISPERX_WORKER_HUB_MODELS": "*",
+        "WHISPERX_WORKER_JOBS_AT_ONCE": str(AT_ONCE),
+        "WHISPERX_WORKER_THREADS": "1",
+    }
+    return start_worker(folder / "worker", environment)
+
+
+def run_jobs(
+    server: RunpodServer,
+    worker: WorkerProcess,
+    jobs: list[tuple[int, Kind]],
+    outcome: Outcome,
+    known: dict[str, str] | None = None,
+) -> dict[str, str]:
+    """Keep the worker busy with these jobs until all have ended.
+
+    Returns:
+        The answer of each kind, as it was the first time.
+    """
+    answers = known or {}
+    free = threading.Semaphore(AT_ONCE)
+    lock = threading.Lock()
+
+    def one(number: int, kind: Kind) -> None:
+        job_id = f"{number}-{kind.name.replace(' ', '-').replace(',', '')}"
+        try:
+            server.submit((job_id, kind.data(server)))
+            ended, wrong = ended_of(server, worker, job_id, kind, answers, lock)
+        except (TimeoutError, KeyError) as error:
+            ended, wrong = "never", f"{job_id}: {error!r}"
+        with lock:
+            outcome.ended[f"{kind.name}: {ended}"] += 1
+            outcome.memory_mb.append(seen(worker).memory_mb)
+            outcome.wrong += [wrong] if wrong else []
+        free.release()
+
+    threads = []
+    for number, kind in jobs:
+        free.acquire()
+        threads.append(threading.Thread(target=one, args=(number, kind)))
+        threads[-1].start()
+    for thread in threads:
+        thread.join()
+    time.sleep(2)  # what was cancelled last may still be on its way out
+    for number, kind in jobs:
+        posts = [
+            post
+            for post in server.posts
+            if post.job_id.startswith(f"{number}-") and not (post.is_progress or post.is_piece)
+        ]
+        if len(posts) != (0 if kind.cancelled else 1):
+            outcome.wrong.append(f"{number} ({kind.name}) ended {len(posts)} times")
+    return answers
+
+
+def ended_of(
+    server: RunpodServer, worker: WorkerProcess, job_id: str, kind: Kind, answers: dict[str, str], lock: threading.Lock
+) -> tuple[str, str]:
+    """How a job ended, and what is wrong with that."""
+    if kind.cancelled:
+        return cancelled(server, worker, job_id)
+    body = server.result(job_id, LONGEST_S)
+    error = body.get("error", "")
+    if error == NO_ROOM and kind.name != "disk full":
+        return "no room left by another job", ""
+    if error or kind.error:
+        expected = kind.error is not None and re.search(kind.error, error)
+        return ("its sentence", "") if expected else ("something else", f"{job_id}: {error or 'no error'}")
+    output = {name: value for name, value in body["output"].items() if name != "logs"}
+    if kind.warns and not any(kind.warns in warned for warned in output["warnings"]):
+        return "no warning", f"{job_id} has no warning"
+    answer = json.dumps(output, ensure_ascii=False, sort_keys=True)
+    with lock:
+        same = answers.setdefault(kind.name, answer) == answer
+    return ("the right answer", "") if same else ("another answer", f"{job_id} differs: {answer[:300]}")
+
+
+def cancelled(server: RunpodServer, worker: WorkerProcess, job_id: str) -> tuple[str, str]:
+    """Cancel a job once it runs; its log must say that it stopped."""
+    server.progress(job_id, LONGEST_S)
+    server.stop(job_id)
+    latest_s = time.monotonic() + 60
+    while f"[{job_id}] whisperx_worker.worker: cancelled" not in worker.said("container_log.txt"):
+        if time.monotonic() > latest_s:
+            return "never", f"{job_id} was not cancelled"
+        time.sleep(0.1)
+    return "cancelled", ""
+
+
+def seen(worker: WorkerProcess) -> Seen:
+    """What the worker holds now."""
+    process = Path(f"/proc/{worker.process.pid}")
+    threads = list((process / "task").iterdir())
+    pages = int((process / "statm").read_text().split()[1])
+    children = sum(
+        len((thread / "children").read_text().split()) for thread in threads if (thread / "children").exists()
+    )
+    return Seen(len(threads), len(list((process / "fd").iterdir())), children, pages * 4096 / 1e6)
+
+
+def growth(settled: Seen, ended: Seen, memory_mb: list[float]) -> list[str]:
+    """What the worker holds more of than when it had settled."""
+    wrong = [
+        f"{name} went from {getattr(settled, name)} to {getattr(ended, name)}"
+        for name in ("threads", "files", "children")
+        if getattr(ended, name) > getattr(settled, name)
+    ]
+    early, late = memory_mb[SETTLED_AFTER : SETTLED_AFTER + 50], memory_mb[-50:]
+    if early and median(late) - median(early) > MOST_GROWTH_MB:
+        wrong.append(f"memory went from {median(early):.0f} to {median(late):.0f} MB")
+    return wrong
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        outcome = soak(options.jobs, Path(folder), options.seed)
+        if outcome.wrong:
+            kept = Path(tempfile.gettempdir()) / "soak-log.txt"
+            shutil.copy(Path(folder) / "worker" / "container_log.txt", kept)
+            print(f"the worker's log: {kept}")
+    for name, count in sorted(outcome.ended.items()):
+        print(f"{count:4d}  {name}")
+    memory = outcome.memory_mb
+    if len(memory) > SETTLED_AFTER:
+        settled, late = memory[SETTLED_AFTER : SETTLED_AFTER + 50], memory[-50:]
+        print(f"memory: {median(settled):.0f} MB around job {SETTLED_AFTER + 25}, {median(late):.0f} MB in the end")
+    print(f"{sum(outcome.ended.values())} jobs, {AT_ONCE} at a time, in {time.monotonic() - began:.0f} s")
+    if outcome.wrong:
+        sys.exit("\n".join([f"{len(outcome.wrong)} things are wrong:", *outcome.wrong[:40]]))
+
+
+if __name__ == "__main__":
+    main()
