@@ -237,6 +237,7 @@ def started(folder: Path, disk: Path, server: RunpodServer) -> WorkerProcess:
         "WHISPERX_WORKER_PLUGINS_DIR": str(folder / "plugins"),
         "WHISPERX_WORKER_MODELS": str(folder / "models"),
         "WHISPERX_WORKER_HUB_MODELS": "*",
+        "WHISPERX_WORKER_MODEL": "demo-whisper-ru",
         "WHISPERX_WORKER_JOBS_AT_ONCE": str(AT_ONCE),
         "WHISPERX_WORKER_THREADS": "1",
     }
