@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import time
 
 import pytest
@@ -98,6 +99,24 @@ def test_a_cancelled_job_stops_within_a_second(runpod_server, start, ask):
         assert time.monotonic() - began < 20, "it goes on"
         time.sleep(0.01)
     assert time.monotonic() - began < 1.0
+    assert worker.left_behind() == []
+
+
+@pytest.mark.slow
+def test_a_job_that_waits_for_a_silent_server_stops_within_a_second_too(runpod_server, start):
+    worker = start()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"http://127.0.0.1:{silent.getsockname()[1]}/a.wav"
+        runpod_server.submit(("unwanted", {"audio_file": place}))
+        silent.settimeout(60)
+        connection = silent.accept()[0]
+        began = time.monotonic()
+        runpod_server.stop("unwanted")
+        while "cancelled" not in worker.said("container_log.txt"):
+            assert time.monotonic() - began < 20, "it goes on"
+            time.sleep(0.01)
+        assert time.monotonic() - began < 1.0
+        connection.close()
     assert worker.left_behind() == []
 
 

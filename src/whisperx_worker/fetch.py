@@ -15,6 +15,8 @@ import re
 import tempfile
 import threading
 import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -38,13 +40,23 @@ _SLOWEST_BYTES_PER_S = 64 * 1024
 _PAUSES_S = (0.5, 2.0)
 """Rests between tries; one try more than there are rests."""
 _CONNECT_S = 10.0
+_LOOK_S = 0.1
+"""How often the one who waits for a server looks whether the job is still wanted."""
 _SERVER_ERROR = 500
 
 _SHOWABLE_NAME = re.compile(r"\w[\w .\-]{0,48}\.[A-Za-z0-9]{2,5}")
 _TOKEN = re.compile(r"(?=.*\d)(?=.*[A-Za-z])(?:[\W_]*[A-Za-z0-9]){16}")
 
 
-def fetch(place: str, folder: Path, settings: Settings, *, local: bool, what: str = "the recording") -> Path:
+def fetch(  # noqa: PLR0913  what is named has a default
+    place: str,
+    folder: Path,
+    settings: Settings,
+    *,
+    local: bool,
+    what: str = "the recording",
+    still_wanted: Callable[[], None] = lambda: None,
+) -> Path:
     """Bring a job's audio here.
 
     Args:
@@ -53,6 +65,7 @@ def fetch(place: str, folder: Path, settings: Settings, *, local: bool, what: st
         settings: `max_audio_mb` and `fetch_timeout_s` bound the fetch.
         local: Whether a path is allowed.
         what: What the audio is, for the log.
+        still_wanted: Called ten times a second while a server is waited for; what it raises ends the fetch at once.
 
     Returns:
         A file in `folder`; a local file is used where it lies.
@@ -64,7 +77,7 @@ def fetch(place: str, folder: Path, settings: Settings, *, local: bool, what: st
     log.info("%s: %s", what, describe_place(place, local=local))
     kind = kind_of(place, local=local)
     if kind == "url":
-        return _download(place, folder, settings)
+        return _download(place, folder, settings, still_wanted)
     if kind == "path":
         return _in_place(place, settings)
     return _unpack(place, folder, settings)
@@ -183,65 +196,83 @@ class _Failure(Exception):  # noqa: N818 - never leaves this module
         """Whether another try may help."""
 
 
-def _download(url: str, folder: Path, settings: Settings) -> Path:
+def _download(url: str, folder: Path, settings: Settings, still_wanted: Callable[[], None]) -> Path:
     # urllib3 logs whole URLs: each request at DEBUG, and a malformed header at WARNING.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     import_runpod()
     pauses = iter(_PAUSES_S)
     while True:
         try:
-            return _try_once(url, folder, settings)
+            return _try_once(url, folder, settings, still_wanted)
         except _Failure as failure:
-            pause = next(pauses, None)
-            if not failure.again or pause is None:
+            pause_s = next(pauses, None)
+            if not failure.again or pause_s is None:
                 raise FetchError(f"the audio could not be fetched from {_describe_url(url)}: {failure}") from None
-        time.sleep(pause)
+        latest_s = time.monotonic() + pause_s
+        while time.monotonic() < latest_s:
+            still_wanted()
+            time.sleep(_LOOK_S)
 
 
-def _try_once(url: str, folder: Path, settings: Settings) -> Path:
-    with _explained(settings), contextlib.closing(_answer(url, settings)) as response:
-        status = response.status_code
-        if status // 100 != 2:  # noqa: PLR2004 - 2xx
-            raise _Failure(f"the server answered {status}", again=status >= _SERVER_ERROR)
-        with _new_file(folder) as (path, write):
-            for piece in _as_it_comes(response, settings):
-                write(piece)
-            if not path.stat().st_size:
-                raise _Failure("the server sent nothing")
-        return path
+def _try_once(url: str, folder: Path, settings: Settings, still_wanted: Callable[[], None]) -> Path:
+    """Fetch in a thread of its own.
 
-
-def _answer(url: str, settings: Settings) -> Any:  # noqa: ANN401 - a requests.Response
-    """The response, its body not yet read, on a connection to a public address.
-
-    A server that sends its headers byte by byte never runs into a socket's timeout, hence the thread: it is left behind
-    when the time is over, and closes what it may still get.
+    A server that sends its headers byte by byte never runs into a socket's timeout, and one that falls silent does so
+    late. The thread is left behind when nobody waits for it any more; it ends with its socket, and writes nothing.
     """
-    got: list[Any] = []
-    failed: list[Exception] = []
-    given_up = threading.Event()
-    timeout_s = settings.fetch_timeout_s
+    trying = _Try(url, folder, settings)
+    thread = threading.Thread(target=trying.run, name="fetch", daemon=True)
+    thread.start()
+    latest_s = time.monotonic() + 2 * settings.fetch_timeout_s
+    try:
+        while thread.is_alive():
+            still_wanted()
+            if not trying.answered and time.monotonic() > latest_s:
+                raise _Failure(f"the server did not answer in {settings.fetch_timeout_s:g} s")
+            thread.join(_LOOK_S)
+    finally:
+        trying.wanted = False
+    return trying.done.result()
 
-    def asked() -> None:
+
+@dataclass(eq=False)
+class _Try:
+    """One try to fetch a URL, in its own thread."""
+
+    url: str
+    folder: Path
+    settings: Settings
+    done: Future[Path] = field(default_factory=Future)
+    answered: bool = False
+    """Whether the headers are here."""
+    wanted: bool = True
+
+    def run(self) -> None:
         try:
-            timeout = (min(_CONNECT_S, timeout_s), timeout_s)
-            response = ask(url, timeout, lambda: not given_up.is_set())
-        except Exception as error:  # noqa: BLE001 - carried to the thread that waits
-            failed.append(error)
-        else:
-            got.append(response)
-            if given_up.is_set():
-                response.close()
+            self.done.set_result(self._fetched())
+        except BaseException as error:  # noqa: BLE001 - carried to the thread that waits
+            self.done.set_exception(error)
 
-    asking = threading.Thread(target=asked, name="fetch", daemon=True)
-    asking.start()
-    asking.join(2 * timeout_s)
-    if asking.is_alive():
-        given_up.set()
-        raise _Failure(f"the server did not answer in {timeout_s:g} s")
-    if failed:
-        raise failed[0]
-    return got[0]
+    def _fetched(self) -> Path:
+        timeout_s = self.settings.fetch_timeout_s
+        timeouts = (min(_CONNECT_S, timeout_s), timeout_s)
+        with _explained(self.settings), contextlib.closing(ask(self.url, timeouts, lambda: self.wanted)) as response:
+            self.answered = True
+            status = response.status_code
+            if status // 100 != 2:  # noqa: PLR2004 - 2xx
+                raise _Failure(f"the server answered {status}", again=status >= _SERVER_ERROR)
+            self._stop_if_unwanted()
+            with _new_file(self.folder) as (path, write):
+                for piece in _as_it_comes(response, self.settings):
+                    self._stop_if_unwanted()
+                    write(piece)
+                if not path.stat().st_size:
+                    raise _Failure("the server sent nothing")
+            return path
+
+    def _stop_if_unwanted(self) -> None:
+        if not self.wanted:
+            raise _Failure("nobody waits for it any more")
 
 
 def _as_it_comes(response: Any, settings: Settings) -> Iterator[bytes]:  # noqa: ANN401 - a requests.Response

@@ -69,7 +69,7 @@ def recording(job: Job) -> Audio:
     local = job.local and job.request.audio_file is not None
     with tempfile.TemporaryDirectory(prefix="whisperx-worker-") as folder:
         with job.stage("fetch"):
-            path = fetch(place, Path(folder), job.settings, local=local)
+            path = fetch(place, Path(folder), job.settings, local=local, still_wanted=job.stop_if_cancelled)
         with job.stage("decode"):
             audio, warnings = decode(path, job.settings, job.stop_if_cancelled)
     for warned in warnings:

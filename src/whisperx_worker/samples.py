@@ -38,7 +38,8 @@ def read_sample(sample: SpeakerSample, job: Job) -> Audio:
     settings = job.settings.model_copy(update=limits)
     try:
         with tempfile.TemporaryDirectory(prefix="whisperx-worker-") as folder:
-            path = fetch(place, Path(folder), settings, local=job.local and sample.url is not None, what=title)
+            local = job.local and sample.url is not None
+            path = fetch(place, Path(folder), settings, local=local, what=title, still_wanted=job.stop_if_cancelled)
             audio, warnings = decode(path, settings, job.stop_if_cancelled)
     except (BadInputError, FetchError) as error:
         raise type(error)(f"{title}: {error}") from error
