@@ -191,11 +191,12 @@ def test_real_jobs_with_the_shipped_model_load_it_once(workers):
             **server.environment(),
             "WHISPERX_WORKER_PLUGINS_ALLOW": "russian_whisper",
             "WHISPERX_WORKER_TRANSCRIBE_ENGINE": "russian_whisper",
+            "WHISPERX_WORKER_MODEL": "demo-whisper-ru",
             "WHISPERX_WORKER_DEVICE": "cpu",
             "WHISPERX_WORKER_THREADS": "1",
         }
         worker = workers(environment)
-        asked = {"audio_file": url, "model": "demo-whisper-ru", "language": "ru", "beam_size": 1}
+        asked = {"audio_file": url, "language": "ru", "beam_size": 1}
         for name in ("one", "two"):
             server.submit((name, {**asked, "temperature_increment_on_fallback": None}))
         first, second = (server.result(name, timeout_s=120)["output"] for name in ("one", "two"))

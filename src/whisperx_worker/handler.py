@@ -95,33 +95,35 @@ async def _answered(job: Mapping[str, Any], job_id: str) -> dict[str, Any]:
         for one in begun:
             one.cancel()
 
-    def work() -> dict[str, Any]:
-        if wrong := life.payload_too_large(data, opened.settings):
-            return {"error": wrong}
-        return answer(
-            opened,
-            job_id,
-            data,
-            on_progress=progress.report,
-            on_segments=stream.show,
-            time_limit_s=limit_s,
-            started=started,
-        )
+    def work() -> tuple[dict[str, Any], dict[str, Any]]:
+        response: dict[str, Any] = {"error": life.payload_too_large(data, opened.settings)}
+        try:
+            if not response["error"]:
+                response = answer(
+                    opened,
+                    job_id,
+                    data,
+                    on_progress=progress.report,
+                    on_segments=stream.show,
+                    time_limit_s=limit_s,
+                    started=started,
+                )
+        except JobCancelledError as error:  # RunPod would hear of a traceback, if it was not RunPod who cancelled
+            response = {"error": str(error)}
+        progress.finish()
+        return response, sendable(response, job_id, opened.settings)
 
     done, thread = _in_a_thread(work)
     try:
-        response = await asyncio.wait_for(done, None if math.isinf(limit_s) else limit_s + _LAST_WAIT_S)
+        response, sent = await asyncio.wait_for(done, None if math.isinf(limit_s) else limit_s + _LAST_WAIT_S)
     except asyncio.CancelledError:
         give_up()
         raise
     except asyncio.TimeoutError:  # a plugin that never looks whether it should stop
         give_up()
-        response = {"error": f"the job is not done in the {limit_s:g} s that it has, and did not stop when asked to"}
-    except JobCancelledError as error:  # not by RunPod, which would hear of a traceback
-        response = {"error": str(error)}
-    await asyncio.to_thread(progress.finish)
+        return {"error": f"the job is not done in the {limit_s:g} s that it has, and did not stop when asked to"}
     await stream.finish(response)
-    return await asyncio.to_thread(sendable, response, job_id, opened.settings)
+    return sent
 
 
 def _in_a_thread(work: Callable[[], T]) -> tuple[asyncio.Future[T], threading.Thread]:
