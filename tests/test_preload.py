@@ -144,6 +144,7 @@ def test_every_pinned_revision_is_a_commit():
 # --- gated
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("token", [None, "hf_SomebodyElsesToken"])
 @pytest.mark.parametrize("shows_gated", [True, False])
 def test_a_gated_model_of_the_default_set_is_left_out_and_told(hub, folder, token, shows_gated):

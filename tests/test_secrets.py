@@ -272,6 +272,7 @@ def worker(monkeypatch, tmp_path):
     root.setLevel(level)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", cases(""))
 def test_no_planted_secret_comes_out_of_the_worker(worker, server, rude, tmp_path, capfd, case):
     data = cases(server.url, rude)[case]

@@ -341,6 +341,7 @@ def test_a_hostile_url_is_one_sentence_and_no_connection(worker, internet, ask, 
     assert internet.tried == []
 
 
+@pytest.mark.slow
 @FIELDS
 @pytest.mark.parametrize(("url", "reason"), HOSTILE.items())
 def test_a_redirect_to_a_hostile_url_is_followed_by_nobody(worker, internet, server, ask, url, reason):

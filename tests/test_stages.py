@@ -547,4 +547,4 @@ def test_a_plugin_that_cannot_warm_up_is_logged_and_the_others_do(caplog):
 
     warm_up(Worker(Settings(), loaded(a=Cold(), b=Warm()), ModelShelf()))
     assert warmed == [("auto", [])]
-    assert caplog.messages == ["plugin a failed in warm_up"]
+    assert [line for line in caplog.messages if "failed" in line] == ["plugin a failed in warm_up"]
