@@ -16,7 +16,6 @@ import json
 import logging
 import os
 import resource
-import select
 import signal
 import socket
 import struct
@@ -43,9 +42,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_TASK = struct.Struct("di")
+_TASK = struct.Struct("dd")
 """The longest recording and the longest time to decode it, in seconds. With it come the three open files."""
-_LEAST_TIME_S = 60
+_LEAST_TIME_S, _MOST_TIME_S = 60.0, 86_400.0
 _TIMES_REAL_TIME = 20
 """A recording that is decoded more slowly than this counts as one that never ends."""
 _MOST_MEMORY_BYTES = 2 << 30
@@ -78,7 +77,8 @@ def decode(
         WorkerError: The decoder itself is broken, or no process can be started.
     """
     with path.open("rb", buffering=0) as file, new_store() as store:
-        task = _TASK.pack(settings.max_audio_s, _LEAST_TIME_S + round(settings.max_audio_s / _TIMES_REAL_TIME))
+        most_s = min(_LEAST_TIME_S + settings.max_audio_s / _TIMES_REAL_TIME, _MOST_TIME_S)
+        task = _TASK.pack(settings.max_audio_s, most_s)
         answer = _answer(task, file, store, still_wanted)
         if "refused" in answer:
             raise BadInputError(answer["refused"])
@@ -102,7 +102,7 @@ def _answer(task: bytes, file: FileIO, store: BinaryIO, still_wanted: Callable[[
             with there:
                 server = _server.send(task, [file.fileno(), store.fileno(), there.fileno()])
             said = b"".join(_pieces(here, still_wanted))
-        if said:
+        with contextlib.suppress(ValueError):  # none, or half of one, from a child that died
             answer: dict[str, Any] = json.loads(said)
             return answer
         if _lives(server):
@@ -120,9 +120,10 @@ def _lives(server: subprocess.Popen[bytes]) -> bool:
 
 
 def _pieces(here: socket.socket, still_wanted: Callable[[], None]) -> Iterator[bytes]:
+    here.settimeout(_LOOK_S)
     while True:
         still_wanted()
-        if select.select([here], [], [], _LOOK_S)[0]:
+        with contextlib.suppress(TimeoutError):
             piece = here.recv(1 << 16)
             if not piece:
                 return
@@ -188,10 +189,12 @@ def serve(control_number: int) -> None:
         signal.signal(ignored, signal.SIG_IGN)
     worker = os.getppid()
     with socket.socket(fileno=control_number) as control:
+        control.settimeout(_ORPHAN_S)
         while os.getppid() == worker:
-            if not select.select([control], [], [], _ORPHAN_S)[0]:
+            try:
+                task, files, _, _ = socket.recv_fds(control, _TASK.size, 3)
+            except TimeoutError:
                 continue
-            task, files, _, _ = socket.recv_fds(control, _TASK.size, 3)
             if not task:
                 return
             if not os.fork():
@@ -201,13 +204,15 @@ def serve(control_number: int) -> None:
                 os.close(number)
 
 
-def _be_a_child(longest_s: Seconds, most_s: int, file_number: int, store_number: int, reply_number: int) -> NoReturn:
+def _be_a_child(
+    longest_s: Seconds, most_s: Seconds, file_number: int, store_number: int, reply_number: int
+) -> NoReturn:
     """Decode one file, say how it went, and end."""
     try:
         reply = socket.socket(fileno=reply_number)
         resource.setrlimit(resource.RLIMIT_DATA, (_MOST_MEMORY_BYTES, _MOST_MEMORY_BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        signal.alarm(most_s)
+        signal.setitimer(signal.ITIMER_REAL, most_s)
         threading.Thread(target=_end_when_unwanted, args=(reply,), daemon=True).start()
         reply.sendall(json.dumps(_decoded(longest_s, file_number, store_number)).encode())
     finally:
