@@ -50,7 +50,7 @@ supply-chain: $(BIN)/uv  ## needs the network: the bounds of setup.cfg, highest 
 image-check: $(VENV)/light  ## as root on Debian: build the small image on a bare Debian, answer a job in it (not: CUDA, models)
 	$(BIN)/python -m tools.image_check
 
-soak: $(VENV)/worker  ## 500 jobs through the real worker loop, with faults; needs root for a disk that runs full
+soak: $(VENV)/worker  ## 500 jobs through the real worker loop, with faults (a full disk only as root)
 	$(BIN)/python -m tests.soak
 
 fuzz: $(VENV)/worker  ## 100,000 requests, 5,000 mutated recordings, 20,000 log lines
