@@ -185,10 +185,10 @@ def soak(jobs: int, folder: Path, seed: int = 1) -> Outcome:
         worker = started(folder, disk, server)
         try:
             first = run_jobs(server, worker, list(enumerate(chosen))[:SETTLED_AFTER], outcome)
-            settled = seen(worker)
+            settled = at_rest(worker)
             libraries_own = {path for path in disk.rglob("*") if not path.name.startswith("whisperx-worker-")}
             run_jobs(server, worker, list(enumerate(chosen))[SETTLED_AFTER:], outcome, first)
-            ended = seen(worker)
+            ended = at_rest(worker)
             outcome.wrong += [f"left in the temporary folder: {path}" for path in set(disk.rglob("*")) - libraries_own]
             outcome.wrong += growth(settled, ended, outcome.memory_mb)
             if "failed unexpectedly" in worker.said("container_log.txt"):
@@ -344,6 +344,15 @@ def seen(worker: WorkerProcess) -> Seen:
         len((thread / "children").read_text().split()) for thread in threads if (thread / "children").exists()
     )
     return Seen(len(threads), len(list((process / "fd").iterdir())), children, pages * 4096 / 1e6)
+
+
+def at_rest(worker: WorkerProcess) -> Seen:
+    """What the worker holds when nothing goes on; polls for jobs come and go, with a thread each to look up a name."""
+    looks = []
+    for _ in range(10):
+        looks.append(seen(worker))
+        time.sleep(0.3)
+    return min(looks, key=lambda look: (look.threads, look.files, look.children))
 
 
 def growth(settled: Seen, ended: Seen, memory_mb: list[float]) -> list[str]:

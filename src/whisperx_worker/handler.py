@@ -26,7 +26,7 @@ from whisperx_worker.errors import JobCancelledError, SettingsError
 from whisperx_worker.fitness import register_fitness_check
 from whisperx_worker.process import age_s
 from whisperx_worker.runpod_sdk import import_runpod
-from whisperx_worker.sending import Progress, Stream, sendable
+from whisperx_worker.sending import Outbox, sendable
 from whisperx_worker.settings import load_settings
 from whisperx_worker.worker import Worker, answer, open_worker, warm_up
 
@@ -64,7 +64,11 @@ async def handler(job: Mapping[str, Any]) -> dict[str, Any]:
     job_id = str(job.get("id", ""))
     _in_flight.add(job_id)
     try:
-        response = await _answered(job, job_id)
+        try:
+            response = await _answered(job, job_id)
+        except Exception as error:  # which RunPod would send on, with its traceback and the name of the machine
+            log.exception("failed outside of the job")
+            response = {"error": f"the worker failed on this job ({type(error).__name__}); its log has the details"}
         alone = len(_in_flight) == 1  # else the others would be lost with the worker
         if alone and (reason := life.reason_to_refresh(worker().settings, _given_up)):
             log.warning("asking RunPod for a fresh worker: %s", reason)
@@ -78,7 +82,7 @@ async def _answered(job: Mapping[str, Any], job_id: str) -> dict[str, Any]:
     """A job's response, its progress and its stream sent before."""
     opened, data = worker(), job.get("input")
     limit_s = life.time_limit_s(job, opened.settings)
-    progress, stream = Progress(job), Stream(job)
+    outbox = Outbox(job)
     begun: list[Job] = []
     unwanted = threading.Event()
 
@@ -90,8 +94,7 @@ async def _answered(job: Mapping[str, Any], job_id: str) -> dict[str, Any]:
     def give_up() -> None:
         _given_up[:] = [*filter(threading.Thread.is_alive, _given_up), thread]
         unwanted.set()
-        progress.stop()
-        stream.stop()
+        outbox.stop()
         for one in begun:
             one.cancel()
 
@@ -103,14 +106,13 @@ async def _answered(job: Mapping[str, Any], job_id: str) -> dict[str, Any]:
                     opened,
                     job_id,
                     data,
-                    on_progress=progress.report,
-                    on_segments=stream.show,
+                    on_progress=outbox.progress,
+                    on_segments=outbox.segments,
                     time_limit_s=limit_s,
                     started=started,
                 )
         except JobCancelledError as error:  # RunPod would hear of a traceback, if it was not RunPod who cancelled
             response = {"error": str(error)}
-        progress.finish()
         return response, sendable(response, job_id, opened.settings)
 
     done, thread = _in_a_thread(work)
@@ -122,7 +124,7 @@ async def _answered(job: Mapping[str, Any], job_id: str) -> dict[str, Any]:
     except asyncio.TimeoutError:  # a plugin that never looks whether it should stop
         give_up()
         return {"error": f"the job is not done in the {limit_s:g} s that it has, and did not stop when asked to"}
-    await stream.finish(response)
+    await outbox.finish(response)
     return sent
 
 

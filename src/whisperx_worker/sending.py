@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
-import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from whisperx_worker import bucket, masking
@@ -34,92 +35,84 @@ _LAST_S = 10.0
 log = logging.getLogger(__name__)
 
 
-class Progress:
-    """Sends a job's progress to RunPod: not more often than it makes sense, and never after the result."""
+class Outbox:
+    """Sends a job's progress, and its segments where it asked for `stream`, in order, and none after the answer.
 
-    def __init__(self, job: Mapping[str, Any]) -> None:
-        self._job = dict(job)
-        # Without it the SDK has nowhere to send to: a local run.
-        self._wanted = "RUNPOD_WEBHOOK_POST_OUTPUT" in os.environ
-        self._sent_s = float("-inf")
-        self._sending: list[threading.Thread] = []
-        self._lock = threading.Lock()
+    The SDK's own `progress_update` sends in threads that nobody can wait for, and a late one puts a finished job back
+    among those in progress. It streams what generators yield, but then there is no other answer. This sends both with
+    the functions that the SDK sends them with. To be made in the event loop; what it gets may come from any thread.
 
-    def report(self, stage: str, fraction: float) -> None:
-        """Send how far a stage is, unless something was sent a moment ago."""
-        with self._lock:
-            now_s = time.monotonic()
-            if not self._wanted or now_s - self._sent_s < _PROGRESS_EVERY_S:
-                return
-            self._sent_s = now_s
-            # The SDK sends in a thread that it does not give out, and a late one would reopen a finished job.
-            before = set(threading.enumerate())
-            import_runpod().serverless.progress_update(
-                self._job, {"stage": masking.for_client(stage), "fraction": round(fraction, 3)}
-            )
-            begun = set(threading.enumerate()) - before
-            self._sending += [thread for thread in begun if thread.name.endswith("(_thread_target)")]
-
-    def stop(self) -> None:
-        """Send nothing from now on."""
-        self._wanted = False
-
-    def finish(self) -> None:
-        """Send nothing from now on, and wait for what is on its way."""
-        with self._lock:
-            self.stop()
-        latest_s = time.monotonic() + _LAST_S
-        for thread in self._sending:
-            thread.join(timeout=max(0.0, latest_s - time.monotonic()))
-
-
-class Stream:
-    """Sends segments to RunPod's `/stream` while the job runs, and all of the final ones before its answer.
-
-    Pieces are `{"partial": [...]}`, with text and times that may still change, and in the end `{"segments": [...]}`,
-    which make up the answer's segments. The SDK streams what generators yield, but then there is no other answer; this
-    uses the function that it streams with.
+    A piece of the stream is `{"partial": [...]}`, with text and times that may still change, and in the end
+    `{"segments": [...]}`, which make up the answer's segments.
     """
 
     def __init__(self, job: Mapping[str, Any]) -> None:
         data = job.get("input")
-        asked = isinstance(data, Mapping) and data.get("stream") is True
         self._job = dict(job)
-        self._pieces: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        # Without these the SDK has nowhere to send to: a local run.
+        self._tells_progress = "RUNPOD_WEBHOOK_POST_OUTPUT" in os.environ
+        self._streams = (
+            isinstance(data, Mapping) and data.get("stream") is True and "RUNPOD_WEBHOOK_POST_STREAM" in os.environ
+        )
+        self._told_s = float("-inf")
         self._loop = asyncio.get_running_loop()
-        # Without it the SDK has nowhere to send to: a local run.
-        wanted = asked and "RUNPOD_WEBHOOK_POST_STREAM" in os.environ
-        self._sending = self._loop.create_task(self._send()) if wanted else None
+        self._letters: asyncio.Queue[_Letter | None] = asyncio.Queue()
+        self._sending = self._loop.create_task(self._send())
 
-    def show(self, segments: Sequence[Segment]) -> None:
-        """Send what a thread has recognised."""
-        partial = [{"start": one.start, "end": one.end, "text": one.text} for one in segments]
-        for piece in _pieces("partial", partial):
-            self._loop.call_soon_threadsafe(self._pieces.put_nowait, piece)
+    def progress(self, stage: str, fraction: float) -> None:
+        """Send how far a stage is, unless something was sent a moment ago."""
+        now_s = time.monotonic()
+        if not self._tells_progress or now_s - self._told_s < _PROGRESS_EVERY_S:
+            return
+        self._told_s = now_s
+        far = {"stage": masking.for_client(stage), "fraction": round(fraction, 3)}
+        self._post(_Letter({"status": "IN_PROGRESS", "output": far}))
+
+    def segments(self, segments: Sequence[Segment]) -> None:
+        """Send what was recognised."""
+        if self._streams:
+            partial = [{"start": one.start, "end": one.end, "text": one.text} for one in segments]
+            for piece in _pieces("partial", partial):
+                self._post(_Letter({"output": piece}, is_piece=True))
 
     def stop(self) -> None:
         """Send nothing from now on."""
-        if self._sending is not None:
-            self._sending.cancel()
+        self._sending.cancel()
 
     async def finish(self, response: Mapping[str, Any]) -> None:
-        """Send the final segments, and wait until everything is sent."""
-        if self._sending is None or self._sending.cancelled():
-            return
-        for piece in (*_pieces("segments", response.get("segments", ())), None):
-            self._pieces.put_nowait(piece)
+        """Send the final segments, wait until everything is sent, and send nothing from now on."""
+        if self._streams:
+            for piece in _pieces("segments", response.get("segments", ())):
+                self._letters.put_nowait(_Letter({"output": piece}, is_piece=True))
+        self._letters.put_nowait(None)
         try:
             await asyncio.wait_for(self._sending, _LAST_S)
         except asyncio.TimeoutError:
-            log.warning("the last pieces of the stream could not be sent in %g s", _LAST_S)
+            log.warning("progress and stream could not be sent in %g s", _LAST_S)
+
+    def _post(self, letter: _Letter) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and the worker with it
+            self._loop.call_soon_threadsafe(self._letters.put_nowait, letter)
 
     async def _send(self) -> None:
+        if not (self._tells_progress or self._streams):
+            return
+        import_runpod()
         from runpod.http_client import AsyncClientSession
-        from runpod.serverless.modules.rp_http import stream_result
+        from runpod.serverless.modules.rp_http import send_result, stream_result
 
         async with AsyncClientSession() as session:
-            while (piece := await self._pieces.get()) is not None:
-                await stream_result(session, {"output": piece}, self._job)
+            while (letter := await self._letters.get()) is not None:
+                try:
+                    await (stream_result if letter.is_piece else send_result)(session, letter.body, self._job)
+                except Exception:  # the answer is what matters, and it comes later
+                    log.exception("a piece of progress or stream could not be sent")
+
+
+@dataclass(frozen=True)
+class _Letter:
+    body: dict[str, Any]
+    is_piece: bool = False
 
 
 def _pieces(name: str, items: Iterable[Any]) -> Iterator[dict[str, Any]]:
