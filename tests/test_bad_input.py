@@ -119,6 +119,9 @@ CASES = {
     ),
     "threshold": (clip(speaker_threshold=2), "speaker_threshold must be a number from -1 to 1, or null, not 2"),
     "samples are an object": (clip(speaker_samples={"name": "Анна"}), f'{SAMPLES}, not {{"name": "Анна"}}'),
+    "a sample that is a word": (
+        clip(speaker_samples=["Анна"]), "speaker_samples[0] must be an object with name and url or audio_base64"
+    ),
     "a sample of nothing": (
         clip(speaker_samples=[{"name": "Анна"}]), "speaker_samples[0] needs exactly one of url and audio_base64"
     ),
@@ -175,7 +178,7 @@ CASES = {
     "a URL with a line break": (url("http://example.com/a\r\nHost: b"), "audio_file is not a valid URL"),
     "a port out of range": (url("http://example.com:99999/a.wav"), "audio_file is not a valid URL"),
     "credentials in the URL": (
-        url("https://anna:hunter22@example.com/a.wav"), "audio_file must not carry a user name or a password in the URL"
+        url("https://user:hunter22@example.com/a.wav"), "audio_file must not carry a user name or a password in the URL"
     ),
     "no text": (url(""), "audio_file must be an http(s) URL, a data: URI or base64, not this text"),
     "a number for a place": (url(7), "audio_file must be an http(s) URL, a data: URI or base64, not this number"),

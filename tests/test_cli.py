@@ -1,5 +1,6 @@
 import io
 import json
+import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -111,6 +112,26 @@ def test_a_mistake_is_one_sentence_and_a_failure(arguments, sentence):
 
     assert done.exit_code == 1
     assert sentence in (done.stderr or str(done.exception))
+
+
+@pytest.mark.usefixtures("parrot")
+def test_the_json_of_a_recording_has_its_warnings(tmp_path):
+    (tmp_path / "cut.wav").write_bytes(wav(2.0)[:40_000])
+    done = run("transcribe", str(tmp_path / "cut.wav"), "-f", "json", "--plugin", "parrot.text=Да.")
+    (warned,) = json.loads(done.stdout)["warnings"]
+    assert "it may be cut off" in warned
+    assert f"warning: {warned}" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.models
+def test_ctrl_c_ends_the_command_although_its_threads_import_something():
+    command = [sys.executable, "-c", "from whisperx_worker.cli import main; main()", "doctor"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(5)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(5) == 130
 
 
 def test_plugins_are_listed_for_people_and_for_programs():

@@ -211,7 +211,9 @@ def test_three_letters_are_no_secret():
         ("https://h.example/a.wav?sig=ab%2Fc%2Bd", ["sig=ab%2Fc%2Bd", "sig=ab/c+d", "ab%2Fc%2Bd", "ab/c+d"]),
         ("https://h.example/a.wav?year=2026&token=abc", ["year=2026&token=abc", "abc"]),
         ("https://h.example/a.wav#key=abcdefgh", ["abcdefgh"]),
-        ("https://anna:pa55@h.example/a.wav", ["anna", "pa55"]),
+        ("https://anna:pa55@h.example/a.wav", ["pa55"]),
+        ("https://anna.petrova:pa55@h.example/a.wav", ["anna.petrova", "pa55"]),
+        ("https://pa55@h.example/a.wav", ["pa55"]),
         ("https://h.example/2026/office/a.wav", []),
         ("https://h.example/s/c0ffee0123456789/a.wav", ["c0ffee0123456789"]),
         (

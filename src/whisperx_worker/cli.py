@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
 import typer
@@ -19,10 +21,14 @@ from whisperx_worker.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
     from whisperx_worker.job import OnProgress
     from whisperx_worker.settings import Settings
     from whisperx_worker.worker import Worker
+
+_LAST_S = 2.0
+"""How long threads may take to stop after Ctrl-C."""
 
 app = typer.Typer(
     name="whisperx-worker",
@@ -36,6 +42,7 @@ app.add_typer(operator_commands.app)
 
 def main() -> None:
     """Run the command line; a failure is one sentence and a non-zero exit."""
+    signal.signal(signal.SIGINT, interrupt)
     try:
         add_plugin_commands()
         app()
@@ -47,6 +54,14 @@ def main() -> None:
         sys.exit(f"whisperx-worker: {error.strerror}")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Stop as Python does, but do not wait long for threads that import or load something."""
+    leave = threading.Timer(_LAST_S, os._exit, (130,))
+    leave.daemon = True
+    leave.start()
+    raise KeyboardInterrupt
 
 
 def add_plugin_commands() -> None:
@@ -168,7 +183,7 @@ def transcribe_all(
 
 def _transcribe_one(worker: Worker, data: dict[str, Any], *, quiet: bool) -> dict[str, str]:
     """Texts of the results, by the ending of their files."""
-    from whisperx_worker import joblog, masking, pipeline
+    from whisperx_worker import joblog, masking, outputs, pipeline
     from whisperx_worker.worker import new_job, write_outputs
 
     with (
@@ -180,6 +195,8 @@ def _transcribe_one(worker: Worker, data: dict[str, Any], *, quiet: bool) -> dic
         result = pipeline.run(job, worker.host)
         written = write_outputs(job, result, worker.host, list(job.request.output_formats))
         warnings = [masking.mask(str(warned)) for warned in job.warnings]
+    if "json" in written:
+        written["json"] = outputs.json_text({**outputs.as_json(result), "warnings": warnings})
     for warned in warnings:
         typer.echo(f"warning: {warned}", err=True)
     return {worker.host.outputs[name].suffix: text for name, text in written.items()}

@@ -10,7 +10,8 @@ import signal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from whisperx_worker.process import container_mb, resident_mb
+from whisperx_worker.machine import memory_gb
+from whisperx_worker.process import resident_mb
 
 if TYPE_CHECKING:
     import threading
@@ -66,7 +67,7 @@ def reason_to_refresh(settings: Settings, given_up: Sequence[threading.Thread]) 
 
 def most_memory_mb(settings: Settings) -> float:
     """Memory above which the worker takes one job at a time, and wants to be replaced."""
-    return settings.max_memory_mb or _SHARE_OF_MEMORY * container_mb()
+    return settings.max_memory_mb or _SHARE_OF_MEMORY * 1000 * memory_gb()[0]
 
 
 def jobs_at_once(settings: Settings) -> int:

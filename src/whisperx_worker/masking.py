@@ -118,8 +118,10 @@ def secrets_of_url(url: str) -> list[str]:
         parts = urlsplit(url)
     except ValueError:
         return [url]
-    credentials = parts.netloc.rpartition("@")[0].partition(":")
-    found = [part for part in (*credentials[::2], parts.query, unquote(parts.query)) if part]
+    name, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    # A short name is no secret, and perhaps a word of the sentence that says so.
+    named = name if not password or len(name) >= _SHORTEST_ANONYMOUS_SECRET else ""
+    found = [part for part in (named, password, parts.query, unquote(parts.query)) if part]
     for place in (parts.query, parts.fragment):
         for pair in place.split("&"):
             name, _, value = pair.rpartition("=")

@@ -81,8 +81,13 @@ def _plain(name: str, value: object) -> object:
     return value
 
 
+def json_text(answer: dict[str, Any]) -> str:
+    """A response as the text of a file."""
+    return json.dumps(answer, ensure_ascii=False, indent=2) + "\n"
+
+
 def _json(result: Result) -> str:
-    return json.dumps(as_json(result), ensure_ascii=False, indent=2) + "\n"
+    return json_text(as_json(result))
 
 
 def _txt(result: Result) -> str:

@@ -1,4 +1,4 @@
-"""What the operating system says of this process and of the container around it: age and memory."""
+"""What the operating system says of this process: its age and its memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import resource
 import time
 from pathlib import Path
 
-_CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _STARTED_FIELD = 19
 """Where `/proc/self/stat` says when the process began, counted from behind its name."""
 
@@ -28,13 +27,3 @@ def resident_mb() -> float:
     except (OSError, ValueError):
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return pages * resource.getpagesize() / 1e6
-
-
-def container_mb() -> float:
-    """Memory that the container may use: its own limit, else all of the machine's."""
-    limits = [os.sysconf("SC_PHYS_PAGES") * resource.getpagesize()]
-    for file in _CGROUP_LIMITS:
-        text = file.read_text("utf-8").strip() if file.is_file() else ""
-        if text.isdigit():
-            limits.append(int(text))
-    return min(limits) / 1e6

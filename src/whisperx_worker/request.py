@@ -251,11 +251,17 @@ def _renamed(data: Mapping[str, object], mistakes: list[str]) -> dict[str, objec
     return known
 
 
+_WRONG_SAMPLES = {
+    "extra_forbidden": "is not a field of a sample",
+    "model_type": "must be an object with name and url or audio_base64",
+}
+
+
 def _mistake(detail: Any) -> str:  # noqa: ANN401
     name = str(detail["loc"][0])
     if name == "speaker_samples" and len(detail["loc"]) > 1:
         place = f"speaker_samples[{detail['loc'][1]}]" + "".join(f".{_as_name(part)}" for part in detail["loc"][2:])
-        reason = "is not a field of a sample" if detail["type"] == "extra_forbidden" else f": {lowered(detail['msg'])}"
+        reason = _WRONG_SAMPLES.get(detail["type"], f": {lowered(detail['msg'])}")
         return f"{place} {reason}".replace(" :", ":")
     return sentence(Request, name, name, detail)
 
