@@ -95,13 +95,12 @@ def fuzz_requests(requests: int, number: int) -> Counter[str]:
     """Requests are taken, or refused with one sentence that holds no token."""
     ended: Counter[str] = Counter()
 
-    @given(REQUESTS)
     def are_taken_or_told(drawn: object) -> None:
         for data in variants(drawn):
             ended[taken_or_told(data)] += 1
 
     while sum(ended.values()) < requests:  # in pieces, since the memory of what was tried grows
-        fuzz(are_taken_or_told, min(requests, 500), number)
+        fuzz(given(REQUESTS)(are_taken_or_told), min(requests, 500), number)
         number += 1
     return ended
 
