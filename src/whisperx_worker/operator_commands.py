@@ -76,7 +76,11 @@ def preload(
     settings = load_settings()
     names = [name.strip() for given in models or () for name in given.split(",") if name.strip()]
     wanted = wanted_models(needed_models(load_host(settings), settings), names)
-    brought = list(bring(wanted, (to or settings.models).absolute(), settings.hf_token))
+    brought = []
+    typer.echo(f"models to bring: {', '.join(one.need.name for one in wanted)}", err=True)
+    for one in bring(wanted, (to or settings.models).absolute(), settings.hf_token):
+        typer.echo(f"{one.name}: {one.state}", err=True)
+        brought.append(one)
     rows = [(one.name, one.revision[:12] or "-", one.state, masking.mask(one.why)) for one in brought]
     _print_table(("model", "revision", "state", ""), rows)
     if any(one.state == "failed" for one in brought):
