@@ -9,7 +9,6 @@ from collections import deque
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timezone
-from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING, Literal
 
 from whisperx_worker import masking
@@ -136,6 +135,8 @@ def start_logging(log_file: Path | None, *, console: bool, log_format: Literal["
     Raises:
         OSError: When the file cannot be written.
     """
+    from logging.handlers import RotatingFileHandler  # which brings sockets and pickle, and plugins' tests need no log
+
     handlers: list[logging.Handler] = [_TailHandler()]
     if log_file is not None:
         handlers.append(
