@@ -88,7 +88,7 @@ def test_every_word_of_the_demo_dialogue_is_timed(worker):
         words = segment.get("words", [])
         assert [word["word"] for word in words] in ([], segment["text"].split())
         assert all(a["start"] < a["end"] <= b["start"] + 1e-9 for a, b in pairwise(words))
-    assert {f"{stage}_s" for stage in STAGES} == set(response["timings"])
+    assert {f"{stage}_s" for stage in (*STAGES, "job")} == set(response["timings"])
 
 
 def test_the_batch_size_changes_nothing_but_speed(worker):

@@ -254,7 +254,7 @@ def test_a_bad_sample_is_left_out_and_named_with_the_reason(kind, job_of, call):
 
 def test_samples_that_cannot_be_read_are_left_out_and_named(job_of, call):
     undecodable = {"name": "X", "audio_base64": base64.b64encode(b"<!DOCTYPE html><html></html>").decode()}
-    refused = {"name": "Y", "url": "http://127.0.0.1:9/voice.wav"}
+    refused = {"name": "Y", "url": "http://127.0.0.1:9009/voice.wav"}
     job = job_of(undecodable, refused, *IVAN)
 
     assert names(verify(job, *call))["SPEAKER_01"] == "Ivan"
