@@ -18,6 +18,8 @@ from whisperx_worker.checks import Finding, examine
 from whisperx_worker.cli import app
 from whisperx_worker.modellock import LockedFile, LockedModel, write_lock
 
+pytestmark = pytest.mark.slow  # many start processes
+
 WHISPER = "faster-whisper-large-v3-russian"
 WHISPER_FILES = ("config.json", "model.bin", "tokenizer.json", "vocabulary.json")
 

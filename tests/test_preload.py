@@ -22,6 +22,8 @@ from whisperx_worker.modellock import read_lock
 from whisperx_worker.needs import needed_models
 from whisperx_worker.preload import wanted_models
 
+pytestmark = pytest.mark.slow  # each starts a hub or a process
+
 WHISPER = "faster-whisper-large-v3-russian"
 ALIGNER = "jonatasgrosman/wav2vec2-large-xlsr-53-russian"
 DIARIZER = "pyannote/speaker-diarization-community-1"
