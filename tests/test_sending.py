@@ -6,7 +6,6 @@ import json
 import urllib.request
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from whisperx_worker.sending import MAX_PIECE_MB, MAX_RESULT_MB, _pieces, sendable
 from whisperx_worker.settings import load_settings
@@ -43,6 +42,7 @@ def test_without_a_bucket_a_result_that_runpod_would_drop_is_an_error_that_says_
 def s3():
     """A real S3 server, with a bucket."""
     import boto3
+    from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
