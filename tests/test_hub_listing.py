@@ -160,7 +160,7 @@ def test_every_variable_of_the_form_is_a_setting_and_stands_there_once():
 
 @pytest.mark.parametrize(("key", "value"), [(key, value) for key, shown in INPUTS.items() for value in shown.values()])
 def test_every_value_that_the_form_offers_is_one_that_the_worker_takes(monkeypatch, key, value):
-    settings_from(monkeypatch, {key: value})
+    assert isinstance(settings_from(monkeypatch, {key: value}), Settings)
 
 
 @pytest.mark.parametrize("key", INPUTS)
