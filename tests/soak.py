@@ -160,6 +160,8 @@ class Seen:
     files: int
     children: int
     memory_mb: float
+    open_files: tuple[str, ...]
+    """What the descriptors point to."""
 
 
 @dataclass
@@ -320,7 +322,16 @@ def ended_of(
     answer = json.dumps(output, ensure_ascii=False, sort_keys=True)
     with lock:
         same = answers.setdefault(kind.name, answer) == answer
-    return ("the right answer", "") if same else ("another answer", f"{job_id} differs: {answer[:300]}")
+        first = answers[kind.name]
+    if same:
+        return "the right answer", ""
+    return "another answer", f"{job_id} differs: {difference(first, answer)}"
+
+
+def difference(first: str, other: str, around: int = 60) -> str:
+    """Where two texts part, with what stands around the place."""
+    at = next((at for at, (a, b) in enumerate(zip(first, other, strict=False)) if a != b), min(len(first), len(other)))
+    return f"{first[max(at - around, 0) : at + around]!r} was {other[max(at - around, 0) : at + around]!r}"
 
 
 def cancelled(server: RunpodServer, worker: WorkerProcess, job_id: str) -> tuple[str, str]:
@@ -343,7 +354,16 @@ def seen(worker: WorkerProcess) -> Seen:
     children = sum(
         len((thread / "children").read_text().split()) for thread in threads if (thread / "children").exists()
     )
-    return Seen(len(threads), len(list((process / "fd").iterdir())), children, pages * 4096 / 1e6)
+    open_files = tuple(sorted(filter(None, map(target, (process / "fd").iterdir()))))
+    return Seen(len(threads), len(open_files), children, pages * 4096 / 1e6, open_files)
+
+
+def target(link: Path) -> str:
+    """What a descriptor points to; nothing if it was closed meanwhile."""
+    try:
+        return str(link.readlink())
+    except FileNotFoundError:
+        return ""
 
 
 def at_rest(worker: WorkerProcess) -> Seen:
@@ -362,6 +382,8 @@ def growth(settled: Seen, ended: Seen, memory_mb: list[float]) -> list[str]:
         for name in ("threads", "files", "children")
         if getattr(ended, name) > getattr(settled, name)
     ]
+    if wrong:
+        wrong.append(f"open at rest: {settled.open_files}, then {ended.open_files}")
     early, late = memory_mb[SETTLED_AFTER : SETTLED_AFTER + 50], memory_mb[-50:]
     if early and median(late) - median(early) > MOST_GROWTH_MB:
         wrong.append(f"memory went from {median(early):.0f} to {median(late):.0f} MB")

@@ -399,6 +399,6 @@ def test_who_watches_a_shelf_is_told_what_is_borrowed_through_it_and_whether_it_
 
 def test_debug_names_a_model_without_its_path_and_tells_of_its_first_use():
     job = make_job()
-    note_model(job, models.Borrowed("kind /models/large cpu", cached=False, seconds=1.5))
-    note_model(job, models.Borrowed("kind /models/large cpu", cached=True, seconds=0.0))
+    note_model(job.notes, models.Borrowed("kind /models/large cpu", cached=False, seconds=1.5))
+    note_model(job.notes, models.Borrowed("kind /models/large cpu", cached=True, seconds=0.0))
     assert job.notes["models"] == {"kind large cpu": {"cached": False, "seconds": 1.5}}

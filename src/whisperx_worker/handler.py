@@ -28,7 +28,7 @@ from whisperx_worker.process import age_s
 from whisperx_worker.runpod_sdk import import_runpod
 from whisperx_worker.sending import Outbox, sendable
 from whisperx_worker.settings import load_settings
-from whisperx_worker.worker import Worker, answer, open_worker, warm_up
+from whisperx_worker.worker import Worker, answer, let_go, open_worker, warm_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -113,6 +113,7 @@ async def _answered(job: Mapping[str, Any], job_id: str) -> dict[str, Any]:
                 )
         except JobCancelledError as error:  # RunPod would hear of a traceback, if it was not RunPod who cancelled
             response = {"error": str(error)}
+        let_go(begun)
         return response, sendable(response, job_id, opened.settings)
 
     done, thread = _in_a_thread(work)

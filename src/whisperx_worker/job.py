@@ -55,7 +55,7 @@ class StageEnd:
     """What ended it; its text may name files and hosts."""
 
 
-def _nobody_listens(_ended: StageEnd) -> None:
+def _nobody_listens(_job: Job, _ended: StageEnd) -> None:
     pass
 
 
@@ -78,7 +78,7 @@ class Job:
     """Gets segments as they are recognised, where the job asked for `stream`; called by one thread at a time."""
     time_limit_s: Seconds = math.inf
     """How long the job may take, from its making on."""
-    on_stage_ended: Callable[[StageEnd], None] = _nobody_listens
+    on_stage_ended: Callable[[Job, StageEnd], None] = _nobody_listens
     """Must not raise."""
     timings: dict[str, Seconds] = field(default_factory=dict)
     """Wall-clock seconds by stage, named `<stage>_s`."""
@@ -165,4 +165,4 @@ class Job:
             kind = type(error).__name__ if error else None
             fields = {"event": "stage_ended", "stage": name, "seconds": seconds, "error": kind}
             events.info("stage %s: %.3f s%s", name, seconds, f", ended by {kind}" if kind else "", extra=fields)
-            self.on_stage_ended(StageEnd(name, began_at, seconds, error))
+            self.on_stage_ended(self, StageEnd(name, began_at, seconds, error))

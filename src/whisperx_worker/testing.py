@@ -64,7 +64,7 @@ def make_job(host: Host | None = None, **fields: Any) -> Job:  # noqa: ANN401
     host = host or load_host(settings, ())
     request, options = parse({**recording, **fields}, host.abilities)
     job = Job("test", request, settings, ModelShelf(), options)
-    job.on_stage_ended = lambda ended: observe(host, "stage_ended", job, ended=ended)
+    job.on_stage_ended = lambda job, ended: observe(host, "stage_ended", job, ended=ended)
     return job
 
 

@@ -41,10 +41,12 @@ def together(job: Job, here: Callable[[], A], aside: Callable[[], B]) -> tuple[A
         running = pool.submit(copy_context().run, guarded)
         try:
             answer = here()
+            return answer, running.result()
         except JobCancelledError:
             running.result()  # raises the reason, where the other line's failure is what cancelled this one
             raise
-        return answer, running.result()
+        finally:
+            del running  # it holds its exception, whose traceback holds this frame
 
 
 @contextmanager

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import logging
 import math
 import os
 import resource
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -84,15 +86,15 @@ def new_job(worker: Worker, job_id: str, data: object, *, local: bool = False) -
     """
     asked, options = request.parse(data, worker.host.abilities, local=local)
     job = Job(job_id, asked, worker.settings, worker.models, options, local=local)
-    job.models = worker.models.watched(functools.partial(note_model, job))
-    job.on_stage_ended = lambda ended: observe(worker.host, "stage_ended", job, ended=ended)
+    job.models = worker.models.watched(functools.partial(note_model, job.notes))
+    job.on_stage_ended = lambda job, ended: observe(worker.host, "stage_ended", job, ended=ended)
     job.time_limit_s = worker.settings.max_job_s or math.inf
     return job
 
 
-def note_model(job: Job, borrowed: Borrowed) -> None:
-    """Keep for `debug` which models the job borrowed, and whether each was there when it first did."""
-    models: dict[str, object] = job.notes.setdefault("models", {})  # type: ignore[assignment]
+def note_model(notes: dict[str, object], borrowed: Borrowed) -> None:
+    """Keep for `debug` which models a job borrowed, and whether each was there when it first did."""
+    models: dict[str, object] = notes.setdefault("models", {})  # type: ignore[assignment]
     models.setdefault(masking.without_paths(borrowed.model), {"cached": borrowed.cached, "seconds": borrowed.seconds})
 
 
@@ -147,6 +149,20 @@ def answer(  # noqa: PLR0913  what is named has a default
             log.exception("failed unexpectedly")
             return {"error": f"the worker failed on this job ({type(error).__name__}); its log has the details"}
         return {**response, "logs": tail.text}
+
+
+def let_go(jobs: list[Job]) -> None:
+    """Forget jobs that have ended, with their sound.
+
+    A library's exception may be in a cycle with the frames that it went through, and these hold all that the job had.
+
+    Args:
+        jobs: All that the caller has of them; is empty then.
+    """
+    left = [weakref.ref(job) for job in jobs]
+    jobs.clear()
+    if any(job() for job in left):
+        gc.collect()
 
 
 def respond(job: Job, result: Result, host: Host) -> dict[str, Any]:
