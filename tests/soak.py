@@ -158,6 +158,7 @@ class Seen:
 
     threads: int
     files: int
+    sockets: int
     children: int
     memory_mb: float
     open_files: tuple[str, ...]
@@ -355,7 +356,8 @@ def seen(worker: WorkerProcess) -> Seen:
         len((thread / "children").read_text().split()) for thread in threads if (thread / "children").exists()
     )
     open_files = tuple(sorted(filter(None, map(target, (process / "fd").iterdir()))))
-    return Seen(len(threads), len(open_files), children, pages * 4096 / 1e6, open_files)
+    sockets = sum(name.startswith("socket:") for name in open_files)
+    return Seen(len(threads), len(open_files) - sockets, sockets, children, pages * 4096 / 1e6, open_files)
 
 
 def target(link: Path) -> str:
@@ -372,15 +374,19 @@ def at_rest(worker: WorkerProcess) -> Seen:
     for _ in range(10):
         looks.append(seen(worker))
         time.sleep(0.3)
-    return min(looks, key=lambda look: (look.threads, look.files, look.children))
+    return min(looks, key=lambda look: (look.threads, look.files, look.sockets, look.children))
 
 
 def growth(settled: Seen, ended: Seen, memory_mb: list[float]) -> list[str]:
-    """What the worker holds more of than when it had settled."""
+    """What the worker holds more of than when it had settled.
+
+    The SDK's session uses its connections in turn, so none is ever idle for long enough to be closed: as many stay as
+    were needed at one time.
+    """
     wrong = [
         f"{name} went from {getattr(settled, name)} to {getattr(ended, name)}"
-        for name in ("threads", "files", "children")
-        if getattr(ended, name) > getattr(settled, name)
+        for name, more in (("threads", 0), ("files", 0), ("sockets", AT_ONCE), ("children", 0))
+        if getattr(ended, name) > getattr(settled, name) + more
     ]
     if wrong:
         wrong.append(f"open at rest: {settled.open_files}, then {ended.open_files}")
