@@ -1,5 +1,7 @@
 """whisperx-worker: a plugin host around a transcription pipeline. These names are what plugins may rely on."""
 
+from typing import TYPE_CHECKING
+
 from whisperx_worker import spans
 from whisperx_worker.batches import Fitting, in_batches
 from whisperx_worker.errors import (
@@ -21,7 +23,6 @@ from whisperx_worker.needs import NeededModel
 from whisperx_worker.outputs import OutputFormat
 from whisperx_worker.request import Request, SpeakerSample, sample_name
 from whisperx_worker.samples import read_sample, sample_title
-from whisperx_worker.settings import Settings
 from whisperx_worker.types import (
     SAMPLE_RATE_HZ,
     Audio,
@@ -37,6 +38,9 @@ from whisperx_worker.types import (
     Word,
 )
 from whisperx_worker.version import __version__
+
+if TYPE_CHECKING:
+    from whisperx_worker.settings import Settings
 
 __all__ = [
     "SAMPLE_RATE_HZ",
@@ -82,3 +86,12 @@ __all__ = [
     "spoken_letters",
     "torch_device",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """`Settings`, once somebody wants it: the library that reads an environment is a quarter of this import."""
+    if name != "Settings":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from whisperx_worker.settings import Settings
+
+    return Settings
