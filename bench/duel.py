@@ -25,10 +25,6 @@ MODELS = ROOT / "models"
 WHISPER, ALIGNER = MODELS / "demo-whisper-ru", MODELS / "demo-wav2vec2-ru"
 DIALOGUE = ROOT / "demo" / "dialogue.flac"
 RATE_HZ = 16_000
-OUR_MODELS = {
-    "wav2vec2_alignment": {"model": "demo-wav2vec2-ru"},
-    "pyannote_diarization": {"model": "demo-diarization"},
-}
 
 os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

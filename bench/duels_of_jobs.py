@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 from bench.duel import (
     ALIGNER,
     MODELS,
-    OUR_MODELS,
     ROOT,
     WHISPER,
     Outcome,
@@ -41,12 +40,13 @@ from bench.duel import (
     give_whisperx_ffmpeg,
     let_nltk_split_sentences,
 )
+from demo import demo
 
 
 def request(sound: bytes, **fields: object) -> dict[str, Any]:
     """What a client asks for."""
     encoded = base64.b64encode(sound).decode()
-    return {"audio_base64": encoded, "model": "demo-whisper-ru", "language": "ru", "plugins": OUR_MODELS, **fields}
+    return {"audio_base64": encoded, "model": "demo-whisper-ru", "language": "ru", "plugins": demo.MODELS, **fields}
 
 
 def opened() -> Worker:

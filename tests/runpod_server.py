@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 POLL_S = 20.0
@@ -264,6 +265,22 @@ def start_worker(
             start_new_session=True,
         )
     return WorkerProcess(process, folder)
+
+
+@contextlib.contextmanager
+def workers_in(folder: Path) -> Iterator[Callable[..., WorkerProcess]]:
+    """Gives a `start_worker` that takes a folder of its own for each worker; all are killed in the end."""
+    started: list[WorkerProcess] = []
+
+    def start(environment: dict[str, str], *arguments: str, command: tuple[str, ...] = HANDLER) -> WorkerProcess:
+        started.append(start_worker(folder / str(len(started)), environment, *arguments, command=command))
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        for worker in started:
+            worker.end()
 
 
 ACTOR = '''

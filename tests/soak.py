@@ -28,6 +28,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from demo.demo import MODELS
 from tests.runpod_server import RunpodServer, start_worker
 
 if TYPE_CHECKING:
@@ -42,11 +43,6 @@ SETTLED_AFTER = 100
 DISK_MB = 48
 MOST_GROWTH_MB = 40.0
 LONGEST_S = 300.0
-OPEN_MODELS = {
-    "pyannote_diarization": {"model": "demo-diarization"},
-    "speaker_verification": {"model": "demo-speaker-embedding"},
-    "wav2vec2_alignment": {"model": "demo-wav2vec2-ru"},
-}
 DISK_FULL = "disk full"
 """Needs a machine where a small disk can be made."""
 NO_ROOM = "the worker has no room to keep the audio"
@@ -107,14 +103,14 @@ def job_of(file: str, **fields: object) -> Callable[[RunpodServer], dict[str, An
         "audio_file": f"{server.url}/{file}",
         "model": "demo-whisper-ru",
         "language": "ru",
-        "plugins": OPEN_MODELS,
+        "plugins": MODELS,
         **fields,
     }
 
 
 def faulty(fault: str) -> dict[str, Any]:
     """Options that make the chaos plugin do something."""
-    return {**OPEN_MODELS, "chaos": {"fault": fault}}
+    return {**MODELS, "chaos": {"fault": fault}}
 
 
 LEFT_OUT = "plugin chaos failed in pre_audio"

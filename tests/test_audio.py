@@ -136,6 +136,7 @@ def test_what_another_library_wrote_is_read(tmp_path, kind) -> None:
     assert click_at(audio.samples) == pytest.approx(CLICK_S, abs=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("channels", "subtype"), [(2, "PCM_16"), (6, "PCM_16"), (9, "FLOAT"), (12, "PCM_U8"), (24, "FLOAT")]
 )
@@ -372,6 +373,7 @@ def test_a_video_without_sound_is_told(tmp_path) -> None:
         decode(tmp_path / "silent.mp4", SETTINGS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [WAV, MP3, OPUS, FLAC, M4A, Format("aac", "aac", container="adts")], ids=str)
 def test_a_recording_above_the_limit_is_refused_and_one_at_it_is_not(made, decoded, form) -> None:
     message = "the recording is longer than 1.5 s, the most that this worker takes"
@@ -379,6 +381,7 @@ def test_a_recording_above_the_limit_is_refused_and_one_at_it_is_not(made, decod
     assert decoded(made(form), load_settings(max_audio_s=2.1))[1] == []
 
 
+@pytest.mark.slow
 def test_a_small_file_that_would_become_hours_is_stopped_at_the_limit(tmp_path) -> None:
     form = Format("mp3", "libmp3lame", 8_000, bit_rate=8_000)
     path = write(tmp_path / "bomb.mp3", form, np.zeros(8_000 * 100, np.float32))

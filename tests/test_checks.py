@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from tests.clips import wav
 from tests.hub import TOKEN
-from tests.runpod_server import HANDLER, RunpodServer, actor_environment, start_worker
+from tests.runpod_server import RunpodServer, actor_environment, workers_in
 from whisperx_worker import Settings, bucket, checks, machine
 from whisperx_worker.checks import Finding, examine
 from whisperx_worker.cli import app
@@ -375,17 +375,10 @@ def runpod_server():
 @pytest.fixture
 def start(tmp_path, runpod_server):
     """Start a worker on RunPod, with a job waiting for it."""
-    started = []
-
-    def start(environment):
-        runpod_server.submit(("waiting", {"audio_file": f"{runpod_server.url}/half-a-second.wav"}))
-        environment = {**runpod_server.environment(), "HF_HOME": str(tmp_path / "home"), **environment}
-        started.append(start_worker(tmp_path / "home", environment, command=HANDLER))
-        return started[-1]
-
-    yield start
-    for worker in started:
-        worker.end()
+    runpod_server.submit(("waiting", {"audio_file": f"{runpod_server.url}/half-a-second.wav"}))
+    on_runpod = {**runpod_server.environment(), "HF_HOME": str(tmp_path / "home")}
+    with workers_in(tmp_path) as start:
+        yield lambda environment: start({**on_runpod, **environment})
 
 
 @pytest.mark.slow

@@ -186,6 +186,7 @@ def failure(place, folder, settings, *, local=False) -> str:
     return str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "asked"), [("fine", 1), ("chunked", 1), ("gzip", 1), ("once", 2), ("cutonce", 2), ("moved", 2)]
 )

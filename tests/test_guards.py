@@ -180,12 +180,14 @@ def fresh_process():
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_no_heavy_library_is_imported_before_a_job_needs_it(fresh_process):
     active, modules, _ = fresh_process
     assert {"russian_whisper", "wav2vec2_alignment"} <= set(active)
     assert HEAVY & set(modules) == set()
 
 
+@pytest.mark.slow
 def test_every_module_imports_without_a_warning(fresh_process):
     _, _, every = fresh_process
     assert every == [f"whisperx_worker.{path.stem}" for path in CORE]

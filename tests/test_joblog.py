@@ -137,6 +137,7 @@ def test_ordinary_text_is_not_masked(text):
     assert masking.mask(text) == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("letter", ["a", "/", ":", "://", "token", "'", "-.", "x://y:"])
 def test_the_time_that_masking_takes_does_not_grow_with_the_square_of_the_text(letter):
     text = letter * (100_000 // len(letter))

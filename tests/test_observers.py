@@ -129,6 +129,7 @@ def test_a_request_that_is_refused_has_no_stages():
     assert watching.told == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error",
     [ValueError("broken"), SystemExit(1), PluginError("no"), StrictError("strict"), JobCancelledError("cancelled")],

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.clips import wav
-from tests.runpod_server import HANDLER, TWO_AT_ONCE, RunpodServer, actor_environment, free_port, start_worker
+from tests.runpod_server import TWO_AT_ONCE, RunpodServer, actor_environment, free_port, workers_in
 from whisperx_worker import handler as handler_module
 from whisperx_worker import joblog
 from whisperx_worker.handler import handler
@@ -36,18 +36,11 @@ def runpod_server():
 
 @pytest.fixture(scope="module")
 def workers(tmp_path_factory):
-    """Start workers with the actor for an engine; all are killed in the end."""
-    started = []
-
-    def start(environment, *arguments, command=HANDLER):
-        folder = tmp_path_factory.mktemp("worker")
-        environment = {**actor_environment(folder / "plugins"), **environment}
-        started.append(start_worker(folder / "home", environment, *arguments, command=command))
-        return started[-1]
-
-    yield start
-    for worker in started:
-        worker.end()
+    """Start workers with the actor for an engine."""
+    folder = tmp_path_factory.mktemp("workers")
+    actor = actor_environment(folder / "plugins")
+    with workers_in(folder) as start:
+        yield lambda environment, *arguments, **command: start({**actor, **environment}, *arguments, **command)
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +240,7 @@ def silence():
     return base64.b64encode(wav(0.5)).decode()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("fields", "sentence"),

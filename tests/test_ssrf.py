@@ -321,7 +321,9 @@ def for_sample(worker, url):
 
 
 for_recording.field, for_sample.field = "audio_file", "speaker_samples[0].url"
-FIELDS = pytest.mark.parametrize("ask", [for_recording, for_sample], ids=["audio", "sample"])
+FIELDS = pytest.mark.parametrize(
+    "ask", [for_recording, pytest.param(for_sample, marks=pytest.mark.slow)], ids=["audio", "sample"]
+)
 
 
 def said(name, url, reason):

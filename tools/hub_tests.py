@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import av
 import soundfile
 
+from demo.demo import MODELS
+
 if TYPE_CHECKING:
     from whisperx_worker.types import Seconds
 
@@ -23,11 +25,6 @@ BIT_RATE = 12_000
 FIRST_JOB_MS = 600_000
 """The first job of a worker waits for its imports and models."""
 LATER_JOB_MS = 120_000
-MODELS = {
-    "wav2vec2_alignment": {"model": "demo-wav2vec2-ru"},
-    "pyannote_diarization": {"model": "demo-diarization"},
-    "speaker_verification": {"model": "demo-speaker-embedding"},
-}
 
 
 def opus(file: str, duration_s: Seconds) -> str:
