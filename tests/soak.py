@@ -308,8 +308,8 @@ def ended_of(
         return cancelled(server, worker, job_id)
     body = server.result(job_id, LONGEST_S)
     error = body.get("error", "")
-    if error == NO_ROOM and kind.name != DISK_FULL:
-        return "no room left by another job", ""
+    if kind.name != DISK_FULL and (error == NO_ROOM or NO_ROOM in str(body.get("output", {}).get("warnings"))):
+        return "told that another job has left no room", ""
     if error or kind.error:
         expected = kind.error is not None and re.search(kind.error, error)
         return ("its sentence", "") if expected else ("something else", f"{job_id}: {error or 'no error'}")
