@@ -145,6 +145,12 @@ def test_a_broken_plugin_is_a_warning_that_says_why(monkeypatch, tmp_path):
     assert (state, what) == ("warning", "failed: ModuleNotFoundError(\"No module named 'nothere'\")")
 
 
+def test_a_plugin_that_a_setting_names_and_nobody_has_is_a_warning(monkeypatch):
+    monkeypatch.setenv("WHISPERX_WORKER_PLUGINS_BLOCK", "rusian_whisper")
+    said = "missing: named in WHISPERX_WORKER_PLUGINS_BLOCK, but not installed"
+    assert rows()["plugin rusian_whisper"] == ("warning", said)
+
+
 def test_settings_that_cannot_be_parsed_are_the_only_row(monkeypatch):
     monkeypatch.setenv("WHISPERX_WORKER_THREADS", "many")
     assert examine(quick=True) == [

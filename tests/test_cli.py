@@ -98,7 +98,10 @@ def test_one_bad_recording_does_not_stop_the_others_and_the_command_fails(call, 
         (["ftp://example.com/a.mp3"], "audio_file must be an http(s) URL, not ftp:"),
         (["https://example.com/a.mp3", "--batch-size", "0"], "batch_size must be a whole number from 1 to 1024, not 0"),
         (["https://example.com/a.mp3", "--min-speakers", "3", "--max-speakers", "2"], "min_speakers must not be above max_speakers, but 3 is above 2"),
-        (["https://example.com/a.mp3", "--speaker", "anna.wav"], "--speaker must look like NAME=FILE, not 'anna.wav'"),
+        (
+            ["https://example.com/a.mp3", "--speaker", "anna.wav", "--speaker", "Anna=a.wav", "--speaker", "=b.wav"],
+            "--speaker must look like NAME=FILE, not 'anna.wav' or '=b.wav'",
+        ),
         (["https://example.com/a.mp3", "--speaker", "Анна=/no/such.wav"], 'speaker_samples[0].url: "/no/such.wav" does not exist'),
         (["https://example.com/a.mp3", "--plugin", "nonsense"], "--plugin must look like plugin.option=value, not 'nonsense'"),
         (

@@ -163,12 +163,16 @@ def test_the_allow_list_is_also_the_order_of_chains():
     assert chain_order(host) == ["c", "a", "b"]
 
 
-def test_a_name_in_the_lists_that_is_not_installed_is_logged(caplog):
+def test_a_name_in_the_lists_that_is_not_installed_is_told(caplog):
     with caplog.at_level(logging.WARNING):
-        loaded(candidate("a"), plugins_allow=("a", "gone"), plugins_block=("lost",))
+        host = loaded(candidate("a"), plugins_allow=("a", "gone"), plugins_block=("lost",))
+    assert host.records[1:] == [
+        PluginRecord("gone", "-", "-", "missing", "named in WHISPERX_WORKER_PLUGINS_ALLOW, but not installed"),
+        PluginRecord("lost", "-", "-", "missing", "named in WHISPERX_WORKER_PLUGINS_BLOCK, but not installed"),
+    ]
     assert caplog.messages == [
-        "the settings allow or block a plugin 'gone', which is not installed",
-        "the settings allow or block a plugin 'lost', which is not installed",
+        "WHISPERX_WORKER_PLUGINS_ALLOW names a plugin 'gone', which is not installed",
+        "WHISPERX_WORKER_PLUGINS_BLOCK names a plugin 'lost', which is not installed",
     ]
 
 

@@ -144,7 +144,7 @@ def _gpu(settings: Settings, _host: Host) -> Iterator[Finding]:
 def _plugins(_settings: Settings, host: Host) -> Iterator[Finding]:
     for record in host.records:
         said = f"{record.state}: {record.reason or ', '.join(record.hooks)}"
-        yield Finding(f"plugin {record.name}", "warning" if record.state == "failed" else "ok", said)
+        yield Finding(f"plugin {record.name}", "warning" if record.state in {"failed", "missing"} else "ok", said)
 
 
 def _engines(settings: Settings, host: Host) -> Iterator[Finding]:

@@ -327,15 +327,13 @@ def parse_speakers(given: list[str]) -> list[dict[str, str]]:
     """`NAME=FILE` as the request's `speaker_samples`; the file may be a URL.
 
     Raises:
-        BadInputError: When one has another form.
+        BadInputError: With all that have another form.
     """
-    samples = []
-    for text in given:
-        name, _, place = text.partition("=")
-        if not (name.strip() and place):
-            raise BadInputError(f"--speaker must look like NAME=FILE, not {text!r}")
-        samples.append({"name": name, "url": place})
-    return samples
+    parts = [text.partition("=") for text in given]
+    wrong = [repr("".join(part)) for part in parts if not (part[0].strip() and part[2])]
+    if wrong:
+        raise BadInputError(f"--speaker must look like NAME=FILE, not {' or '.join(wrong)}")
+    return [{"name": name, "url": place} for name, _, place in parts]
 
 
 def _start_log(settings: Settings, *, console: bool) -> None:

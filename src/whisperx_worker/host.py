@@ -10,7 +10,7 @@ import logging
 import sys
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pluggy
 from pydantic import BaseModel, TypeAdapter
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+PluginState: TypeAlias = Literal["active", "blocked", "failed", "missing"]
+"""Blocked by a setting, failed to load, or named by a setting and not found."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A plugin that was found and not yet loaded."""
@@ -49,7 +53,7 @@ class PluginRecord:
     name: str
     source: str
     version: str
-    state: Literal["active", "blocked", "failed"]
+    state: PluginState
     reason: str = ""
     """Why it is not active."""
     hooks: tuple[str, ...] = ()
@@ -109,7 +113,9 @@ def load_host(settings: Settings, candidates: Iterable[Candidate] | None = None)
         else:
             host.records.append(_admit(host, candidate))
     for name in sorted({*(allowed or ()), *blocked} - {candidate.name for candidate in found}):
-        log.warning("the settings allow or block a plugin %r, which is not installed", name)
+        variable = "WHISPERX_WORKER_PLUGINS_BLOCK" if name in blocked else "WHISPERX_WORKER_PLUGINS_ALLOW"
+        log.warning("%s names a plugin %r, which is not installed", variable, name)
+        host.records.append(PluginRecord(name, "-", "-", "missing", f"named in {variable}, but not installed"))
     return host
 
 
@@ -230,5 +236,5 @@ def _failed(candidate: Candidate, reason: str) -> PluginRecord:
     return _record(candidate, "failed", reason)
 
 
-def _record(candidate: Candidate, state: Literal["active", "blocked", "failed"], reason: str = "") -> PluginRecord:
+def _record(candidate: Candidate, state: PluginState, reason: str = "") -> PluginRecord:
     return PluginRecord(candidate.name, candidate.source, candidate.version, state, reason)

@@ -20,7 +20,7 @@ app = typer.Typer()
 
 @app.command()
 def plugins(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """List plugins. Says version, hooks, and whether each is active, blocked or failed, and why."""
+    """List plugins. Says version, hooks, and whether each is active, blocked, failed or missing, and why."""
     from whisperx_worker.host import load_host
     from whisperx_worker.settings import load_settings
 
