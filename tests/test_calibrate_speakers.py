@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -92,5 +94,28 @@ def test_the_two_kinds_are_drawn_even_where_all_similarities_are_one_number(tmp_
 
     trials = Trials(np.ones(3), np.ones(3))
     draw(trials, calibrate(trials), tmp_path / "same.svg")
-    with pytest.raises(BadInputError, match=r"scores\.doc cannot be written"):
-        draw(trials, calibrate(trials), tmp_path / "scores.doc")
+    (tmp_path / "full.svg").mkdir()
+    with pytest.raises(BadInputError, match=r"full\.svg cannot be written: Is a directory"):
+        draw(trials, calibrate(trials), tmp_path / "full.svg")
+
+
+@pytest.mark.parametrize(
+    ("plot", "sentence"),
+    [("scores.doc", "scores.doc must end in .png or .svg"), ("no/where.svg", "there is no folder no")],
+)
+def test_a_picture_that_cannot_be_drawn_is_refused_before_a_model_is_loaded(run, voices, plot, sentence):
+    result = run(voices, "--model", "a-model-that-is-nowhere", "--plot", plot)
+    assert isinstance(result.exception, BadInputError)
+    assert sentence in str(result.exception)
+
+
+@pytest.mark.models
+@pytest.mark.slow
+def test_libraries_say_nothing_and_no_file_is_written_unasked(voices, tmp_path):
+    command = [sys.executable, "-m", "whisperx_worker.cli", "calibrate-speakers", str(voices)]
+    done = subprocess.run(
+        [*command, "--model", "demo-speaker-embedding"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    assert "proposed threshold" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["voices"]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from whisperx_worker_plugins.speaker_verification.calibration import Calibration, Trials
     from whisperx_worker_plugins.speaker_verification.encoder import Encoder
 
+PICTURES = (".png", ".svg")
 REPORT = """\
 {recordings} recordings of {people} people: {calibration.same_pairs} pairs of one person, \
 {calibration.different_pairs} of two
@@ -36,12 +37,12 @@ def calibrate_speakers(
     model: Annotated[
         str | None, typer.Option(help="Name or folder of the speaker model; else the worker's own.")
     ] = None,
-    plot: Annotated[Path, typer.Option(help="Where to draw the similarities: a .png or .svg file.")] = Path(
-        "speaker-scores.svg"
-    ),
+    plot: Annotated[Path | None, typer.Option(help="A .png or .svg file to draw the similarities into.")] = None,
 ) -> None:
     """Propose a threshold for your speakers. Measures how well voices are told apart on your own recordings."""
     files = files_of(folder)
+    if plot:
+        check_can_be_drawn(plot)
     chosen = str(Path(model).resolve()) if model and Path(model).is_dir() else model
     settings = Settings(speaker_model=chosen) if chosen else Settings()
     job = Job("calibrate-speakers", Request(), settings, ModelShelf(), local=True)
@@ -55,9 +56,10 @@ def calibrate_speakers(
     people = [person for person, _ in usable]
     trials = trials_of(np.stack([embedding for _, embedding in usable]), people)
     calibration = calibrate(trials)
-    draw(trials, calibration, plot)
     typer.echo(REPORT.format(recordings=len(people), people=len(set(people)), calibration=calibration))
-    typer.echo(f"wrote {plot}", err=True)
+    if plot:
+        draw(trials, calibration, plot)
+        typer.echo(f"wrote {plot}", err=True)
 
 
 def files_of(folder: Path) -> list[tuple[str, Path]]:
@@ -70,6 +72,18 @@ def files_of(folder: Path) -> list[tuple[str, Path]]:
     if not files:
         raise BadInputError(f"{folder} has no sub-folders with recordings; it needs one for each person")
     return files
+
+
+def check_can_be_drawn(path: Path) -> None:
+    """Look before anything heavy runs.
+
+    Raises:
+        BadInputError: When the file's ending is no kind of picture, or its folder is not there.
+    """
+    if path.suffix not in PICTURES:
+        raise BadInputError(f"{path} must end in {' or '.join(PICTURES)}")
+    if not path.parent.is_dir():
+        raise BadInputError(f"{path} cannot be written: there is no folder {path.parent}")
 
 
 def embedding_of(file: Path, job: Job, encoder: Encoder) -> NDArray[np.float32] | None:
@@ -89,7 +103,7 @@ def draw(trials: Trials, calibration: Calibration, path: Path) -> None:
     """Draw both distributions of similarities and the two thresholds.
 
     Raises:
-        BadInputError: When the file's ending is no kind of picture, or it cannot be written.
+        BadInputError: When the file cannot be written.
     """
     from matplotlib.figure import Figure
 
@@ -106,5 +120,5 @@ def draw(trials: Trials, calibration: Calibration, path: Path) -> None:
     axes.legend()
     try:
         figure.savefig(path)
-    except (ValueError, OSError) as error:
-        raise BadInputError(f"{path} cannot be written: {error}") from None
+    except OSError as error:
+        raise BadInputError(f"{path} cannot be written: {error.strerror}") from None

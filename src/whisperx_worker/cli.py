@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -43,6 +44,8 @@ app.add_typer(operator_commands.app)
 def main() -> None:
     """Run the command line; a failure is one sentence and a non-zero exit."""
     signal.signal(signal.SIGINT, interrupt)
+    logging.getLogger().addHandler(logging.NullHandler())  # what a command has to say, it prints
+    logging.captureWarnings(capture=True)
     try:
         add_plugin_commands()
         app()

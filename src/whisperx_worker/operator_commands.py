@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import logging
 import os
 import sys
 from pathlib import Path  # noqa: TC003  typer reads the annotations
@@ -24,7 +23,6 @@ def plugins(as_json: Annotated[bool, typer.Option("--json", help="For programs."
     from whisperx_worker.host import load_host
     from whisperx_worker.settings import load_settings
 
-    _stand_in_the_table()
     records = load_host(load_settings()).records
     if as_json:
         _print_json(records)
@@ -41,7 +39,6 @@ def doctor(
     """Say what is there and whether it works. Ends non-zero where a plain transcription job could not be served."""
     from whisperx_worker.checks import examine
 
-    _stand_in_the_table()
     found = examine(quick=quick)
     if as_json:
         _print_json(found)
@@ -71,7 +68,6 @@ def preload(
     from whisperx_worker.preload import wanted_models
     from whisperx_worker.settings import load_settings
 
-    _stand_in_the_table()
     _hide_bars_from_files()
     settings = load_settings()
     names = [name.strip() for given in models or () for name in given.split(",") if name.strip()]
@@ -85,11 +81,6 @@ def preload(
     _print_table(("model", "revision", "state", ""), rows)
     if any(one.state == "failed" for one in brought):
         raise typer.Exit(1)
-
-
-def _stand_in_the_table() -> None:
-    """Let the log be silent: what it would say stands in the table."""
-    logging.getLogger().addHandler(logging.NullHandler())
 
 
 def _hide_bars_from_files() -> None:
