@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from whisperx_worker import WorkerError, in_batches
+from whisperx_worker import Fitting, WorkerError, in_batches
 from whisperx_worker.batches import is_out_of_memory
 from whisperx_worker.errors import JobCancelledError
 from whisperx_worker.testing import make_job
@@ -51,6 +51,21 @@ def test_what_does_not_fit_alone_is_an_error():
 
     with pytest.raises(WorkerError, match=r"^transcribe ran out of memory, with a batch of one even$"):
         in_batches([1, 2], 2, work, make_job(), "transcribe")
+
+
+def test_work_that_makes_its_own_batches_begins_anew_with_smaller_ones():
+    tried, job = [], make_job()
+
+    def work(size):
+        tried.append(size)
+        if size > 3:
+            raise MemoryError
+        return "done"
+
+    fitting = Fitting(job, "diarize")
+    assert [fitting.sized(13, work), fitting.sized(13, work)] == ["done", "done"]
+    assert tried == [13, 6, 3, 3]
+    assert len(job.warnings) == 2
 
 
 def test_another_failure_is_not_taken_for_want_of_memory():

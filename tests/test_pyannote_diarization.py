@@ -228,7 +228,7 @@ def test_a_recording_that_does_not_fit_into_memory_is_one_sentence():
     def full(_hook):
         raise MemoryError
 
-    with pytest.raises(WorkerError, match=r"^the diarization does not fit into memory$"):
+    with pytest.raises(WorkerError, match=r"^diarize ran out of memory, with a batch of one even$"):
         pipelines.run(LoadedPipeline(Pipeline(full)), make_audio(), make_job())
 
 
@@ -249,10 +249,13 @@ def diarize(shelf):
     """What the plugin makes of a recording with the shipped folder."""
     host = load_plugin(pyannote_diarization, name=NAME)
 
-    def run(audio, **fields):
+    def run(audio, warned=None, **fields):
         job = make_job(host, plugins={NAME: {"model": "demo-diarization"}}, **fields)
         job.models = shelf
-        return run_engine(host, "diarize", Diarization, job, audio=audio)
+        found = run_engine(host, "diarize", Diarization, job, audio=audio)
+        if warned is not None:
+            warned += map(str, job.warnings)
+        return found
 
     return run
 
@@ -294,6 +297,33 @@ def test_the_shipped_dialogue_is_told_apart(told, dialogue):
 
     assert speakers_of(told) == ["SPEAKER_00", "SPEAKER_01"]
     assert error_rate(truth, told, audio.duration_s) <= 0.05
+
+
+@models
+def test_windows_that_do_not_fit_into_memory_together_go_through_in_smaller_batches(shelf, diarize, told, dialogue):
+    import torch
+
+    (pipeline,) = [kept.model.pipeline for kept in shelf._kept.values()]
+    sizes = []
+
+    def with_little_memory(_model, given):
+        sizes.append(len(given[0]))
+        if len(given[0]) > 12:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    warned = []
+    refused = pipeline._segmentation.model.register_forward_pre_hook(with_little_memory)
+    try:
+        found = diarize(dialogue[0], warned=warned)
+    finally:
+        refused.remove()
+    assert found.turns == told.turns
+    assert sizes[:3] == [32, 16, 8]
+    assert warned == [
+        "diarize ran out of memory with a batch of 32, and went on with 16",
+        "diarize ran out of memory with a batch of 16, and went on with 8",
+    ]
+    assert pipeline.segmentation_batch_size == 32
 
 
 @models

@@ -17,6 +17,7 @@ from whisperx_worker import (
     Audio,
     BadInputError,
     Diarization,
+    Fitting,
     JobCancelledError,
     ModelShelf,
     PluginError,
@@ -377,6 +378,29 @@ def test_windows_of_one_length_may_share_a_batch(shipped):
     gpu_like = replace(shipped, device="cuda")
     pieces = [sound("anna"), sound("ivan"), sound("olga")[:20_000], sound("olga")[:20_500]]
     assert np.abs(gpu_like.embed(pieces, batch_size=3) - shipped.embed(pieces)).max() < 1e-4
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_halved(shipped, monkeypatch):
+    import torch
+
+    encode, sizes = shipped.classifier.encode_batch, []
+
+    def encode_two_at_most(sound):
+        sizes.append(len(sound))
+        if len(sound) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return encode(sound)
+
+    pieces, job = [sound("olga")[start : start + 20_000] for start in range(0, 50_000, 10_000)], make_job()
+    whole = shipped.embed(pieces)
+    monkeypatch.setattr(shipped.classifier, "encode_batch", encode_two_at_most)
+    halved = replace(shipped, device="cuda").embed(pieces, 4, Fitting(job, "verify_speakers"))
+
+    assert sizes == [4, 2, 2, 1]
+    assert np.abs(halved - whole).max() < 1e-4
+    assert [str(warned) for warned in job.warnings] == [
+        "verify_speakers ran out of memory with a batch of 4, and went on with 2"
+    ]
 
 
 @pytest.mark.parametrize("samples", [0, 1, 400, 7_999])

@@ -101,6 +101,15 @@ class LinkedSpeakerDiarization(SpeakerDiarizationMixin, Pipeline):
         self.onset = Uniform(0.0, 1.0)
         self.threshold = Uniform(0.0, 2.0)
 
+    @property
+    def segmentation_batch_size(self) -> int:
+        """Windows at once."""
+        return int(self._segmentation.batch_size)
+
+    @segmentation_batch_size.setter
+    def segmentation_batch_size(self, size: int) -> None:
+        self._segmentation.batch_size = size
+
     def apply(
         self,
         file: Mapping[str, Any],

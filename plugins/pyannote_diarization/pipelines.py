@@ -10,7 +10,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from whisperx_worker import SAMPLE_RATE_HZ, Diarization, SpeakerTurn, WorkerError
+from whisperx_worker import SAMPLE_RATE_HZ, Diarization, Fitting, SpeakerTurn, WorkerError
 from whisperx_worker_plugins.pyannote_diarization.once import hear_once
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from whisperx_worker import Audio, Job
 
 STAGE = "diarize"
+BATCH_SIZES = ("segmentation_batch_size", "embedding_batch_size")
 
 COMMUNITY = "pyannote/speaker-diarization-community-1"
 """Where pyannote's own pipeline takes the parts from that its folder does not name."""
@@ -141,12 +142,27 @@ def run(loaded: LoadedPipeline, audio: Audio, job: Job) -> Diarization:
     while not loaded.turn.acquire(timeout=WAITING_S):
         job.progress(STAGE, 0.0)
     try:
-        output = loaded.pipeline({"waveform": waveform, "sample_rate": SAMPLE_RATE_HZ}, hook=_Progress(job), **counts)
-    except (MemoryError, torch.cuda.OutOfMemoryError) as error:
-        raise WorkerError("the diarization does not fit into memory") from error
+        file = {"waveform": waveform, "sample_rate": SAMPLE_RATE_HZ}
+        return diarization_of(_output(loaded.pipeline, file, job, **counts))
     finally:
         loaded.turn.release()
-    return diarization_of(output)
+
+
+def _output(pipeline: Any, file: Mapping[str, Any], job: Job, **counts: int | None) -> Any:  # noqa: ANN401
+    """What a pipeline gives, in smaller batches where its own do not fit into memory; the next job finds its own."""
+    progress = _Progress(job)
+    own_sizes = {name: getattr(pipeline, name) for name in BATCH_SIZES if hasattr(pipeline, name)}
+
+    def in_batches_of(size: int) -> Any:  # noqa: ANN401
+        for name, own in own_sizes.items():
+            setattr(pipeline, name, min(own, size))
+        return pipeline(file, hook=progress, **counts)
+
+    try:
+        return Fitting(job, STAGE).sized(max(own_sizes.values(), default=1), in_batches_of)
+    finally:
+        for name, own in own_sizes.items():
+            setattr(pipeline, name, own)
 
 
 @dataclass(eq=False)

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from whisperx_worker import (
+    Fitting,
     ModelName,
     NeededModel,
     Span,
@@ -104,6 +105,7 @@ def verify_speakers(
         embeddings = encoder.embed(
             [voice.sound(audio) for voice in voices],
             job.request.batch_size,
+            Fitting(job, "verify_speakers"),
             lambda done: job.progress("verify_speakers", 0.5 + 0.5 * done),
         )
     compared = np.asarray(np.isfinite(embeddings).all(axis=1))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from whisperx_worker import Fitting
     from whisperx_worker_plugins.speaker_verification.enrolment import Heard
 
 DEFAULT_THRESHOLD = 0.25
@@ -57,6 +58,7 @@ class Encoder:
         self,
         pieces: Sequence[NDArray[np.float32]],
         batch_size: int = 1,
+        fitting: Fitting | None = None,
         on_batch: Callable[[float], None] = lambda _done: None,
     ) -> NDArray[np.float32]:
         """One embedding per piece.
@@ -67,6 +69,7 @@ class Encoder:
         Args:
             pieces: Each of shape (n,), mono, at 16,000 Hz.
             batch_size: Most windows in one batch.
+            fitting: Halves batches that do not fit into memory; without it they fail.
             on_batch: Gets the part of the windows that are done, 0..1, before each batch.
 
         Returns:
@@ -74,7 +77,8 @@ class Encoder:
             the encoder has no finite answer for.
         """
         windows = [(number, window) for number, piece in enumerate(pieces) for window in _windows(piece)]
-        found = self._encode([window for _, window in windows], batch_size if self.device != "cpu" else 1, on_batch)
+        most = batch_size if self.device != "cpu" else 1
+        found = self._encode([window for _, window in windows], most, fitting, on_batch)
         by_piece: dict[int, list[int]] = defaultdict(list)
         for index, (number, _) in enumerate(windows):
             by_piece[number].append(index)
@@ -85,11 +89,13 @@ class Encoder:
         return answer
 
     def _encode(
-        self, windows: Sequence[NDArray[np.float32]], batch_size: int, on_batch: Callable[[float], None]
+        self,
+        windows: Sequence[NDArray[np.float32]],
+        batch_size: int,
+        fitting: Fitting | None,
+        on_batch: Callable[[float], None],
     ) -> NDArray[np.float32]:
         """Embeddings of windows, shape (windows, d), each of length 1 or NaN."""
-        import torch
-
         by_length: dict[int, list[int]] = defaultdict(list)
         for index, window in enumerate(windows):
             by_length[len(window)].append(index)
@@ -101,15 +107,21 @@ class Encoder:
         rows: dict[int, NDArray[np.float32]] = {}
         for number, batch in enumerate(batches):
             on_batch(number / len(batches))
-            sound = torch.from_numpy(np.stack([windows[index] for index in batch]))
-            with torch.inference_mode():
-                raw = self.classifier.encode_batch(sound)[:, 0].float().cpu().numpy()
+            sounds = [windows[index] for index in batch]
+            raw = fitting.run(sounds, self._encode_together) if fitting else self._encode_together(sounds)
             rows.update(zip(batch, raw, strict=True))
         if not rows:
             return np.zeros((0, 1), np.float32)
         found = np.stack([rows[index] for index in range(len(windows))]).astype(np.float32)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
+
+    def _encode_together(self, windows: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """What the model says of windows of one length, each of shape (d,)."""
+        import torch
+
+        with torch.inference_mode():
+            return list(self.classifier.encode_batch(torch.from_numpy(np.stack(windows)))[:, 0].float().cpu().numpy())
 
 
 def _windows(piece: NDArray[np.float32]) -> list[NDArray[np.float32]]:

@@ -45,18 +45,34 @@ class Fitting:
             WorkerError: When a single item does not fit either.
         """
         answers: list[R] = []
+
+        def next_ones(size: int) -> Sequence[R]:
+            return work(batch[len(answers) : len(answers) + size])
+
         while len(answers) < len(batch):
+            answers += self.sized(len(batch) - len(answers), next_ones)
+        return answers
+
+    def sized(self, size: int, work: Callable[[int], R]) -> R:
+        """What work gives at the first size of its batches that fits; it may begin anew several times.
+
+        Args:
+            size: Items in a batch at most.
+            work: Gets how many items its batches may have.
+
+        Raises:
+            WorkerError: When batches of one do not fit either.
+        """
+        while True:
             self.job.stop_if_cancelled()
-            piece = batch[len(answers) : len(answers) + self.most]
+            tried = min(size, self.most)
             try:
-                answers += work(piece)
-                continue
+                return work(tried)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
                 log.warning("%s ran out of memory: %s", self.stage, error)
-            self._halve(len(piece))
-        return answers
+            self._halve(tried)
 
     def _halve(self, size: int) -> None:
         # Outside of the except clause, so that the exception no longer holds what filled the memory.
