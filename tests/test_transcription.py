@@ -1,11 +1,15 @@
 """The pure parts of the Russian model's plugin."""
 
+from itertools import pairwise
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperx_worker import Audio, ModelNotFoundError, Settings, Span
+from whisperx_worker import SAMPLE_RATE_HZ, Audio, ModelNotFoundError, Settings, Span, spans
+from whisperx_worker.audio import decode
 from whisperx_worker.testing import make_audio, make_job
 from whisperx_worker_plugins.russian_whisper import language, model, speech
 from whisperx_worker_plugins.russian_whisper.decoding import (
@@ -228,3 +232,38 @@ def test_a_folder_that_says_something_else_is_refused(tmp_path, said):
 
     with pytest.raises(ModelNotFoundError, match=r"^the chunks\.json of the model '.*' cannot be used$"):
         model.packing_of(tmp_path, Settings())
+
+
+# --- a long recording goes through the detector in pieces
+
+MINUTE = 60 * SAMPLE_RATE_HZ
+
+
+@pytest.mark.models
+def test_speech_found_in_pieces_is_the_speech_of_the_whole(monkeypatch):
+    audio = decode(Path(__file__).parent.parent / "demo" / "dialogue.flac", Settings())[0]
+    whole = speech.find(audio, onset=0.5, offset=0.363, longest_s=20)
+    monkeypatch.setattr(speech, "PIECE", MINUTE // 4)
+    pieces = speech.find(audio, onset=0.5, offset=0.363, longest_s=20)
+
+    assert all(before.end <= after.start for before, after in pairwise(pieces))
+    in_both = sum(spans.seconds_within(pieces, span.start, span.end) for span in whole)
+    assert in_both == pytest.approx(spans.total_s(whole), abs=0.3)
+    assert in_both == pytest.approx(spans.total_s(pieces), abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("heard", "cut"),
+    [
+        ([], MINUTE // 2),
+        ([(0, MINUTE)], MINUTE),
+        ([(0, MINUTE // 4), (MINUTE * 5 // 8, MINUTE * 3 // 4), (MINUTE * 7 // 8, MINUTE)], MINUTE * 7 // 16),
+        ([(0, MINUTE // 8), (MINUTE // 4, MINUTE * 3 // 4), (MINUTE * 3 // 4, MINUTE)], MINUTE * 3 // 4),
+    ],
+    ids=["silence", "no pause", "the longest that ends in the second half", "between two that touch"],
+)
+def test_a_piece_ends_in_its_longest_pause(heard, cut):
+    assert speech._best_cut(heard, 0, MINUTE) == cut // 512 * 512
+    assert speech._best_cut([(10 * MINUTE + a, 10 * MINUTE + b) for a, b in heard], 10 * MINUTE, 11 * MINUTE) == (
+        (10 * MINUTE + cut) // 512 * 512
+    )

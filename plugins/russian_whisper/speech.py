@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 WINDOW_S: Seconds = 30.0
 """What Whisper hears at once."""
 
+PIECE = 30 * 60 * SAMPLE_RATE_HZ
+"""Samples that the detector hears at once."""
+_FRAME = 512
+"""Samples of one of its frames."""
 _MIN_SILENCE_MS = 300
 _PADDING_MS = 200
 
@@ -34,7 +39,8 @@ class Packing:
 def find(audio: Audio, *, onset: float, offset: float, longest_s: Seconds = WINDOW_S) -> tuple[Span, ...]:
     """Stretches of speech, in time order, padded by 0.2 s.
 
-    The detector is Silero's, as it comes with faster-whisper.
+    The detector is Silero's, as it comes with faster-whisper. It takes more than twice the memory of what it listens
+    to, so a long recording goes through it in pieces, cut in pauses.
 
     Args:
         audio: The recording.
@@ -44,8 +50,6 @@ def find(audio: Audio, *, onset: float, offset: float, longest_s: Seconds = WIND
     """
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
-    if not len(audio.samples):
-        return ()
     options = VadOptions(
         threshold=onset,
         neg_threshold=offset,
@@ -53,8 +57,25 @@ def find(audio: Audio, *, onset: float, offset: float, longest_s: Seconds = WIND
         min_silence_duration_ms=_MIN_SILENCE_MS,
         speech_pad_ms=_PADDING_MS,
     )
-    found = get_speech_timestamps(audio.samples, options)
-    return tuple(Span(part["start"] / SAMPLE_RATE_HZ, part["end"] / SAMPLE_RATE_HZ) for part in found)
+    found: list[Span] = []
+    begin = 0
+    while begin < len(audio.samples):
+        end = min(begin + PIECE, len(audio.samples))
+        heard = [
+            (begin + part["start"], begin + part["end"])
+            for part in get_speech_timestamps(audio.samples[begin:end], options)
+        ]
+        begin = end if end == len(audio.samples) else _best_cut(heard, begin, end)
+        found += [Span(a / SAMPLE_RATE_HZ, min(b, begin) / SAMPLE_RATE_HZ) for a, b in heard if a < begin]
+    return tuple(found)
+
+
+def _best_cut(speech: Sequence[tuple[int, int]], begin: int, end: int) -> int:
+    """Where to end a piece: the middle of the longest pause in its second half, on a frame; all are samples."""
+    pauses = pairwise([begin, *(edge for stretch in speech for edge in stretch), end])
+    late = [(a, b) for a, b in list(pauses)[::2] if b > (begin + end) // 2]
+    longest = max(late, key=lambda pause: pause[1] - pause[0])
+    return sum(longest) // 2 // _FRAME * _FRAME
 
 
 def chunks(speech: Sequence[Span], packing: Packing) -> list[Span]:
