@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from whisperx_worker_plugins.pyannote_diarization import voices as voices_module
 from whisperx_worker_plugins.pyannote_diarization.people import (
     activity,
     mean_embeddings,
@@ -144,21 +145,20 @@ def test_pieces_that_one_window_hears_as_two_speakers_stay_apart():
     linked = link(windows_of(talk((0, 0, 30), (1, 32, 60), (0, 80, 100)), [(0, 1, 2)]))
     found = pieces(linked, np.zeros(100, np.float32), longest=90, least=5)
 
-    rivals = apart(linked, found)
+    rivals = {frozenset(pair) for pair in apart(linked, found).tolist()}
 
     order = {(piece.start, piece.end): number for number, piece in enumerate(found)}
     first, second, third = order[0, 30], order[32, 60], order[80, 100]
-    assert not rivals[first, second], "60 frames fit into no window of 40"
-    assert not rivals[first, third]
-    assert rivals.tolist() == rivals.T.tolist()
+    assert {first, second} not in rivals, "60 frames fit into no window of 40"
+    assert {first, third} not in rivals
 
 
 def test_pieces_within_one_window_of_two_tracks_stay_apart():
     linked = Linked(Windows(np.zeros((1, 40, 3), np.float32), HOP, 0.5), (Track(0, (0,)), Track(0, (1,))))
 
-    assert apart(linked, [Piece(0, 0, 10), Piece(1, 20, 30)]).tolist() == [[False, True], [True, False]]
-    assert apart(linked, [Piece(0, 0, 10), Piece(0, 20, 30)]).tolist() == [[False, False], [False, False]]
-    assert apart(linked, []).shape == (0, 0)
+    assert apart(linked, [Piece(0, 0, 10), Piece(1, 20, 30)]).tolist() == [[0, 1]]
+    assert apart(linked, [Piece(0, 0, 10), Piece(0, 20, 30)]).tolist() == []
+    assert apart(linked, []).shape == (0, 2)
 
 
 # --- pieces become people
@@ -166,40 +166,38 @@ def test_pieces_within_one_window_of_two_tracks_stay_apart():
 
 def voices_of(embeddings, seconds, *rivals, tracks=None):
     unit = np.asarray(embeddings, np.float32)
-    together = np.zeros((len(seconds), len(seconds)), dtype=bool)
-    for a, b in rivals:
-        together[a, b] = together[b, a] = True
+    pairs = np.array(sorted({(min(pair), max(pair)) for pair in rivals}), np.intp).reshape(-1, 2)
     unit = unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-9)
     numbers = np.arange(len(seconds)) if tracks is None else np.array(tracks)
-    return Voices(unit, np.asarray(seconds, np.float64), numbers, together)
+    return Voices(unit, np.asarray(seconds, np.float64), numbers, pairs)
 
 
 def test_the_most_similar_are_joined_first():
-    made = joins(voices_of([[1, 0], [0, 1], [1, 0.1]], [1, 1, 1]))
+    made = joins(voices_of([[1, 0], [0, 1], [1, 0.1]], [1, 1, 1]), np.arange(3))
 
     assert [{join.kept, join.gone} for join in made] == [{0, 2}, {1, made[0].kept}]
 
 
 def test_every_second_that_a_window_hears_as_two_people_costs():
-    (join,) = joins(voices_of(one_hot(0, 0), [4, 7], (0, 1)))
+    (join,) = joins(voices_of(one_hot(0, 0), [4, 7], (0, 1)), np.arange(2))
 
     assert join.cost == pytest.approx(4 * CONTESTED)
 
 
 def test_the_cost_of_a_join_is_wards_for_speech_that_counts_less_the_more_of_it_there_is():
-    (join,) = joins(voices_of(one_hot(0, 1), [EVIDENCE_S, EVIDENCE_S]))
+    (join,) = joins(voices_of(one_hot(0, 1), [EVIDENCE_S, EVIDENCE_S]), np.arange(2))
 
     assert join.cost == pytest.approx(2 * EVIDENCE_S / 2 / 2)
 
 
 def test_joining_stretches_of_one_track_costs_less():
-    (join,) = joins(voices_of(one_hot(0, 1), [EVIDENCE_S, EVIDENCE_S], tracks=[7, 7]))
+    (join,) = joins(voices_of(one_hot(0, 1), [EVIDENCE_S, EVIDENCE_S], tracks=[7, 7]), np.arange(2))
 
     assert join.cost == pytest.approx((1 - SAME_TRACK) * 2 * EVIDENCE_S / 2 / 2)
 
 
 def test_a_long_stretch_counts_more_in_its_group():
-    made = joins(voices_of([[1, 0], [1, 0.2], [0, 1]], [9, 1, 1]))
+    made = joins(voices_of([[1, 0], [1, 0.2], [0, 1]], [9, 1, 1]), np.arange(3))
 
     assert {made[0].kept, made[0].gone} == {0, 1}
     mean = (9 * np.array([1, 0]) + np.array([1, 0.2]) / np.hypot(1, 0.2)) / 10
@@ -261,7 +259,7 @@ def test_any_voices_are_joined_to_one_and_never_more_than_asked_for(count, seed,
         tracks=draw.integers(0, 3, count),
     )  # fmt: skip
 
-    made = joins(voices)
+    made = joins(voices, np.arange(count))
     labels = speakers(voices, Bounds(0.3, 4.0, fewest, fewest + more))
 
     gone = [join.gone for join in made]
@@ -269,6 +267,54 @@ def test_any_voices_are_joined_to_one_and_never_more_than_asked_for(count, seed,
     assert all(join.kept not in gone[:number] for number, join in enumerate(made))
     assert set(labels.tolist()) == set(range(labels.max() + 1))
     assert labels.max() < fewest + more
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 90), st.integers(1, 50)), max_size=12))
+def test_rivals_are_those_that_looking_at_every_pair_finds(parts):
+    spans_of_tracks = [(0, 3), (0, 6), (2, 4), (3, 9), (5, 6), (0, 1)]
+    tracks = tuple(Track(first, (0,) * (after - first)) for first, after in spans_of_tracks)
+    linked = Linked(Windows(np.zeros((9, FRAMES, 3), np.float32), HOP, 0.5), tracks)
+    found = [Piece(track, start, start + length) for track, start, length in parts]
+
+    def rival(one, other):
+        shared = set(tracks[one.track].windows) & set(tracks[other.track].windows)
+        fit = max(one.end, other.end) - min(one.start, other.start) <= FRAMES
+        return one.track != other.track and bool(shared) and fit
+
+    expected = {frozenset(pair) for pair in combinations(range(len(found)), 2) if rival(*(found[n] for n in pair))}
+    pairs = apart(linked, found).tolist()
+    assert {frozenset(pair) for pair in pairs} == expected
+    assert len(pairs) == len(expected)
+
+
+@given(st.integers(2, 40), st.integers(0, 2**32 - 1))
+def test_groups_are_what_joining_their_stretches_one_by_one_makes_of_them(count, seed):
+    draw = np.random.default_rng(seed)
+    rivals = np.argwhere(draw.random((count, count)) < 0.1)
+    voices = voices_of(
+        draw.normal(size=(count, 4)), draw.uniform(1, 9, count), *[(a, b) for a, b in rivals if a != b],
+        tracks=draw.integers(0, 5, count),
+    )  # fmt: skip
+    made = joins(voices, np.arange(count))
+    half = len(made) // 2
+    called = np.arange(count)
+    for join in made[:half]:
+        called[called == join.gone] = join.kept
+
+    anew = joins(voices, np.unique(called, return_inverse=True)[1])
+
+    assert [join.cost for join in anew] == pytest.approx([join.cost for join in made[half:]], rel=1e-3, abs=1e-4)
+
+
+def test_of_many_stretches_neighbours_are_joined_first_and_the_speakers_are_the_same(monkeypatch):
+    draw = np.random.default_rng(0)
+    who = draw.integers(0, 4, 600)
+    voices = voices_of(one_hot(*who) + draw.normal(0, 0.1, (600, 8)), draw.uniform(1, 4, 600))
+    whole = speakers(voices, Bounds(0.7, 3))
+    monkeypatch.setattr(voices_module, "MOST_AT_ONCE", 100)
+    in_parts = speakers(voices, Bounds(0.7, 3))
+
+    assert len(set(zip(who, whole, strict=True))) == len(set(zip(whole, in_parts, strict=True))) == 4
 
 
 def test_pieces_that_tell_a_voice_are_the_long_ones_and_the_longest_of_a_track():

@@ -75,9 +75,12 @@ def speaker_of_each(
     bounds = replace(bounds, least_s=min(bounds.least_s, LEAST_SHARE * float(voices.seconds.sum())))
     found = np.full(len(pieces), -1)
     found[heard] = speakers(voices, bounds)
+    of_track: dict[int, list[int]] = defaultdict(list)
+    for number in heard:
+        of_track[pieces[number].track].append(number)
     for number in np.flatnonzero(found < 0).tolist():
-        same = [other for other in heard if pieces[other].track == pieces[number].track]
-        found[number] = found[_nearest(pieces, same or heard, pieces[number].start, pieces[number].end)]
+        same = of_track[pieces[number].track] or heard
+        found[number] = found[_nearest(pieces, same, pieces[number].start, pieces[number].end)]
     return found
 
 

@@ -187,17 +187,25 @@ def runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return list(zip(np.flatnonzero(steps > 0).tolist(), np.flatnonzero(steps < 0).tolist(), strict=True))
 
 
-def apart(linked: Linked, stretches: Sequence[Piece]) -> NDArray[np.bool_]:
+def apart(linked: Linked, stretches: Sequence[Piece]) -> NDArray[np.intp]:
     """Which pieces cannot be one person: one window hears both, as two local speakers.
 
     Returns:
-        Shape (stretches, stretches), symmetric.
+        Shape (pairs, 2): numbers of pieces, each pair once.
     """
     if not stretches:
-        return np.zeros((0, 0), dtype=bool)
+        return np.zeros((0, 2), np.intp)
     track, start, end = (np.array([getattr(piece, name) for piece in stretches]) for name in ("track", "start", "end"))
+    window = linked.windows.scores.shape[1]
+    order = np.argsort(start, kind="stable")
+    # Of each piece, those that begin after it and less than a window later.
+    followers = np.searchsorted(start[order], start[order] + window) - np.arange(len(order)) - 1
+    one = np.repeat(np.arange(len(order)), followers)
+    other = np.arange(len(one)) - np.repeat(np.cumsum(followers) - followers, followers) + one + 1
+    one, other = order[one], order[other]
     first = np.array([each.windows[0] for each in linked.tracks])[track]
     last = np.array([each.windows[-1] for each in linked.tracks])[track]
-    share_a_window = np.maximum.outer(first, first) <= np.minimum.outer(last, last)
-    fit_into_one = np.maximum.outer(end, end) - np.minimum.outer(start, start) <= linked.windows.scores.shape[1]
-    return np.asarray((track[:, None] != track) & share_a_window & fit_into_one)
+    share_a_window = np.maximum(first[one], first[other]) <= np.minimum(last[one], last[other])
+    fit_into_one = np.maximum(end[one], end[other]) - start[one] <= window
+    are_apart = (track[one] != track[other]) & share_a_window & fit_into_one
+    return np.stack([one[are_apart], other[are_apart]], axis=1)

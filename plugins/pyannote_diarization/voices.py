@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from whisperx_worker import Seconds
@@ -18,6 +21,10 @@ SAME_TRACK = 0.4
 """The cost of joining stretches of one track is less by this part."""
 CONTESTED = 0.2
 """Added to the cost of joining two groups for every second that a window hears as two people: a window can be wrong."""
+MOST_AT_ONCE = 2_000
+"""Of more stretches, as in hours, neighbours are joined first: time and memory grow with the square of their number."""
+CHEAP = 0.5
+"""They are joined where that costs at most this part of the threshold."""
 MOST_ROUNDS = 10
 """Each stretch goes to the nearest speaker at most so often."""
 
@@ -32,12 +39,38 @@ class Voices:
     """Shape (n,): how much speech is behind each."""
     track: NDArray[np.intp]
     """Shape (n,): which track each is from."""
-    apart: NDArray[np.bool_]
-    """Shape (n, n), symmetric: pairs that a window hears as two people."""
+    apart: NDArray[np.intp]
+    """Shape (pairs, 2): pairs that a window hears as two people, each once."""
 
-    def contested(self) -> NDArray[np.float32]:
-        """Shape (n, n): what it costs to take each pair for one person nevertheless."""
-        return np.asarray(CONTESTED * self.apart * np.minimum.outer(self.seconds, self.seconds), np.float32)
+    def part(self, first: int, after: int) -> Voices:
+        """Some stretches in a row."""
+        inside = ((self.apart >= first) & (self.apart < after)).all(axis=1)
+        rows = slice(first, after)
+        return Voices(self.embeddings[rows], self.seconds[rows], self.track[rows], self.apart[inside] - first)
+
+    def together(self, group: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Shape (groups, groups): how likely a second of the one is from the same track as a second of the other."""
+        share = np.zeros((int(group.max()) + 1, int(self.track.max()) + 1), np.float32)
+        np.add.at(share, (group, self.track), self.seconds / self.speech(group)[group])
+        return np.asarray(share @ share.T)
+
+    def contested(self, group: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Shape (groups, groups): what it costs to take each two for one person although windows hear two."""
+        costs = np.zeros((int(group.max()) + 1,) * 2, np.float32)
+        shorter = self.seconds[self.apart].min(axis=1)
+        for one, other in (self.apart.T, self.apart.T[::-1]):
+            np.add.at(costs, (group[one], group[other]), CONTESTED * shorter)
+        return costs
+
+    def speech(self, group: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Shape (groups,): how many seconds each has."""
+        return np.asarray(np.bincount(group, self.seconds), np.float64)
+
+    def means(self, group: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Shape (groups, d): the mean embedding of each, a stretch counting as much as it is long."""
+        sums = np.zeros((int(group.max()) + 1, self.embeddings.shape[1]))
+        np.add.at(sums, group, self.embeddings * self.seconds[:, None])
+        return np.asarray(sums / self.speech(group)[:, None])
 
 
 @dataclass(frozen=True)
@@ -63,19 +96,22 @@ class Bounds:
     """None is any number."""
 
 
-def joins(voices: Voices) -> list[Join]:
+def joins(voices: Voices, group: NDArray[np.intp]) -> list[Join]:
     """Join the two groups whose joining costs least, again and again, until one is left.
 
     The cost is Ward's ("Hierarchical grouping to optimize an objective function", 1963), by how much the squared
     distances to the means grow: |a - b|² g h / (g + h), for groups with means a and b and g and h seconds of speech.
     Here s seconds count as s / (1 + s / `EVIDENCE_S`), groups of one track cost less, and rivals in a window cost more.
 
+    Args:
+        voices: The stretches.
+        group: Shape (n,): the group that each is in to begin with, from 0 without a gap.
+
     Returns:
-        All n - 1 joins in order.
+        All joins in order, one less than there are groups.
     """
-    mean, seconds = voices.embeddings.astype(np.float64), voices.seconds.copy()
-    together = (voices.track[:, None] == voices.track).astype(np.float32)
-    contested = voices.contested()
+    mean, seconds = voices.means(group), voices.speech(group)
+    together, contested = voices.together(group), voices.contested(group)
     alive = np.ones(len(seconds), dtype=bool)
 
     def costs_of(group: int) -> NDArray[np.float64]:
@@ -120,11 +156,31 @@ def speakers(voices: Voices, bounds: Bounds) -> NDArray[np.intp]:
     if not len(voices.seconds):
         return np.zeros(0, np.intp)
     bounds = replace(bounds, least_s=min(bounds.least_s, float(voices.seconds.max())))
-    made = joins(voices)
-    labels = np.arange(len(voices.seconds))
-    for join in made[: _stop(made, voices.seconds, bounds)]:
-        labels[labels == join.gone] = join.kept
-    return _settled(_without_small(np.unique(labels, return_inverse=True)[1], voices, bounds), voices)
+    group = _gathered(voices, CHEAP * bounds.threshold)
+    made = joins(voices, group)
+    labels = _joined(group, made[: _stop(made, voices.speech(group), bounds)])
+    return _settled(_without_small(labels, voices, bounds), voices)
+
+
+def _gathered(voices: Voices, dearest: float) -> NDArray[np.intp]:
+    """The groups to begin with: each stretch alone, or of many what is cheaply joined to its neighbours in time."""
+    count = len(voices.seconds)
+    group = np.arange(count)
+    edges = np.linspace(0, count, -(-count // MOST_AT_ONCE) + 1).astype(int).tolist()
+    if len(edges) > 2:  # noqa: PLR2004 - more than one part
+        for first, after in pairwise(edges):
+            alone = np.arange(after - first)
+            cheap = takewhile(lambda join: join.cost <= dearest, joins(voices.part(first, after), alone))
+            group[first:after] = first + _joined(alone, cheap)
+    return np.unique(group, return_inverse=True)[1]
+
+
+def _joined(group: NDArray[np.intp], made: Iterable[Join]) -> NDArray[np.intp]:
+    """The group of each stretch after some joins, numbered from 0 without a gap."""
+    called = np.arange(int(group.max()) + 1)
+    for join in made:
+        called[called == join.gone] = join.kept
+    return np.unique(called[group], return_inverse=True)[1]
 
 
 def _stop(made: list[Join], seconds: NDArray[np.float64], bounds: Bounds) -> int:
@@ -144,12 +200,11 @@ def _stop(made: list[Join], seconds: NDArray[np.float64], bounds: Bounds) -> int
 
 def _without_small(labels: NDArray[np.intp], voices: Voices, bounds: Bounds) -> NDArray[np.intp]:
     """Give groups of little speech to the nearest large one, rather not to one that a window tells them apart from."""
-    members = np.eye(int(labels.max()) + 1)[labels]
-    size = members.T @ voices.seconds
+    size = voices.speech(labels)
     order = np.argsort(-size, kind="stable").tolist()
     large = [group for number, group in enumerate(order) if size[group] >= bounds.least_s or number < bounds.fewest]
-    mean = _means(labels, voices)
-    distance = ((mean[:, None] - mean) ** 2).sum(axis=2) + members.T @ voices.contested() @ members
+    mean = voices.means(labels)
+    distance = ((mean[:, None] - mean) ** 2).sum(axis=2) + voices.contested(labels)
     owner = np.arange(len(size))
     for group in set(order) - set(large):
         owner[group] = large[int(distance[group, large].argmin())]
@@ -159,16 +214,10 @@ def _without_small(labels: NDArray[np.intp], voices: Voices, bounds: Bounds) -> 
 def _settled(labels: NDArray[np.intp], voices: Voices) -> NDArray[np.intp]:
     """Let each stretch go to the speaker whose mean is most like it, as long as nobody loses all of theirs."""
     for _ in range(MOST_ROUNDS):
-        mean = _means(labels, voices)
+        mean = voices.means(labels)
         direction = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9)
         found = (voices.embeddings @ direction.T).argmax(axis=1)
         if (found == labels).all() or len(np.unique(found)) < len(mean):
             break
         labels = found
     return labels
-
-
-def _means(labels: NDArray[np.intp], voices: Voices) -> NDArray[np.float64]:
-    """Shape (groups, d): the mean embedding of each, a stretch counting as much as it is long."""
-    weights = np.eye(int(labels.max()) + 1)[labels] * voices.seconds[:, None]
-    return np.asarray((weights / weights.sum(axis=0)).T @ voices.embeddings)
