@@ -166,12 +166,12 @@ def _gathered(voices: Voices, dearest: float) -> NDArray[np.intp]:
     """The groups to begin with: each stretch alone, or of many what is cheaply joined to its neighbours in time."""
     count = len(voices.seconds)
     group = np.arange(count)
-    edges = np.linspace(0, count, -(-count // MOST_AT_ONCE) + 1).astype(int).tolist()
-    if len(edges) > 2:  # noqa: PLR2004 - more than one part
-        for first, after in pairwise(edges):
-            alone = np.arange(after - first)
-            cheap = takewhile(lambda join: join.cost <= dearest, joins(voices.part(first, after), alone))
-            group[first:after] = first + _joined(alone, cheap)
+    if count <= MOST_AT_ONCE:
+        return group
+    for first, after in pairwise(np.linspace(0, count, -(-count // MOST_AT_ONCE) + 1).astype(int).tolist()):
+        alone = np.arange(after - first)
+        cheap = takewhile(lambda join: join.cost <= dearest, joins(voices.part(first, after), alone))
+        group[first:after] = first + _joined(alone, cheap)
     return np.unique(group, return_inverse=True)[1]
 
 
