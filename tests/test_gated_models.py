@@ -13,6 +13,8 @@ from pydantic import SecretStr
 
 from whisperx_worker import ModelNotFoundError, Settings, find_model
 
+pytestmark = pytest.mark.slow
+
 KINDS = {
     "bzikst/whisper": ("model.bin", "config.json", "tokenizer.json"),
     "jonatasgrosman/wav2vec2": ("config.json", "model.safetensors", "vocab.json"),

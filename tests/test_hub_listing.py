@@ -20,6 +20,8 @@ from whisperx_worker.request import parse
 from whisperx_worker.settings import Settings, load_settings, variables
 from whisperx_worker.worker import answer, open_worker
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / ".runpod"
 ENGINES_OF_PRESETS = [

@@ -20,6 +20,8 @@ from whisperx_worker import joblog, masking
 from whisperx_worker.settings import load_settings
 from whisperx_worker.worker import answer, open_worker
 
+pytestmark = pytest.mark.slow
+
 PLANTED = "pl4ntedthing"
 """Stands in every secret here, and nowhere else."""
 TAGGED = "t4gged-by-the-customer"

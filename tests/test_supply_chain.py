@@ -8,6 +8,8 @@ from packaging.requirements import Requirement
 from tools.licences import HEAD, LICENCES, NOT_PERMISSIVE, locked_versions
 from tools.lock import LOCK, PYTHONS, ROOT, applies, asked_for, locked, name, version
 
+pytestmark = pytest.mark.slow
+
 LINES = LOCK.read_text(encoding="utf-8")
 TOLD, TABLE = LICENCES.read_text(encoding="utf-8").split(f"<!-- packages -->\n{HEAD}\n")
 ROWS = re.findall(r"^\| (.+) \| (.+) \| (.+) \|$", TABLE, re.MULTILINE)
