@@ -348,19 +348,18 @@ def seen(worker: WorkerProcess) -> Seen:
     process = Path(f"/proc/{worker.process.pid}")
     threads = list((process / "task").iterdir())
     pages = int((process / "statm").read_text().split()[1])
-    children = sum(
-        len((thread / "children").read_text().split()) for thread in threads if (thread / "children").exists()
-    )
-    open_files = tuple(sorted(filter(None, map(target, (process / "fd").iterdir()))))
+    children = sum(len(unless_gone((thread / "children").read_text).split()) for thread in threads)
+    links = (process / "fd").iterdir()
+    open_files = tuple(sorted(filter(None, (unless_gone(lambda link=link: str(link.readlink())) for link in links))))
     sockets = sum(name.startswith("socket:") for name in open_files)
     return Seen(len(threads), len(open_files) - sockets, sockets, children, pages * 4096 / 1e6, open_files)
 
 
-def target(link: Path) -> str:
-    """What a descriptor points to; nothing if it was closed meanwhile."""
+def unless_gone(look: Callable[[], str]) -> str:
+    """What a look into /proc finds; nothing where a thread has ended or a file was closed meanwhile."""
     try:
-        return str(link.readlink())
-    except FileNotFoundError:
+        return look()
+    except (FileNotFoundError, ProcessLookupError):
         return ""
 
 
