@@ -172,6 +172,16 @@ def voices_of(embeddings, seconds, *rivals, tracks=None):
     return Voices(unit, np.asarray(seconds, np.float64), numbers, pairs)
 
 
+def any_voices(count, seed):
+    """Voices drawn at random, of three tracks, a tenth of the pairs rivals."""
+    draw = np.random.default_rng(seed)
+    rivals = np.argwhere(draw.random((count, count)) < 0.1)
+    return voices_of(
+        draw.normal(size=(count, 4)), draw.uniform(1, 9, count), *[(a, b) for a, b in rivals if a != b],
+        tracks=draw.integers(0, 3, count),
+    )  # fmt: skip
+
+
 def test_the_most_similar_are_joined_first():
     made = joins(voices_of([[1, 0], [0, 1], [1, 0.1]], [1, 1, 1]), np.arange(3))
 
@@ -252,12 +262,7 @@ def test_nobody_is_nobody():
 
 @given(st.integers(1, 12), st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(0, 3))
 def test_any_voices_are_joined_to_one_and_never_more_than_asked_for(count, seed, fewest, more):
-    draw = np.random.default_rng(seed)
-    rivals = np.argwhere(draw.random((count, count)) < 0.1)
-    voices = voices_of(
-        draw.normal(size=(count, 4)), draw.uniform(1, 9, count), *[(a, b) for a, b in rivals if a != b],
-        tracks=draw.integers(0, 3, count),
-    )  # fmt: skip
+    voices = any_voices(count, seed)
 
     made = joins(voices, np.arange(count))
     labels = speakers(voices, Bounds(0.3, 4.0, fewest, fewest + more))
@@ -289,12 +294,7 @@ def test_rivals_are_those_that_looking_at_every_pair_finds(parts):
 
 @given(st.integers(2, 40), st.integers(0, 2**32 - 1))
 def test_groups_are_what_joining_their_stretches_one_by_one_makes_of_them(count, seed):
-    draw = np.random.default_rng(seed)
-    rivals = np.argwhere(draw.random((count, count)) < 0.1)
-    voices = voices_of(
-        draw.normal(size=(count, 4)), draw.uniform(1, 9, count), *[(a, b) for a, b in rivals if a != b],
-        tracks=draw.integers(0, 5, count),
-    )  # fmt: skip
+    voices = any_voices(count, seed)
     made = joins(voices, np.arange(count))
     half = len(made) // 2
     called = np.arange(count)
