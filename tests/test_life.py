@@ -43,10 +43,11 @@ def ask(runpod_server):
     return submit
 
 
-def worker_says(text, worker, within_s):
-    """Whether a text comes up in the worker's log soon enough."""
+def stops(runpod_server, worker, within_s):
+    """Cancel the unwanted job; whether the worker's log says soon enough that it has ended."""
     latest_s = time.monotonic() + within_s
-    while text not in worker.said("container_log.txt"):
+    runpod_server.stop("unwanted")
+    while "cancelled" not in worker.said("container_log.txt"):
         if time.monotonic() > latest_s:
             return False
         time.sleep(0.01)
@@ -94,8 +95,7 @@ def test_a_cancelled_job_stops_within_a_second(runpod_server, start, ask):
     worker = start()
     ask("unwanted", lasts_s=60.0)
     runpod_server.progress("unwanted")
-    runpod_server.stop("unwanted")
-    assert worker_says("cancelled", worker, within_s=1.0)
+    assert stops(runpod_server, worker, within_s=1.0)
     assert worker.left_behind() == []
 
 
@@ -107,8 +107,7 @@ def test_a_job_that_waits_for_a_silent_server_stops_within_a_second_too(runpod_s
         runpod_server.submit(("unwanted", {"audio_file": place}))
         silent.settimeout(60)
         connection = silent.accept()[0]
-        runpod_server.stop("unwanted")
-        assert worker_says("cancelled", worker, within_s=1.0)
+        assert stops(runpod_server, worker, within_s=1.0)
         connection.close()
     assert worker.left_behind() == []
 

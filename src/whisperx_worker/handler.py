@@ -28,7 +28,7 @@ from whisperx_worker.process import age_s
 from whisperx_worker.runpod_sdk import import_runpod
 from whisperx_worker.sending import Outbox, sendable
 from whisperx_worker.settings import load_settings
-from whisperx_worker.worker import Worker, answer, let_go, open_worker, warm_up
+from whisperx_worker.worker import Worker, answer, let_go, open_worker, unforeseen, warm_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,7 +68,7 @@ async def handler(job: Mapping[str, Any]) -> dict[str, Any]:
             response = await _answered(job, job_id)
         except Exception as error:  # which RunPod would send on, with its traceback and the name of the machine
             log.exception("failed outside of the job")
-            response = {"error": f"the worker failed on this job ({type(error).__name__}); its log has the details"}
+            response = unforeseen(error)
         alone = len(_in_flight) == 1  # else the others would be lost with the worker
         if alone and (reason := life.reason_to_refresh(worker().settings, _given_up)):
             log.warning("asking RunPod for a fresh worker: %s", reason)

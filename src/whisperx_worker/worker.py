@@ -147,8 +147,13 @@ def answer(  # noqa: PLR0913  what is named has a default
             return {"error": masking.for_client(str(error))}
         except Exception as error:  # the other place that isolates: one job's fault never ends the worker
             log.exception("failed unexpectedly")
-            return {"error": f"the worker failed on this job ({type(error).__name__}); its log has the details"}
+            return unforeseen(error)
         return {**response, "logs": tail.text}
+
+
+def unforeseen(error: Exception) -> dict[str, Any]:
+    """The answer to a job that failed in a way that nobody foresaw."""
+    return {"error": f"the worker failed on this job ({type(error).__name__}); its log has the details"}
 
 
 def let_go(jobs: list[Job]) -> None:
