@@ -193,6 +193,14 @@ def test_every_module_imports_without_a_warning(fresh_process):
     assert every == [f"whisperx_worker.{path.stem}" for path in CORE]
 
 
+@pytest.mark.slow
+def test_the_package_imports_only_what_is_asked_for():
+    script = "import sys; from whisperx_worker import hookimpl; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "pluggy" in done.stdout.split()
+    assert {"numpy", "pydantic"} & set(done.stdout.split()) == set()
+
+
 @functools.cache
 def imports(path, *, typing_too=False):
     """Every imported module of a file, dotted, each name of a `from` import as one."""

@@ -1,0 +1,45 @@
+# What plugins may rely on. `__init__.py` reads this list, and imports each name when it is first wanted.
+
+from . import spans as spans
+from .batches import Fitting as Fitting, in_batches as in_batches
+from .errors import (
+    BadInputError as BadInputError,
+    FetchError as FetchError,
+    JobCancelledError as JobCancelledError,
+    ModelNotFoundError as ModelNotFoundError,
+    PluginError as PluginError,
+    SettingsError as SettingsError,
+    StrictError as StrictError,
+    WorkerError as WorkerError,
+)
+from .fields import ModelName as ModelName
+from .hookspecs import hookimpl as hookimpl
+from .job import Job as Job, StageEnd as StageEnd
+from .languages import spoken_letters as spoken_letters
+from .models import (
+    ModelShelf as ModelShelf,
+    find_model as find_model,
+    folder_mb as folder_mb,
+    pick_device as pick_device,
+    torch_device as torch_device,
+)
+from .needs import NeededModel as NeededModel
+from .outputs import OutputFormat as OutputFormat
+from .request import Request as Request, SpeakerSample as SpeakerSample, sample_name as sample_name
+from .samples import read_sample as read_sample, sample_title as sample_title
+from .settings import Settings as Settings
+from .types import (
+    SAMPLE_RATE_HZ as SAMPLE_RATE_HZ,
+    Audio as Audio,
+    Diarization as Diarization,
+    Result as Result,
+    Seconds as Seconds,
+    Segment as Segment,
+    Span as Span,
+    SpeakerMatch as SpeakerMatch,
+    SpeakerTurn as SpeakerTurn,
+    Transcript as Transcript,
+    Warned as Warned,
+    Word as Word,
+)
+from .version import __version__ as __version__
