@@ -43,7 +43,7 @@ import av, soundfile, soxr
 from whisperx_worker import Settings
 from whisperx_worker.audio import decode
 """
-    # The samples lie in a file in memory, which counts only once it is looked at.
+    # The samples lie in a file, which counts only once it is looked at.
     + _MEASURE.format(work="decode(Path(sys.argv[1]), Settings())[0].samples.max()"),
     "theirs": "from whisperx.audio import load_audio\n" + _MEASURE.format(work="load_audio(sys.argv[1])"),
 }

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from whisperx_worker import hookimpl
-from whisperx_worker.process import resident_mb
+from whisperx_worker.process import held_mb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -226,9 +226,9 @@ def grown(short_s: float, long_s: float) -> Outcome:
     for seconds in (short_s, long_s):
         with file_of(dialogue(seconds)) as path:
             data = request(path, align_output=True, diarization=True)
-            before_mb = resident_mb()
+            before_mb = held_mb()
             began, began_s = time.process_time(), time.perf_counter()
-            with highest_resident() as highest_mb:
+            with highest_held() as highest_mb:
                 answered(worker, data)
             took.append(time.process_time() - began)
             passed.append(time.perf_counter() - began_s)
@@ -239,13 +239,13 @@ def grown(short_s: float, long_s: float) -> Outcome:
 
 
 @contextmanager
-def highest_resident() -> Iterator[list[float]]:
+def highest_held() -> Iterator[list[float]]:
     """Memory of this process, ten times a second; the system's own peak has that of making the request in it."""
-    looks, ended = [resident_mb()], threading.Event()
+    looks, ended = [held_mb()], threading.Event()
 
     def look() -> None:
         while not ended.wait(0.1):
-            looks.append(resident_mb())
+            looks.append(held_mb())
 
     looking = threading.Thread(target=look)
     looking.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import threading
@@ -186,3 +187,9 @@ def test_where_no_process_can_be_started_the_job_fails_with_one_sentence(monkeyp
     with pytest.raises(WorkerError, match=r"^the recording could not be decoded: no process for it could be started$"):
         decoder.decode(DIALOGUE, SETTINGS)
     assert broken._running is None
+
+
+def test_a_full_disk_is_told(monkeypatch):
+    monkeypatch.setattr(decoder, "new_store", functools.partial(open, "/dev/full", "w+b"))
+    with pytest.raises(WorkerError, match=r"^the worker has no room to keep the audio$"):
+        decoder.decode(DIALOGUE, SETTINGS)

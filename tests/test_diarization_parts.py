@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from whisperx_worker_plugins.pyannote_diarization import tracks as tracks_module
 from whisperx_worker_plugins.pyannote_diarization import voices as voices_module
 from whisperx_worker_plugins.pyannote_diarization.people import (
     activity,
@@ -55,7 +56,9 @@ def one_hot(*voices):
 # --- windows become tracks
 
 
-def test_a_speaker_is_followed_through_windows_that_order_speakers_anew():
+@pytest.mark.parametrize("windows_at_once", [1, 2, 4, 1000])
+def test_a_speaker_is_followed_through_windows_that_order_speakers_anew(monkeypatch, windows_at_once):
+    monkeypatch.setattr(tracks_module, "_WINDOWS_AT_ONCE", windows_at_once)
     who = talk((0, 0, 100), (1, 15, 25), (1, 45, 55), (1, 75, 85))
 
     linked = link(windows_of(who, [(0, 1, 2), (1, 0, 2), (2, 1, 0)]))

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import signal
 import socket
+import tempfile
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.clips import wav
 from tests.runpod_server import RunpodServer, actor_environment, workers_in
 from whisperx_worker import life
+from whisperx_worker.process import held_mb
 from whisperx_worker.settings import load_settings
+from whisperx_worker.waveform import new_store, samples_in
 
 
 @pytest.fixture
@@ -88,6 +93,20 @@ def test_a_worker_that_holds_too_much_memory_asks_to_be_replaced(runpod_server, 
     assert answer["stopPod"] is True
     assert answer["output"]["segments"]
     assert "asking RunPod for a fresh worker: it holds" in worker.said()
+
+
+def test_the_sound_of_a_recording_is_no_memory_that_a_worker_holds(monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(Path(__file__).parent))  # `/tmp` may be in memory
+    with new_store() as store:
+        store.write(bytes(200_000_000))
+        store.flush()
+        before_mb = held_mb()
+        samples = samples_in(store)
+    assert not samples.any()
+    assert held_mb() - before_mb < 20
+    mine = np.ones_like(samples)
+    assert held_mb() - before_mb > 180
+    assert mine.any()
 
 
 @pytest.mark.slow

@@ -114,7 +114,7 @@ def activity(linked: Linked, pieces: Sequence[Piece], speaker: NDArray[np.intp])
         edges = pairwise([0, *between, len(scores)])
         for piece, (start, end) in zip(mine, edges, strict=True):
             part[start:end, speaker[piece]] += scores[start:end]
-    return np.minimum(heard, 1.0)
+    return np.minimum(heard, 1.0, out=heard)
 
 
 def _nearest_free(

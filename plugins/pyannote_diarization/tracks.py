@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LEAST_SHARED_FRAMES = 5
 """Local speakers of two windows are linked where both are heard in at least so many of the frames that these share."""
+_WINDOWS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,14 +138,23 @@ def link(windows: Windows) -> Linked:
 
 def _partners(windows: Windows) -> list[list[int]]:
     """For each window but the last, which local speaker of the next one each of its own is; -1 is none."""
-    heard = np.where(windows.active, windows.scores, 0)
-    here, following = heard[:-1, windows.hop :], heard[1:, : -windows.hop]
-    together = np.minimum(here[..., :, None], following[..., None, :]).sum(axis=1)
-    orders = np.array(list(permutations(range(heard.shape[2]))))
+    together = _together(windows)
+    orders = np.array(list(permutations(range(together.shape[2]))))
     totals = np.take_along_axis(together[:, None], orders[None, :, :, None], axis=3).sum(axis=(2, 3))
     best = orders[totals.argmax(axis=1)]
     shared = np.take_along_axis(together, best[:, :, None], axis=2)[..., 0]
     return [list(row) for row in np.where(shared >= LEAST_SHARED_FRAMES, best, -1).tolist()]
+
+
+def _together(windows: Windows) -> NDArray[np.float32]:
+    """Shape (windows - 1, local speakers, local speakers): how much a window and the next one hear as both of two."""
+    found = []
+    for first in range(0, max(1, len(windows.scores) - 1), _WINDOWS_AT_ONCE):
+        scores = windows.scores[first : first + _WINDOWS_AT_ONCE + 1]
+        heard = np.where(scores > windows.onset, scores, 0)
+        here, following = heard[:-1, windows.hop :], heard[1:, : -windows.hop]
+        found.append(np.minimum(here[..., :, None], following[..., None, :]).sum(axis=1))
+    return np.concatenate(found)
 
 
 def pieces(linked: Linked, loudness_db: NDArray[np.float32], longest: int, least: int) -> list[Piece]:

@@ -11,6 +11,7 @@ answers with one line of JSON. When nobody waits for the answer any more, it end
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.util
 import json
 import logging
@@ -27,7 +28,7 @@ from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from whisperx_worker.audio import decode_into
-from whisperx_worker.errors import BadInputError, WorkerError
+from whisperx_worker.errors import NO_ROOM, BadInputError, WorkerError
 from whisperx_worker.types import Audio, Span, Warned
 from whisperx_worker.waveform import new_store, samples_in
 
@@ -53,6 +54,7 @@ _LOOK_S = 0.1
 """How often the one who waits for a child looks whether the job is still wanted."""
 _ORPHAN_S = 5.0
 """How often the server looks whether its worker is still there."""
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 _TRIES = 2
 _NO_PROCESS = "the recording could not be decoded: no process for it could be started"
 _KEPT_VARIABLES = frozenset({"PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR"})
@@ -74,7 +76,7 @@ def decode(
     Raises:
         BadInputError: As `audio.decode` does, and when a file makes the decoder crash, never end
             or want too much memory.
-        WorkerError: The decoder itself is broken, or no process can be started.
+        WorkerError: The decoder itself is broken, no process can be started, or the disk is full.
     """
     with path.open("rb", buffering=0) as file, new_store() as store:
         most_s = min(_LEAST_TIME_S + settings.max_audio_s / _TIMES_REAL_TIME, _MOST_TIME_S)
@@ -82,6 +84,8 @@ def decode(
         answer = _answer(task, file, store, still_wanted)
         if "refused" in answer:
             raise BadInputError(answer["refused"])
+        if "full" in answer:
+            raise WorkerError(NO_ROOM)
         if "raised" in answer:
             log.error("the decoder raised\n%s", answer["raised"])
             raise WorkerError("the recording could not be decoded; the worker's log has more")
@@ -232,6 +236,6 @@ def _decoded(longest_s: Seconds, file_number: int, store_number: int) -> dict[st
         return {"refused": str(error)}
     except MemoryError:
         return {"refused": "decoding the file takes more memory than any recording should need"}
-    except Exception:  # noqa: BLE001 - the worker logs it
-        return {"raised": traceback.format_exc()}
+    except Exception as error:  # noqa: BLE001 - the worker logs it
+        return {"full" if getattr(error, "errno", None) in _FULL else "raised": traceback.format_exc()}
     return {"warnings": [(warned.message, warned.span and astuple(warned.span)) for warned in warnings]}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+NO_ROOM = "the worker has no room to keep the audio"
+"""What a client is told when the disk is full."""
+
 
 class WorkerError(Exception):
     """Base of every error whose text is fit for a client."""

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from whisperx_worker.errors import BadInputError, FetchError
+from whisperx_worker.errors import NO_ROOM, BadInputError, FetchError
 from whisperx_worker.place import WRONG_DATA_URI, kind_of, payload_of, without_line_breaks
 from whisperx_worker.public_web import RefusedError, ask
 from whisperx_worker.runpod_sdk import import_runpod
@@ -176,7 +176,7 @@ def _new_file(folder: Path) -> Iterator[tuple[Path, Callable[[bytes], object]]]:
         except OSError:
             written = None
         if written != len(content):  # a disk that is nearly full takes a part
-            raise FetchError("the worker has no room to keep the audio")
+            raise FetchError(NO_ROOM)
 
     try:
         # Unbuffered, so that a full disk shows in `write` and not when the file is closed.

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from whisperx_worker.machine import memory_gb
-from whisperx_worker.process import resident_mb
+from whisperx_worker.process import held_mb
 
 if TYPE_CHECKING:
     import threading
@@ -57,9 +57,9 @@ def reason_to_refresh(settings: Settings, given_up: Sequence[threading.Thread]) 
         settings: For the memory that it may hold.
         given_up: Threads of jobs that nobody waits for any more.
     """
-    held_mb, most_mb = resident_mb(), most_memory_mb(settings)
-    if held_mb > most_mb:
-        return f"it holds {held_mb:.0f} MB, more than {most_mb:.0f} MB"
+    now_mb, most_mb = held_mb(), most_memory_mb(settings)
+    if now_mb > most_mb:
+        return f"it holds {now_mb:.0f} MB, more than {most_mb:.0f} MB"
     if any(thread.is_alive() for thread in given_up):
         return "a job that was given up has not stopped"
     return None
@@ -72,7 +72,7 @@ def most_memory_mb(settings: Settings) -> float:
 
 def jobs_at_once(settings: Settings) -> int:
     """How many jobs a worker should have now."""
-    return settings.jobs_at_once if resident_mb() <= most_memory_mb(settings) else 1
+    return settings.jobs_at_once if held_mb() <= most_memory_mb(settings) else 1
 
 
 def leave_when_idle(in_flight: Sized) -> None:

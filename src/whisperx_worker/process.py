@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import time
 from pathlib import Path
@@ -20,10 +21,12 @@ def age_s() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - began_ticks / os.sysconf("SC_CLK_TCK")
 
 
-def resident_mb() -> float:
-    """Memory that the process holds now; its peak where the system does not say."""
+def held_mb() -> float:
+    """Memory that the system cannot have back, as it can what lies in files too; all of it where it does not say."""
     try:
-        pages = int(Path("/proc/self/statm").read_text("utf-8").split()[1])
-    except (OSError, ValueError):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return pages * resource.getpagesize() / 1e6
+        status = Path("/proc/self/status").read_text("utf-8")
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    kilobytes = {name: int(amount) for name, amount in re.findall(r"^(\w+):\s+(\d+) kB", status, re.MULTILINE)}
+    own = [kilobytes[name] for name in ("RssAnon", "RssShmem") if name in kilobytes] or [kilobytes["VmRSS"]]
+    return sum(own) * 1024 / 1e6

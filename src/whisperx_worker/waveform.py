@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import os
 import re
 import tempfile
 from itertools import pairwise
@@ -28,9 +27,7 @@ _LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 1_000, 768_000
 
 
 def new_store() -> BinaryIO:
-    """A file without a name for the samples of one recording: in memory where the system can, and gone when closed."""
-    if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("samples"), "w+b")
+    """A file without a name for the samples of one recording; the system keeps in memory what it has room for."""
     return tempfile.TemporaryFile()
 
 
@@ -42,9 +39,9 @@ def samples_in(store: BinaryIO) -> NDArray[np.float32]:
 class Waveform:
     """Takes decoded frames of any format, rate and number of channels, and writes mono float32 at 16 kHz.
 
-    The samples go to a file in memory as they come, so another process can have them without a copy, and an hour costs
-    its 230 MB and little more. The length that a file claims to have is never believed; silence that the clock tells
-    of is a hole in the file and takes no room.
+    The samples go to a file as they come, so another process can have them without a copy; an hour takes 230 MB. The
+    length that a file claims to have is never believed; silence that the clock tells of is a hole in the file and takes
+    no room.
 
     Args:
         longest_s: The longest recording that is taken.
