@@ -20,7 +20,7 @@ RECEPTIVE_SAMPLES = 400
 """What the convolutions see for one frame; also the shortest input."""
 BLANK, UNKNOWN, DELIMITER = "[PAD]", "[UNK]", "|"
 FILTER_GAIN = 120.0
-"""So large that the group norm's epsilon does not matter even at -80 dB of full scale."""
+"""So large that the group norm's epsilon does not matter even at -80 dB of full scale, but where a band is empty."""
 LETTERS = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя-"
 VOCABULARY = {token: index for index, token in enumerate([BLANK, UNKNOWN, DELIMITER, *LETTERS])}
 
@@ -29,7 +29,8 @@ def new_model() -> Wav2Vec2ForCTC:
     """1.1 million parameters; 16 kHz sound float32 [batch, samples] in, logits [batch, frames, tokens] out.
 
     The first convolution is a bank of Gabor filters, whose rectified outputs the second one gathers per 10 ms. Its
-    group norm makes the model deaf to loudness, so it does not matter whether the caller normalises the sound.
+    group norm makes the model deaf to loudness. Sound must come as it was recorded all the same: made louder, the bands
+    that a telephone leaves empty become noise for it, and words begin and end elsewhere.
     """
     config = Wav2Vec2Config(
         vocab_size=len(VOCABULARY),
@@ -108,7 +109,7 @@ def save_folder(model: Wav2Vec2ForCTC, folder: Path) -> None:
         do_lower_case=False,
     )
     extractor = Wav2Vec2FeatureExtractor(
-        feature_size=1, sampling_rate=RATE_HZ, padding_value=0.0, do_normalize=True, return_attention_mask=False
+        feature_size=1, sampling_rate=RATE_HZ, padding_value=0.0, do_normalize=False, return_attention_mask=False
     )
     Wav2Vec2Processor(feature_extractor=extractor, tokenizer=tokenizer).save_pretrained(fresh)
     model.save_pretrained(fresh)
