@@ -336,6 +336,31 @@ def test_voices_of_one_track_are_told_apart_and_found_again_in_another():
     assert found.tolist() == [0, 1, 1, 1]
 
 
+@pytest.mark.parametrize("minutes", [1, 10])
+def test_two_people_are_two_in_a_long_recording_too_where_windows_are_wrong_now_and_then(minutes):
+    turns = 15 * minutes
+    # They take turns of 4 s, but every twentieth time one of them goes on and windows hear somebody else.
+    who = (np.cumsum(np.arange(turns) % 20 > 0) % 2).repeat(2)
+    parts = [Piece(turn, first, first + 18) for turn in range(turns) for first in (40 * turn, 40 * turn + 20)]
+    tracks = tuple(Track(max(0, 4 * turn - 3), (0,) * 7) for turn in range(turns))
+    linked = Linked(Windows(np.zeros((4 * turns + 4, FRAMES, 3), np.float32), HOP, 0.5), tracks)
+    noise = np.random.default_rng(0).normal(0, 0.15, (2 * turns, 8)).astype(np.float32)
+
+    found = speaker_of_each(parts, one_hot(*who) + noise, linked, Bounds(0.7, 2.0), frame_s=0.1)
+
+    assert set(zip(who.tolist(), found.tolist(), strict=True)) == {(0, 0), (1, 1)}
+
+
+def test_who_speaks_for_seconds_is_a_speaker_in_ten_minutes_too():
+    parts = [Piece(number, 100 * number, 100 * number + 20) for number in range(300)]
+    linked = Linked(Windows(np.zeros((1, 40, 3), np.float32), HOP, 0.5), (Track(0, (0,)),) * 300)
+    who = np.array([0, 1] * 145 + [2] * 5 + [0, 1] * 2 + [0])
+
+    found = speaker_of_each(parts, one_hot(*who), linked, Bounds(0.7, 2.0), frame_s=0.1)
+
+    assert found.tolist() == who.tolist()
+
+
 def test_pieces_that_tell_no_voice_are_one_speaker():
     linked = Linked(Windows(np.zeros((1, 40, 3), np.float32), HOP, 0.5), (Track(0, (0,)),))
 

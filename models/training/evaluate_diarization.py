@@ -1,6 +1,7 @@
 """Measures `models/demo-diarization` and pyannote's own pipeline on the same weights, and prints Markdown tables.
 
     python evaluate_diarization.py [--ami ../../../shared/audio/ami]
+    python evaluate_diarization.py --long            dialogues of five and ten minutes, with this pipeline alone
 
 Diarization error rate without a collar, overlap scored, the number of speakers not given. pyannote's own pipeline is
 `SpeakerDiarization` with agglomerative clustering, at the parameters of pyannote/speaker-diarization-3.1 and at the
@@ -32,7 +33,7 @@ from pyannote.core import Annotation, Segment, Timeline  # noqa: E402
 from pyannote.database.util import load_rttm  # noqa: E402
 from pyannote.metrics.diarization import DiarizationErrorRate  # noqa: E402
 
-from tests.dialogues import standard_dialogues  # noqa: E402
+from tests.dialogues import CASTS, Dialogue, make_dialogue, standard_dialogues  # noqa: E402
 
 FOLDER = ROOT / "models" / "demo-diarization"
 SAMPLE = Path(pyannote.audio.__file__).parent / "sample"
@@ -40,6 +41,8 @@ RATE_HZ = 16_000
 PUBLISHED_THRESHOLD = 0.7045654963945799
 OTHER_THRESHOLDS = (0.5, 0.6, 0.8, 0.9, 1.0)
 MIN_CLUSTER_SIZE = 12
+LONG_MINUTES = (5, 10)
+FIRST_LONG_SEED = 9000
 PARTS = ("confusion", "missed detection", "false alarm")
 Diarizer = Callable[[NDArray[np.float32]], Annotation]
 
@@ -84,8 +87,21 @@ def recordings(ami: Path) -> Iterator[Recording]:
     spoken = annotation((turn["start"], turn["end"], turn["speaker"]) for turn in turns)
     yield Recording("shipped dialogue", "dialogue", read(ROOT / "demo" / "dialogue.flac"), spoken)
     for dialogue in standard_dialogues():
-        spoken = annotation((turn.start, turn.end, turn.speaker) for turn in dialogue.turns)
-        yield Recording("synthetic dialogues", dialogue.name, dialogue.audio.samples, spoken)
+        yield of_dialogue("synthetic dialogues", dialogue)
+
+
+def long_recordings() -> Iterator[Recording]:
+    """Two to five voices for minutes; the held-out speech is short, so that their sentences come again."""
+    for minutes in LONG_MINUTES:
+        for number in range(0, len(CASTS), 3):
+            dialogue = make_dialogue(CASTS[number], FIRST_LONG_SEED + number, 60.0 * minutes)
+            yield of_dialogue(f"{minutes} minutes", dialogue)
+
+
+def of_dialogue(group: str, dialogue: Dialogue) -> Recording:
+    """A dialogue of the tests' recipe."""
+    spoken = annotation((turn.start, turn.end, turn.speaker) for turn in dialogue.turns)
+    return Recording(group, dialogue.name, dialogue.audio.samples, spoken)
 
 
 def read(path: Path) -> NDArray[np.float32]:
@@ -193,16 +209,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ami", type=Path, default=ROOT.parent / "shared" / "audio" / "ami")
     parser.add_argument("--only-ours", action="store_true", help="leave pyannote's own pipeline out")
+    parser.add_argument("--long", action="store_true", help="measure long dialogues instead, and leave it out")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    everything = list(recordings(arguments.ami))
+    everything = list(long_recordings() if arguments.long else recordings(arguments.ami))
     total_s = sum(len(recording.samples) for recording in everything) / RATE_HZ
     linked, diarize = ours(FOLDER)
     began = time.process_time()
     found = measure(diarize, everything)
     print(f"## demo-diarization\n\n{table(found)}\n\n{by_recording(found)}\n")
     print(f"{(time.process_time() - began) / total_s:.3f} CPU-seconds per second of sound\n")
-    if arguments.only_ours:
+    if arguments.only_ours or arguments.long:
         return
     at = untouched(linked)
     print(f"## pyannote's own pipeline, threshold 0.70\n\n{table(measure(at(PUBLISHED_THRESHOLD), everything))}\n")

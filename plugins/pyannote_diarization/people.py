@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 LEAST_SHARE = 0.05
 """In a short recording, whoever speaks so much of it is a speaker."""
+LONG_S: Seconds = 90.0
+"""In a recording with more speech than this, a second of it counts for less."""
+LONG_POWER = 0.75
+"""How much less: twice the speech counts 2 ** (1 - `LONG_POWER`) times as much. Chance finds more groups that are like
+nobody, and more windows that hear one person as two, the longer the recording is."""
 MOST_TAKEN = 0.3
 """Whoever speaks during more of a track than this is not the one who speaks in it."""
 
@@ -66,13 +71,16 @@ def speaker_of_each(
     if not heard:
         return np.zeros(len(pieces), np.intp)
     told = [pieces[number] for number in heard]
+    seconds = np.array([piece.frames * frame_s for piece in told])
+    speech_s = float(seconds.sum())
+    counts = min(1.0, (LONG_S / speech_s) ** LONG_POWER)
     voices = Voices(
         embeddings[heard] / np.linalg.norm(embeddings[heard], axis=1, keepdims=True),
-        np.array([piece.frames * frame_s for piece in told]),
+        counts * seconds,
         np.array([piece.track for piece in told]),
         apart(linked, told),
     )
-    bounds = replace(bounds, least_s=min(bounds.least_s, LEAST_SHARE * float(voices.seconds.sum())))
+    bounds = replace(bounds, least_s=counts * min(bounds.least_s, LEAST_SHARE * speech_s))
     found = np.full(len(pieces), -1)
     found[heard] = speakers(voices, bounds)
     of_track: dict[int, list[int]] = defaultdict(list)
