@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from whisperx_worker import SAMPLE_RATE_HZ, Audio, Segment, Transcript
+from whisperx_worker import SAMPLE_RATE_HZ, Audio, Segment, Span, Transcript, spans
 from whisperx_worker.stages import engine
 from whisperx_worker.testing import load_plugin, make_job
 from whisperx_worker_plugins import wav2vec2_alignment
@@ -66,3 +67,25 @@ def test_a_segment_of_more_than_a_minute_is_as_exact_as_short_ones(align, known)
 
     assert whole.end > 60.0
     assert median_error_s(align(audio, whole), spoken) <= MAX_ERROR_S
+
+
+@pytest.mark.parametrize("left_out", [0, 1, 2])
+def test_a_sentence_that_the_text_leaves_out_is_told(known, left_out):
+    audio, spoken = known
+    three = spoken[:3]
+    said = " ".join(one["text"] for number, one in enumerate(three) if number != left_out)
+    segment = Segment(three[0]["start"], three[-1]["end"], said)
+    heard = tuple(Span(one["start"] - 0.2, one["end"] + 0.2) for one in three)
+    host = load_plugin(wav2vec2_alignment, name=NAME)
+
+    def warned(segment):
+        job = make_job(host, plugins={NAME: {"model": "demo-wav2vec2-ru"}})
+        engine(host, "align", Transcript, job, audio=audio, transcript=Transcript((segment,), "ru", speech=heard))
+        return job.warnings
+
+    assert warned(replace(segment, text=" ".join(one["text"] for one in three))) == ()
+    (told,) = warned(segment)
+    assert told.message == "speech was heard here, but no word of the text is"
+    # Where exactly is for the aligner to say: it may take one sentence's sound for another's.
+    assert any(spans.within([told.span], one["start"], one["end"]) == [told.span] for one in three)
+    assert told.span.duration_s > (three[left_out]["end"] - three[left_out]["start"]) / 2

@@ -75,7 +75,11 @@ CASES = {
     "hot": (clip(temperature=1.5), "temperature must be a number from 0 to 1, not 1.5"),
     "no step": (
         clip(temperature_increment_on_fallback=0),
-        "temperature_increment_on_fallback must be a number above 0 and at most 1, or null, not 0",
+        "temperature_increment_on_fallback must be a number from 0.05 to 1, or null, not 0",
+    ),
+    "step that is none": (
+        clip(temperature_increment_on_fallback=1e-9),
+        "temperature_increment_on_fallback must be a number from 0.05 to 1, or null, not 1e-09",
     ),
     "infinite penalty": (
         clip(length_penalty=float("inf")), "length_penalty must be a number from 0 to 10, not Infinity",

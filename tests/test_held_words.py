@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whisperx_worker import Segment, Span, Word, spans
-from whisperx_worker_plugins.wav2vec2_alignment.held import held, hold, longest_s
+from whisperx_worker_plugins.wav2vec2_alignment.held import held, hold, longest_s, wordless
 
 HEARD = [Span(0.0, 2.0), Span(6.0, 8.0)]
 
@@ -74,3 +74,40 @@ def test_held_words_keep_their_order_and_their_times_do_not_grow(speech, edges):
         assert after.end - after.start <= longest_s("слово") + 0.001
         inside = spans.within(heard, after.start, after.end)
         assert not inside or spans.total_s(inside) == pytest.approx(after.end - after.start, abs=0.002)
+
+
+def sentence(*words):
+    return Segment(
+        words[0][1], words[-1][2], " ".join(word for word, *_ in words), tuple(Word(*word) for word in words)
+    )
+
+
+@pytest.mark.parametrize(
+    ("sentences", "text", "expected"),
+    [
+        ([sentence(("Да.", 0.2, 0.6), ("Алло.", 0.7, 1.8))], [(0, 2)], []),
+        ([sentence(("Да.", 0.2, 0.6), ("Алло.", 1.4, 1.8))], [(0, 2)], [(0.6, 1.4)]),
+        ([sentence(("Да.", 0.2, 0.6), ("Алло.", 1.0, 1.8))], [(0, 2)], []),
+        ([sentence(("Да.", 0.2, 0.6), ("—", None, None))], [(0, 2)], [(0.6, 1.8)]),
+        ([sentence(("Да.", 0.2, 0.6))], [(0, 1)], []),
+        ([sentence(("Да.", 1.3, 1.8), ("Алло.", 6.2, 7.8))], [(0, 8)], [(0.2, 1.3)]),
+        ([Segment(0.0, 2.0, "2026")], [(0, 2)], []),
+        ([sentence(("Да.", 0.2, 1.8))], [(0, 2), (6, 8)], [(6.2, 7.8)]),
+    ],
+    ids=[
+        "words everywhere",
+        "a hole between words",
+        "a short pause",
+        "a hole at the end, and a word without times",
+        "the rest is outside of the text",
+        "a hole at the beginning",
+        "a sentence that could not be aligned",
+        "a stretch of speech in the text without a word",
+    ],
+)
+def test_speech_in_the_text_without_words_is_found(sentences, text, expected):
+    assert wordless(sentences, [Span(*edges) for edges in text], HEARD) == [Span(*edges) for edges in expected]
+
+
+def test_where_nothing_is_known_of_speech_nothing_is_missed():
+    assert wordless([sentence(("Да.", 0.2, 0.6))], [Span(0.0, 9.0)], []) == []

@@ -176,7 +176,7 @@ def test_text_that_fails_everywhere_is_kept_where_it_is_all_there_is():
     assert texts == ["Мгм."]
     assert warnings == [
         "10.00-20.00 s: this text fails a threshold at every temperature and is kept "
-        "(avg_logprob -1.40, no_speech_prob 0.00, compression_ratio 1.20)"
+        "(temperature 0, avg_logprob -1.40, no_speech_prob 0.00, compression_ratio 1.20)"
     ]
 
 

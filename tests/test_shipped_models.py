@@ -115,6 +115,7 @@ def test_without_an_increment_there_is_no_second_try():
     response = answer(strict, "d", dialogue(language="ru", temperature_increment_on_fallback=None))
 
     assert {segment["temperature"] for segment in response["segments"]} == {0.0}
+    assert any("fails a threshold at the only temperature and is kept" in warning for warning in response["warnings"])
 
 
 def test_text_that_both_thresholds_take_for_silence_is_removed_and_listed():

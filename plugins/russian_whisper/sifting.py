@@ -11,6 +11,7 @@ from whisperx_worker_plugins.russian_whisper import decoding, phantoms, segments
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from whisperx_worker import Request
     from whisperx_worker_plugins.russian_whisper.decoding import Decoded
     from whisperx_worker_plugins.russian_whisper.model import Whisper
 
@@ -52,7 +53,8 @@ def sift(
             continue
         cut = list(_spoken(segments.cut(decoded, chunk, whisper), chunk, heard, sifted.removed))
         if cut and decoding.is_bad(decoded, job.settings):
-            job.warn(f"this text fails a threshold at every temperature and is kept ({_numbers(decoded)})", chunk)
+            numbers = f"temperature {decoded.temperature:g}, {_numbers(decoded)}"
+            job.warn(f"this text fails a threshold at {_tried(job.request)} and is kept ({numbers})", chunk)
         sifted.segments.extend(cut)
     return sifted
 
@@ -74,6 +76,11 @@ def _why_removed(decoded: Decoded, job: Job, *, doubtful: bool) -> str | None:
     if not doubtful and not decoding.is_sure(decoded, job.settings):
         return f"the model is not sure of it ({_numbers(decoded)})"
     return None
+
+
+def _tried(request: Request) -> str:
+    ladder = decoding.temperatures(request.temperature, request.temperature_increment_on_fallback)
+    return "every temperature" if len(ladder) > 1 else "the only temperature"
 
 
 def _numbers(decoded: Decoded) -> str:

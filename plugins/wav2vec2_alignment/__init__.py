@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from whisperx_worker import Fitting, ModelName, NeededModel, Segment, Span, WorkerError, hookimpl, torch_device
+from whisperx_worker import Fitting, ModelName, NeededModel, Segment, Span, WorkerError, hookimpl, spans, torch_device
 from whisperx_worker_plugins.wav2vec2_alignment import checkpoints
 from whisperx_worker_plugins.wav2vec2_alignment.ctc import UnalignableError
 from whisperx_worker_plugins.wav2vec2_alignment.emissions import iter_emissions
-from whisperx_worker_plugins.wav2vec2_alignment.held import held
+from whisperx_worker_plugins.wav2vec2_alignment.held import held, wordless
 from whisperx_worker_plugins.wav2vec2_alignment.lines import align_lines, prepare
 
 if TYPE_CHECKING:
@@ -87,8 +87,11 @@ def align(audio: Audio, transcript: Transcript, job: Job, options: Options | Non
     name = checkpoints.choose(transcript.language, options.model if options else None, job.settings)
     with _borrowed(name, job.models, job.settings, job.request.huggingface_access_token) as model:
         aligned = _align(audio, transcript, job, model)
-    sentences = (held(sentence, transcript.speech) for sentences in aligned for sentence in sentences)
-    return replace(transcript, segments=tuple(sentences))
+    sentences = tuple(held(sentence, transcript.speech) for sentences in aligned for sentence in sentences)
+    text = spans.joined(Span(segment.start, segment.end) for segment in transcript.segments)
+    for hole in wordless(sentences, text, transcript.speech):
+        job.warn("speech was heard here, but no word of the text is", hole)
+    return replace(transcript, segments=sentences)
 
 
 def _align(audio: Audio, transcript: Transcript, job: Job, model: AcousticModel) -> list[list[Segment]]:

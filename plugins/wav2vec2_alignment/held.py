@@ -1,7 +1,7 @@
-"""Words held inside speech: none stretches over silence, and none is longer than its letters can be. Pure.
+"""Words held inside speech: none stretches over silence or is longer than its letters can be; and speech that has none.
 
 A forced path must put every character somewhere; where a pause follows the first or precedes the last letter of a word,
-the word is as long as the pause.
+the word is as long as the pause. Pure.
 
 Example:
     >>> heard = [Span(0.0, 2.0), Span(6.0, 8.0)]
@@ -17,8 +17,12 @@ from typing import TYPE_CHECKING
 from whisperx_worker import Seconds, Segment, Span, Word, spans, spoken_letters
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+_EDGE_S: Seconds = 0.2
+"""A detector's stretches of speech begin earlier than the speech, and end later."""
+_LEAST_WORDLESS_S: Seconds = 0.6
+"""Less speech between two words is a drawn vowel, a breath, or the inaccuracy of times."""
 _LONGEST_S_PER_LETTER: Seconds = 0.25
 _LONGEST_S_BESIDES: Seconds = 0.6
 
@@ -53,3 +57,26 @@ def hold(word: Word, heard: Sequence[Span]) -> Word:
 def longest_s(word: str) -> Seconds:
     """The longest that a word can last, said slowly."""
     return _LONGEST_S_BESIDES + _LONGEST_S_PER_LETTER * spoken_letters(word)
+
+
+def wordless(sentences: Iterable[Segment], text: Sequence[Span], heard: Iterable[Span]) -> list[Span]:
+    """Speech for which no word of the text stands: words were left out, or are somewhere else.
+
+    Args:
+        sentences: The text with the times of its words; without them a sentence stands for all of its time.
+        text: Where the text was before its words had times, in time order, apart from each other: speech outside of it
+            is not looked at.
+        heard: Where the detector heard speech.
+    """
+    said = spans.joined(span for sentence in sentences for span in _said(sentence))
+    found = []
+    for stretch in heard:
+        start, end = stretch.start + _EDGE_S, stretch.end - _EDGE_S
+        edges = [edge for span in spans.within(said, start, end) for edge in (span.start, span.end)]
+        found += [Span(*hole) for hole in zip([start, *edges[1::2]], [*edges[::2], end], strict=True)]
+    return [hole for hole in found if spans.seconds_within(text, hole.start, hole.end) >= _LEAST_WORDLESS_S]
+
+
+def _said(sentence: Segment) -> Iterator[Span]:
+    timed = [Span(word.start, word.end) for word in sentence.words if word.start is not None and word.end is not None]
+    yield from timed or [Span(sentence.start, sentence.end)]

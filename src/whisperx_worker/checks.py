@@ -24,6 +24,8 @@ from whisperx_worker.models import HUB_IDS, allowed_revision, folder_mb, locate_
 from whisperx_worker.needs import NeededModel, needed_models
 from whisperx_worker.settings import load_settings, unknown_variables
 from whisperx_worker.stages import ENGINES, chosen
+from whisperx_worker.types import SAMPLE_RATE_HZ
+from whisperx_worker.waveform import SAMPLE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -244,9 +246,11 @@ def _disk(settings: Settings, _host: Host) -> Iterator[Finding]:
     except OSError as error:
         yield Finding("temporary folder", "failure", f"{temporary} cannot be written: {error.strerror}")
         return
-    little = free < settings.max_audio_mb
+    decoded = settings.max_audio_s * SAMPLE_RATE_HZ * SAMPLE_BYTES / 1e6
+    little = free < settings.max_audio_mb + decoded
     said = f"{temporary} has {free:,.0f} MB free"
-    more = f", less than the largest recording may have ({settings.max_audio_mb:,.0f} MB)" if little else ""
+    sizes = f"{settings.max_audio_mb:,.0f} MB, and {decoded:,.0f} MB decoded"
+    more = f", less than the largest recording may take ({sizes})" if little else ""
     yield Finding("temporary folder", "warning" if little else "ok", said + more)
 
 

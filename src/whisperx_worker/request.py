@@ -118,8 +118,8 @@ class Request(_Strict):
     temperature_increment_on_fallback: float | None = described(
         0.2,
         "step to the next temperature for chunks that fail a threshold; null: no fallback",
-        "a number above 0 and at most 1, or null",
-        gt=0,
+        "a number from 0.05 to 1, or null",
+        ge=0.05,
         le=1,
     )
     length_penalty: float = described(

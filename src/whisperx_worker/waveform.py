@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from whisperx_worker.types import Seconds
 
-_SAMPLE_BYTES = 4
+SAMPLE_BYTES = 4
 _BLOCK_SAMPLES = SAMPLE_RATE_HZ
 _LOUDEST = 1e5
 """A float sample above it is damage. Files that hold 16-bit values as floats exist, and stay as they are."""
@@ -94,7 +94,7 @@ class Waveform:
         self._begins = max(self._length, round(position_s * SAMPLE_RATE_HZ))
         self.check_length(self.position_s)
         self._length = self._begins
-        self._store.seek(self._length * _SAMPLE_BYTES)
+        self._store.seek(self._length * SAMPLE_BYTES)
 
     def finish(self) -> int:
         """Write what is still on its way. Nothing can be added any more.
@@ -104,7 +104,7 @@ class Waveform:
         """
         self._drain()
         self._store.flush()
-        self._store.truncate(self._length * _SAMPLE_BYTES)
+        self._store.truncate(self._length * SAMPLE_BYTES)
         return self._length
 
     def check_length(self, length_s: Seconds) -> None:
