@@ -122,3 +122,26 @@ def test_a_chunk_without_any_text_is_lost_however_short_it_is():
     said = [Segment(0, 4, SENTENCE), Segment(30, 34, SENTENCE)]
 
     assert coverage.lost(heard, [Span(0, 4), Span(20, 20.4), Span(30, 34.9)], said, Packing()) == [Span(20, 20.4)]
+
+
+def said(start, speech_s, letters):
+    return Segment(start, start + speech_s, "а" * letters)
+
+
+@pytest.mark.parametrize("s_per_letter", [0.06, 0.08, 0.11])
+def test_a_segment_is_doubted_where_its_text_is_short_for_the_pace_of_the_recording(s_per_letter):
+    usual = [said(10.0 * number, 30 * s_per_letter, 30) for number in range(5)]
+    short = said(50.0, 30 * s_per_letter + 0.9, 30)
+    hasty = said(60.0, 30 * s_per_letter + 0.7, 30)
+    heard = [Span(segment.start, segment.end) for segment in (*usual, short, hasty)]
+
+    assert coverage.doubted([*usual, short, hasty], heard) == [short]
+
+
+def test_a_slow_recording_is_not_doubted_as_a_whole_but_what_nobody_says_so_slowly_is():
+    slow, slower = ([said(10.0 * number, 30 * pace, 30) for number in range(5)] for pace in (0.115, 0.2))
+
+    assert coverage.doubted(slow, [Span(0.0, 60.0)]) == []
+    assert coverage.doubted(slower, [Span(0.0, 60.0)]) == slower
+    assert coverage.doubted([said(0.0, 2.0, 3)], [Span(0.0, 2.0)]) == [said(0.0, 2.0, 3)]
+    assert coverage.doubted([], []) == []

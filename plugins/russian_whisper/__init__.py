@@ -65,7 +65,7 @@ def _text_of(  # noqa: PLR0913  what decoding takes
     kept = sifting.sift(zip(chunks, texts, strict=True), heard, whisper, job, doubtful=True)
     segments, removed, tried = kept.segments, kept.removed, list(chunks)
     for _ in range(MOST_ROUNDS):
-        thin = [segment for segment in segments if coverage.is_thin(segment, heard)]
+        thin = coverage.doubted(segments, heard)
         full = [segment for segment in segments if segment not in thin]
         alone = coverage.apart(coverage.gaps(heard, full, packing), tried, heard)
         if not alone:

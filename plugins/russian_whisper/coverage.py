@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from operator import attrgetter
+from statistics import median
 from typing import TYPE_CHECKING
 
 from whisperx_worker import Seconds, Segment, Span, spans, spoken_letters
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 _SLOWEST_S_PER_LETTER: Seconds = 0.12
 _SLACK_S: Seconds = 1.2
+_USUAL_SLACK_S: Seconds = 0.8
+_LEAST_LETTERS = 12
+"""Of shorter texts the pauses around them take most of the time."""
 _LEAST_PART_S: Seconds = 1.0
 """A shorter piece at the edge of a stretch is the inaccuracy of timestamps."""
 _LEAST_WHOLE_S: Seconds = 0.6
@@ -32,7 +36,20 @@ _LEAST_WHOLE_S: Seconds = 0.6
 def is_thin(segment: Segment, heard: Sequence[Span]) -> bool:
     """Whether a segment has far less text than speech: its text ends early, or skips something."""
     fits_s = spoken_letters(segment.text) * _SLOWEST_S_PER_LETTER + _SLACK_S
-    return spans.seconds_within(heard, segment.start, segment.end) > fits_s
+    return _speech_s(segment, heard) > fits_s
+
+
+def doubted(segments: Sequence[Segment], heard: Sequence[Span]) -> list[Segment]:
+    """Segments with less text than speech at the usual pace of the recording: worth another try, not yet a warning."""
+    sizes = [(_speech_s(segment, heard), spoken_letters(segment.text)) for segment in segments]
+    paces = [speech_s / letters for speech_s, letters in sizes if letters >= _LEAST_LETTERS]
+    pace = min(median(paces or [_SLOWEST_S_PER_LETTER]), _SLOWEST_S_PER_LETTER)
+    pairs = zip(segments, sizes, strict=True)
+    return [segment for segment, (speech_s, letters) in pairs if speech_s > letters * pace + _USUAL_SLACK_S]
+
+
+def _speech_s(segment: Segment, heard: Sequence[Span]) -> Seconds:
+    return spans.seconds_within(heard, segment.start, segment.end)
 
 
 def gaps(heard: Sequence[Span], segments: Iterable[Segment], packing: speech.Packing) -> list[Span]:
