@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 from dataclasses import replace
 from pathlib import Path
@@ -89,3 +90,20 @@ def test_a_sentence_that_the_text_leaves_out_is_told(known, left_out):
     # Where exactly is for the aligner to say: it may take one sentence's sound for another's.
     assert any(spans.within([told.span], one["start"], one["end"]) == [told.span] for one in three)
     assert told.span.duration_s > (three[left_out]["end"] - three[left_out]["start"]) / 2
+
+
+def test_several_places_without_words_are_one_warning(known):
+    audio, _ = known
+    host = load_plugin(wav2vec2_alignment, name=NAME)
+    job = make_job(host, plugins={NAME: {"model": "demo-wav2vec2-ru"}})
+    segments = tuple(Segment(start, start + 10.0, "да") for start in (0.0, 20.0))
+    heard = (Span(0.0, 10.0), Span(20.0, 30.0))
+
+    engine(host, "align", Transcript, job, audio=audio, transcript=Transcript(segments, "ru", speech=heard))
+
+    (told,) = job.warnings
+    assert told.span is None
+    assert re.fullmatch(
+        r"speech was heard in \d places, but no word of the text is there: \d+\.\d\d-.*, 2\d\.\d\d-29\.80 s",
+        told.message,
+    )

@@ -64,8 +64,8 @@ def _text_of(  # noqa: PLR0913  what decoding takes
     texts = decoding.decode(whisper, audio, chunks, heard, language, job)
     kept = sifting.sift(zip(chunks, texts, strict=True), heard, whisper, job, doubtful=True)
     segments, removed, tried = kept.segments, kept.removed, list(chunks)
+    thin = coverage.doubted(segments, heard)
     for _ in range(MOST_ROUNDS):
-        thin = coverage.doubted(segments, heard)
         full = [segment for segment in segments if segment not in thin]
         alone = coverage.apart(coverage.gaps(heard, full, packing), tried, heard)
         if not alone:
@@ -76,6 +76,7 @@ def _text_of(  # noqa: PLR0913  what decoding takes
         heard_anew = spans.joined(alone)
         removed = [one for one in removed if not spans.within(heard_anew, one.span.start, one.span.end)] + again.removed
         tried += alone
+        thin = [segment for segment in segments if coverage.is_thin(segment, heard)]
     sifting.tell(removed, job)
     _tell_lost(coverage.lost(heard, chunks, segments, packing), [one.span for one in removed], job)
     for segment in segments:

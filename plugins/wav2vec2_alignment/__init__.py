@@ -17,7 +17,7 @@ from whisperx_worker_plugins.wav2vec2_alignment.held import held, wordless
 from whisperx_worker_plugins.wav2vec2_alignment.lines import align_lines, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -89,8 +89,7 @@ def align(audio: Audio, transcript: Transcript, job: Job, options: Options | Non
         aligned = _align(audio, transcript, job, model)
     sentences = tuple(held(sentence, transcript.speech) for sentences in aligned for sentence in sentences)
     text = spans.joined(Span(segment.start, segment.end) for segment in transcript.segments)
-    for hole in wordless(sentences, text, transcript.speech):
-        job.warn("speech was heard here, but no word of the text is", hole)
+    _warn_of_wordless(wordless(sentences, text, transcript.speech), job)
     return replace(transcript, segments=sentences)
 
 
@@ -121,6 +120,15 @@ def _align(audio: Audio, transcript: Transcript, job: Job, model: AcousticModel)
             waiting.clear()
         job.progress("align", done / total)
     return aligned
+
+
+def _warn_of_wordless(speech: Sequence[Span], job: Job) -> None:
+    """One warning however many places there are: people hesitate, laugh and breathe."""
+    if len(speech) == 1:
+        job.warn("speech was heard here, but no word of the text is", speech[0])
+    elif speech:
+        places = ", ".join(f"{span.start:.2f}-{span.end:.2f}" for span in speech)
+        job.warn(f"speech was heard in {len(speech)} places, but no word of the text is there: {places} s")
 
 
 def _warn(segment: Segment, error: UnalignableError, job: Job) -> None:
