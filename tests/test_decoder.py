@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.media import Format, write
-from whisperx_worker import BadInputError, JobCancelledError, WorkerError, audio, decoder
+from whisperx_worker import BadInputError, FetchError, JobCancelledError, WorkerError, audio, decoder
 from whisperx_worker.settings import load_settings
 
 SETTINGS = load_settings()
@@ -191,5 +191,5 @@ def test_where_no_process_can_be_started_the_job_fails_with_one_sentence(monkeyp
 
 def test_a_full_disk_is_told(monkeypatch):
     monkeypatch.setattr(decoder, "new_store", functools.partial(open, "/dev/full", "w+b"))
-    with pytest.raises(WorkerError, match=r"^the worker has no room to keep the audio$"):
+    with pytest.raises(FetchError, match=r"^the worker has no room to keep the audio$"):
         decoder.decode(DIALOGUE, SETTINGS)

@@ -28,7 +28,7 @@ from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from whisperx_worker.audio import decode_into
-from whisperx_worker.errors import NO_ROOM, BadInputError, WorkerError
+from whisperx_worker.errors import NO_ROOM, BadInputError, FetchError, WorkerError
 from whisperx_worker.types import Audio, Span, Warned
 from whisperx_worker.waveform import new_store, samples_in
 
@@ -76,7 +76,8 @@ def decode(
     Raises:
         BadInputError: As `audio.decode` does, and when a file makes the decoder crash, never end
             or want too much memory.
-        WorkerError: The decoder itself is broken, no process can be started, or the disk is full.
+        FetchError: The disk is full.
+        WorkerError: The decoder itself is broken, or no process can be started.
     """
     with path.open("rb", buffering=0) as file, new_store() as store:
         most_s = min(_LEAST_TIME_S + settings.max_audio_s / _TIMES_REAL_TIME, _MOST_TIME_S)
@@ -85,7 +86,7 @@ def decode(
         if "refused" in answer:
             raise BadInputError(answer["refused"])
         if "full" in answer:
-            raise WorkerError(NO_ROOM)
+            raise FetchError(NO_ROOM)
         if "raised" in answer:
             log.error("the decoder raised\n%s", answer["raised"])
             raise WorkerError("the recording could not be decoded; the worker's log has more")
