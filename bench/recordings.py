@@ -89,8 +89,7 @@ class Recording:
     def silences(self) -> list[Span]:
         """Where certainly nobody speaks, in time order: pauses of a second and more, without their edges."""
         speech = spans.joined((Span(word.start - EDGE_S, word.end + EDGE_S) for word in self.words), LEAST_PAUSE_S)
-        edges = [0.0, *(edge for span in speech for edge in (span.start, span.end)), self.duration_s]
-        return [Span(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if end > start]
+        return spans.outside(speech, 0.0, self.duration_s)
 
 
 @dataclass(frozen=True)

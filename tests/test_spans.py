@@ -45,3 +45,14 @@ def test_what_lies_within_two_times_is_cut_to_them(pairs, start, length):
     assert seconds(inside) == seconds(joined) & set(range(start, start + length))
     assert spans.seconds_within(joined, start, start + length) == len(seconds(inside))
     assert all(span.duration_s > 0 for span in inside)
+
+
+@given(times, st.integers(0, 60), st.integers(-5, 30))
+def test_what_lies_outside_is_the_rest(pairs, start, length):
+    joined = spans.joined(made(pairs))
+
+    rest = spans.outside(joined, start, start + length)
+
+    assert seconds(rest) == set(range(start, start + length)) - seconds(joined)
+    assert spans.total_s(rest) == len(seconds(rest))
+    assert all(span.duration_s > 0 for span in rest)

@@ -69,12 +69,8 @@ def wordless(sentences: Iterable[Segment], text: Sequence[Span], heard: Iterable
         heard: Where the detector heard speech.
     """
     said = spans.joined(span for sentence in sentences for span in _said(sentence))
-    found = []
-    for stretch in heard:
-        start, end = stretch.start + _EDGE_S, stretch.end - _EDGE_S
-        edges = [edge for span in spans.within(said, start, end) for edge in (span.start, span.end)]
-        found += [Span(*hole) for hole in zip([start, *edges[1::2]], [*edges[::2], end], strict=True)]
-    return [hole for hole in found if spans.seconds_within(text, hole.start, hole.end) >= _LEAST_WORDLESS_S]
+    holes = (hole for one in heard for hole in spans.outside(said, one.start + _EDGE_S, one.end - _EDGE_S))
+    return [hole for hole in holes if spans.seconds_within(text, hole.start, hole.end) >= _LEAST_WORDLESS_S]
 
 
 def _said(sentence: Segment) -> Iterator[Span]:

@@ -46,6 +46,16 @@ def within(spans: Sequence[Span], start: Seconds, end: Seconds) -> list[Span]:
     return [Span(max(span.start, start), min(span.end, end)) for span in spans[first:last]]
 
 
+def outside(spans: Sequence[Span], start: Seconds, end: Seconds) -> list[Span]:
+    """What lies between two times and in none of some spans; the arguments are those of `within`.
+
+    >>> outside([Span(2.0, 3.0), Span(5.0, 9.0)], 1.0, 6.0)
+    [Span(start=1.0, end=2.0), Span(start=3.0, end=5.0)]
+    """
+    edges = [start, *(edge for span in within(spans, start, end) for edge in (span.start, span.end)), end]
+    return [Span(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]
+
+
 def shared(some: Iterable[Span], others: Sequence[Span]) -> list[Span]:
     """What two lists of spans, each as `joined` gives it, have in common."""
     return [piece for span in some for piece in within(others, span.start, span.end)]
