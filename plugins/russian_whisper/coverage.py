@@ -35,17 +35,20 @@ _LEAST_WHOLE_S: Seconds = 0.6
 
 def is_thin(segment: Segment, heard: Sequence[Span]) -> bool:
     """Whether a segment has far less text than speech: its text ends early, or skips something."""
-    fits_s = spoken_letters(segment.text) * _SLOWEST_S_PER_LETTER + _SLACK_S
-    return _speech_s(segment, heard) > fits_s
+    return _has_more_speech(segment, heard, _SLOWEST_S_PER_LETTER, _SLACK_S)
 
 
 def doubted(segments: Sequence[Segment], heard: Sequence[Span]) -> list[Segment]:
     """Segments with less text than speech at the usual pace of the recording: worth another try, not yet a warning."""
-    sizes = [(_speech_s(segment, heard), spoken_letters(segment.text)) for segment in segments]
-    paces = [speech_s / letters for speech_s, letters in sizes if letters >= _LEAST_LETTERS]
+    long = [segment for segment in segments if spoken_letters(segment.text) >= _LEAST_LETTERS]
+    paces = [_speech_s(segment, heard) / spoken_letters(segment.text) for segment in long]
     pace = min(median(paces or [_SLOWEST_S_PER_LETTER]), _SLOWEST_S_PER_LETTER)
-    pairs = zip(segments, sizes, strict=True)
-    return [segment for segment, (speech_s, letters) in pairs if speech_s > letters * pace + _USUAL_SLACK_S]
+    return [segment for segment in segments if _has_more_speech(segment, heard, pace, _USUAL_SLACK_S)]
+
+
+def _has_more_speech(segment: Segment, heard: Sequence[Span], pace: Seconds, slack_s: Seconds) -> bool:
+    """Whether a segment has more speech than its letters take at a pace, in seconds per letter, and some slack."""
+    return _speech_s(segment, heard) > spoken_letters(segment.text) * pace + slack_s
 
 
 def _speech_s(segment: Segment, heard: Sequence[Span]) -> Seconds:
