@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Compiled once, tests too, whatever the machine has in its environment.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-fast check readme bench quality real-models lock licences supply-chain image-check soak fuzz clean
+.PHONY: demo test test-fast check readme bench quality real-models lock licences supply-chain image-check soak fuzz gpu-check clean
 
 demo: $(VENV)/worker  ## transcribe the shipped dialogue through the RunPod handler
 	$(BIN)/python demo/demo.py
@@ -52,6 +52,9 @@ supply-chain: $(BIN)/uv  ## needs the network: the bounds of setup.cfg, highest 
 
 image-check: $(VENV)/light  ## as root on Debian: build the small image on a bare Debian, answer a job in it (not: CUDA, models)
 	$(BIN)/python -m tools.image_check
+
+gpu-check: $(VENV)/worker real-models  ## needs a GPU: speed, memory, faults and recovery as production has them, in ten minutes
+	$(BIN)/python -m tools.gpu_check
 
 soak: $(VENV)/worker  ## 500 jobs through the real worker loop, with faults (a full disk only as root)
 	$(BIN)/python -m tests.soak

@@ -73,8 +73,8 @@ def test_whisper_hears_128_bands_and_says_its_script_whatever_it_hears(models):
         assert (bands.shape, tuple(encoded.shape)) == ((128, 3000), (1, 1500, 1280))
         assert (whisper.model.n_mels, whisper.model.is_multilingual, whisper.model.num_languages) == (128, True, 100)
         start = [whisper.hf_tokenizer.token_to_id(f"<|{name}|>") for name in ("startoftranscript", "ru", "transcribe")]
-        said = whisper.model.generate(encoded, [start], beam_size=1)[0].sequences_ids[0]
-    parts = re.split(r"<\|([\d.]+)\|>", whisper.hf_tokenizer.decode(said))
+        tokens = whisper.model.generate(encoded, [start], beam_size=1)[0].sequences_ids[0]
+    parts = re.split(r"<\|([\d.]+)\|>", whisper.hf_tokenizer.decode(tokens))
     assert parts[1::2] == [
         "0.00", "4.00", "4.00", "8.00", "8.00", "12.00", "12.00", "16.00", "16.00", "20.00", "20.00", "24.00", "24.00", "28.00",
     ]  # fmt: skip

@@ -31,7 +31,7 @@ SETTINGS = {
 
 
 def makers(layers: int | None = None) -> dict[str, Callable[[Path], None]]:
-    """What writes the folder of each model.
+    """Return the function that writes each model, by folder name.
 
     Args:
         layers: Depth in place of production's. ResNet34 and ECAPA-TDNN have their depth in their names.
@@ -52,7 +52,7 @@ def makers(layers: int | None = None) -> dict[str, Callable[[Path], None]]:
 
 
 def make_models(models: Path, layers: int | None = None) -> None:
-    """Write the folders that are not there yet, each with a name of its own in the models folder."""
+    """Write the model folders that are missing."""
     for name, make in makers(layers).items():
         if (models / name).is_dir():
             continue

@@ -9,7 +9,7 @@ from tools import random_models
 
 
 def main() -> None:
-    """Write what is not there yet."""
+    """Write the models into the folder that is named."""
     parser = argparse.ArgumentParser(
         description=random_models.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -39,7 +39,7 @@ params:
 
 
 def make_diarization(folder: Path, *, layers: int = LSTM_LAYERS) -> None:
-    """Write the pipeline. In every window somebody speaks, so that each of its steps has something to do.
+    """Write the pipeline; its segmentation finds a speaker in every window.
 
     Args:
         folder: Gets `config.yaml`, both models and the PLDA's two files.

@@ -57,7 +57,7 @@ pretrainer: !new:speechbrain.utils.parameter_transfer.Pretrainer
 
 
 def make_ecapa(folder: Path) -> None:
-    """Write the model: `hyperparams.yaml`, three checkpoints and the names of whom the classifier knows."""
+    """Write `hyperparams.yaml`, three checkpoints and the classifier's labels."""
     from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN, Classifier
 
     torch.manual_seed(0)

@@ -33,11 +33,11 @@ TIMESTAMP_S = 0.02
 PHRASE_WORDS = 7
 PHRASE_S = 4.0
 PHRASES = 7
-"""So much is said in a window of 30 s."""
+"""Phrases in a window of 30 s."""
 
 _STD = 0.02
-_MIXER = 1_000_003
-"""A prime that the number of syllables has not, so that numbers are only put into another order."""
+_MIXER = 3_090_299
+"""Near the golden section of 171³, and coprime to it: neighbouring numbers have words that are nothing alike."""
 _SYLLABLES = tuple(f"{first}{vowel}" for first, vowel in product("бвгджзклмнпрстфхцчш", "аеиоуыэюя"))
 
 
@@ -86,7 +86,7 @@ _PREPROCESSOR = {
 
 
 def make_tokenizer() -> Tokenizer:
-    """Byte-level tokens, then one invented word each, then large-v3's special tokens and timestamps, at its places."""
+    """Build a byte-level tokenizer with invented words and large-v3's special tokens at their places."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet(), key=ord)
     level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     # The empty token is what tells a multilingual Whisper from an English one.
@@ -110,14 +110,14 @@ def _special() -> list[str]:
 
 
 def _word(number: int) -> str:
-    """A word of three syllables; different numbers have different words."""
+    """Return a word of three syllables, another one for each number."""
     count = len(_SYLLABLES)
     mixed = number * _MIXER % count**3
     return "".join(_SYLLABLES[mixed // count**place % count] for place in range(3))
 
 
 def _script(tokenizer: Tokenizer) -> list[int]:
-    """What the decoder says from its first position on: the start, phrases between timestamps, then only the end."""
+    """Return the tokens of all positions: the start, phrases between timestamps, then only the end."""
     id_of = tokenizer.token_to_id
     first_word, all_words = 256, id_of("<|endoftext|>") - 257
     script = [id_of(f"<|{name}|>") for name in ("startoftranscript", "ru", "transcribe", "0.00")]
@@ -130,7 +130,7 @@ def _script(tokenizer: Tokenizer) -> list[int]:
 
 
 def _network(layers: int) -> Any:  # noqa: ANN401
-    """The module in float16, its weights unset."""
+    """Return the module in float16 with unset weights."""
     from transformers import WhisperConfig, WhisperForConditionalGeneration
 
     config: Any = WhisperConfig(  # type: ignore[no-untyped-call]

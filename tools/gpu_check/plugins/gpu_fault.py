@@ -1,0 +1,36 @@
+"""Plugin whose `transcribe` causes the GPU fault that a job names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tools.gpu_check.faults import FAULTS
+from whisperx_worker import Transcript, hookimpl
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of a job."""
+
+    fault: str = ""
+    is_real: bool = True
+    """Whether it is caused on a GPU; else only its error is raised."""
+
+
+@hookimpl
+def register_options() -> type[Options]:
+    """Jobs name their fault."""
+    return Options
+
+
+@hookimpl
+def transcribe(options: Options) -> Transcript:
+    """Cause it.
+
+    Raises:
+        RuntimeError: As the library does.
+    """
+    fault = FAULTS[options.fault]
+    if options.is_real:
+        fault.cause()
+    raise RuntimeError(fault.text)
