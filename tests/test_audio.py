@@ -152,14 +152,14 @@ def test_channels_without_names_are_averaged_and_none_is_dropped(tmp_path, chann
     assert audio.samples[8_000] * channels == pytest.approx(0.5, abs=0.005)
 
 
-def test_opposite_stereo_cancels_and_equal_stereo_keeps_its_level(tmp_path) -> None:
+def test_equal_and_opposite_stereo_keep_their_level(tmp_path) -> None:
     import soundfile
 
-    for sign, expected in ((1, 1.0), (-1, 0.0)):
+    for sign in (1, -1):
         tone = tone_with_click(44_100, click_s=None)
         soundfile.write(tmp_path / "stereo.wav", np.stack([tone, sign * tone], 1), 44_100, subtype="FLOAT")
         audio, _ = decode(tmp_path / "stereo.wav", SETTINGS)
-        assert level(audio.samples[8_000:16_000]) == pytest.approx(expected, abs=1e-3)
+        assert level(audio.samples[8_000:16_000]) == pytest.approx(1, abs=1e-3)
 
 
 def test_a_frequency_above_the_new_rates_half_does_not_fold_back(tmp_path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from whisperx_worker.errors import BadInputError
 from whisperx_worker.filekind import kind_of
-from whisperx_worker.spans import joined
+from whisperx_worker.spans import joined, total_s
 from whisperx_worker.types import SAMPLE_RATE_HZ, Audio, Span, Warned
 from whisperx_worker.waveform import Waveform, new_store, samples_in
 
@@ -193,7 +193,7 @@ class _Decoding:
             )
         if self._lost_s:
             self._damage.append(Span(duration_s, duration_s + self._lost_s))
-        return (*self._told_damage(), *self._told_rest(duration_s))
+        return (*self._told_damage(), *self._told_mixing(), *self._told_rest(duration_s))
 
     def _frames(self) -> Iterator[Any]:
         """Every frame that can be decoded; what cannot is counted in `_lost_s`."""
@@ -274,6 +274,13 @@ class _Decoding:
         if rest:
             length_s = sum(span.duration_s for span in rest)
             yield Warned(f"the recording is damaged in {len(rest)} more places, {length_s:.2f} s together")
+
+    def _told_mixing(self) -> Iterator[Warned]:
+        for reason, spans in self._wave.reasons().items():
+            yield from (Warned(reason, span) for span in spans[:_MOST_TOLD])
+            rest = spans[_MOST_TOLD:]
+            if rest:
+                yield Warned(f"{reason}: in {len(rest)} more places, {total_s(rest):.2f} s together")
 
     def _told_rest(self, duration_s: Seconds) -> Iterator[Warned]:
         declared_s = max(self._declared_s or 0.0, duration_s + self._missing_s)

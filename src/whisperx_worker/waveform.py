@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import re
 import tempfile
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -11,17 +10,25 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from whisperx_worker.errors import BadInputError
-from whisperx_worker.types import SAMPLE_RATE_HZ
+from whisperx_worker.mixing import mixer_for
+from whisperx_worker.spans import joined
+from whisperx_worker.types import SAMPLE_RATE_HZ, Span
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
+    from whisperx_worker.mixing import Mixer, Piece, Reason
     from whisperx_worker.types import Seconds
 
 SAMPLE_BYTES = 4
 _BLOCK_SAMPLES = SAMPLE_RATE_HZ
 _LOUDEST = 1e5
 """A float sample above it is damage. Files that hold 16-bit values as floats exist, and stay as they are."""
+_MAX_APART_S = 2.0
+"""Stretches with one reason that are not further apart count as one."""
+_MIN_TOLD_S = 0.5
 _LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 1_000, 768_000
 """Below, one frame would become hours of samples."""
 
@@ -56,7 +63,10 @@ class Waveform:
         """Index of the sample that the resampler's first one became."""
         self._fed_s: Seconds = 0.0
         self._resampler: Any = None
+        self._mixer: Mixer | None = None
+        self._channels = 1
         self._form: tuple[str, str, int] | None = None
+        self._reasons: dict[Reason, list[Span]] = {}
         self.not_numbers = 0
         """Samples that were no number, or beyond any level, and are silence now."""
 
@@ -76,7 +86,10 @@ class Waveform:
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
         if form != self._form:
             self._drain()
-            self._resampler, self._form = _resampler(*form, frame.layout.nb_channels), form
+            self._resampler, self._form = _resampler(*form), form
+            names = [channel.name for channel in frame.layout.channels]
+            self._channels = len(names)
+            self._mixer = mixer_for(names, frame.layout.name) if len(names) > 1 else None
         self._fed_s += frame.samples / frame.sample_rate
         self.check_length(self.position_s)
         # The resampler counts samples; jumps of the clock are dealt with before a frame comes here.
@@ -107,6 +120,19 @@ class Waveform:
         self._store.truncate(self._length * SAMPLE_BYTES)
         return self._length
 
+    def reasons(self) -> dict[str, list[Span]]:
+        """Give the stretches in which channels were not simply mixed, by the reason; short ones are left out."""
+        long = {
+            reason: joined((span for span in spans if span.duration_s >= _MIN_TOLD_S), _MAX_APART_S)
+            for reason, spans in self._reasons.items()
+        }
+        texts = {reason.text for reason, spans in long.items() if spans}
+        return {
+            reason.text: spans
+            for reason, spans in long.items()
+            if spans and (reason.needs is None or reason.needs in texts)
+        }
+
     def check_length(self, length_s: Seconds) -> None:
         """Refuse a recording that is, or says that it will be, longer than is allowed.
 
@@ -121,59 +147,60 @@ class Waveform:
         if self._resampler is not None:
             self._resampler.push(None)
             self._pull()
-        self._resampler, self._form = None, None
+        if self._mixer is not None:
+            self._write(self._mixer.flush())
+        self._resampler, self._mixer, self._form = None, None, None
         self._begins, self._fed_s = self._length, 0.0
 
     def _pull(self) -> None:
         while True:
             try:
-                frame = self._resampler.pull()
+                samples = self._silenced(self._resampler.pull().to_ndarray()[0])
             except (BlockingIOError, EOFError):
                 return
-            self._append(frame.to_ndarray()[0])
+            if self._mixer is None:
+                self._append(samples)
+            else:
+                # PyAV gives the first eight planes of a frame only; packed samples are all there.
+                self._write(self._mixer.add(np.ascontiguousarray(samples.reshape(-1, self._channels).T)))
+
+    def _silenced(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Put silence in place of what is no sound."""
+        wrong = ~(np.abs(samples) < _LOUDEST)
+        if not wrong.any():
+            return samples
+        self.not_numbers += int(np.count_nonzero(wrong))
+        return np.where(wrong, np.float32(0.0), samples)
+
+    def _write(self, pieces: Iterable[Piece]) -> None:
+        for samples, reason in pieces:
+            start_s = self._length / SAMPLE_RATE_HZ
+            self._append(samples)
+            if reason is not None:
+                spans = self._reasons.setdefault(reason, [])
+                if spans and start_s == spans[-1].end:
+                    start_s = spans.pop().start
+                spans.append(Span(start_s, self._length / SAMPLE_RATE_HZ))
 
     def _append(self, samples: NDArray[np.float32]) -> None:
-        wrong = ~(np.abs(samples) < _LOUDEST)
-        if wrong.any():
-            samples = np.where(wrong, np.float32(0.0), samples)
-            self.not_numbers += int(np.count_nonzero(wrong))
         self._store.write(samples.data)
         self._length += len(samples)
 
 
-def _resampler(sample_format: str, layout: str, rate_hz: int, channels: int) -> Any:  # noqa: ANN401 - an av.filter.Graph
-    """What makes such frames mono, float and 16 kHz."""
-    import av
-
-    try:
-        # Channels without names are microphones as likely as loudspeakers, and guessing 5.1 would drop one as the bass.
-        named = channels <= 2 or not re.fullmatch(r"\d+ channels", layout)  # noqa: PLR2004 - stereo
-        return _graph(sample_format, layout, rate_hz, 0 if named else channels)
-    except av.FFmpegError:
-        return _graph(sample_format, layout, rate_hz, channels)
-
-
-def _graph(sample_format: str, layout: str, rate_hz: int, averaged: int) -> Any:  # noqa: ANN401 - an av.filter.Graph
-    """A chain of ffmpeg's filters.
+def _resampler(sample_format: str, layout: str, rate_hz: int) -> Any:  # noqa: ANN401 - an av.filter.Graph
+    """Build a chain of ffmpeg's filters that keeps the channels of such frames and makes them float at 16 kHz.
 
     Args:
         sample_format: As ffmpeg names it.
         layout: As ffmpeg names it.
         rate_hz: Of the frames.
-        averaged: How many channels to average; 0 mixes them by the meaning of their layout.
     """
     from av.filter import Graph
 
     graph = Graph()
     source = {"sample_rate": str(rate_hz), "sample_fmt": sample_format, "channel_layout": layout}
     steps = [graph.add("abuffer", time_base=f"1/{rate_hz}", **source)]
-    if averaged:
-        mix = "+".join(f"{1 / averaged:.9f}*c{index}" for index in range(averaged))
-        steps += [graph.add("aformat", sample_fmts="fltp"), graph.add("pan", f"mono|c0={mix}")]
-    else:
-        # Without a largest value ffmpeg mixes floats at 0.71 + 0.71, and stereo would come out louder than mono.
-        steps.append(graph.add("aresample", rematrix_maxval="1.0"))
-    steps.append(graph.add("aformat", sample_rates=str(SAMPLE_RATE_HZ), sample_fmts="flt", channel_layouts="mono"))
+    steps.append(graph.add("aformat", sample_rates=str(SAMPLE_RATE_HZ), sample_fmts="flt"))
     steps.append(graph.add("abuffersink"))
     for one, following in pairwise(steps):
         one.link_to(following)
