@@ -157,7 +157,7 @@ class _Guarded:
         best = int(np.argmax(power * (self._mix > 0)))
         if weights.max() == 1 and power[int(np.argmax(weights))] * 4 > power[best]:
             return weights
-        return np.eye(len(power), dtype=np.float32)[best]
+        return np.asarray(np.arange(len(power)) == best, np.float32)
 
 
 _CANCELLED = Reason("the channels cancel each other here; one was taken alone or with its polarity corrected")
@@ -207,7 +207,7 @@ class _Bands:
         return np.asarray(weighed > floor)
 
 
-def _by_band(spectra: NDArray[np.complex64]) -> NDArray[np.float64]:
+def _by_band(spectra: NDArray[np.complexfloating]) -> NDArray[np.float64]:
     power = np.square(spectra.view(np.float32))
     summed = np.add.reduceat(power, 2 * (_BAND_EDGES[:-1] - _BAND_EDGES[0]), axis=-1)
     return np.asarray(summed, np.float64) * (2 / _BLOCK_SAMPLES**2)

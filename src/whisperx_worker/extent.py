@@ -1,0 +1,165 @@
+"""How long and how large a file says that it is, and what of that can be. A header is a hint and never a fact."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from io import FileIO
+
+    from whisperx_worker.types import Seconds
+
+_US_PER_S = 1_000_000
+_EXACT = frozenset({"aiff", "au", "caf", "flac", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "w64", "wav"})
+"""Containers whose duration is written down; in the others ffmpeg guesses it from the bit rate."""
+_MIN_BITS_PER_S = {"mp2": 8_000, "mp3": 8_000, "mp3float": 8_000, "alac": 1_000, "flac": 1_000, "wavpack": 1_000}
+_MIN_BITS_PER_S_ELSE = 4_000
+"""Below it there is hardly speech in any codec; what is denser for its length can be as long as it says."""
+_CUT_OFF_S = 0.3
+_CUT_OFF_SHARE = 0.005
+_ID3_HEAD_BYTES = 10
+_HEAD_BYTES = 4096
+_WAV_PLACEHOLDER = 0x7FFF_0000
+"""A program that writes WAV into a pipe cannot know the size, and puts the largest number there."""
+_XING_HAS_FRAMES, _XING_HAS_BYTES = 1, 2
+_MAX_BOXES = 10_000
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a file says of one of its tracks."""
+
+    end_s: Seconds | None
+    """Where it ends; None where nothing says so or where that is nonsense."""
+    possible: bool
+    """Whether the size of the file allows for it."""
+    missing_bytes: int | None
+    """What the file lacks by its own account; None where it gives none."""
+    missing_s: Seconds = 0.0
+
+    def cut_off_from(self, duration_s: Seconds, *, damaged: bool) -> Seconds | None:
+        """Give the length from which a track seems to be cut off; None where it is whole.
+
+        Args:
+            duration_s: What was decoded.
+            damaged: Whether it ends in what cannot be decoded.
+        """
+        whole_s = max(self.end_s or 0.0, duration_s + self.missing_s)
+        if whole_s - duration_s <= max(_CUT_OFF_S, whole_s * _CUT_OFF_SHARE):
+            return None
+        if self.missing_bytes is None:
+            return whole_s if self.possible or damaged else None
+        return whole_s if self.missing_bytes else None
+
+
+def claim_of(container: Any, stream: Any, file: FileIO, longest_s: Seconds) -> Claim:  # noqa: ANN401 - av types
+    """Read what a file says of a track, and weigh it.
+
+    Args:
+        container: An av.InputContainer.
+        stream: One of its audio streams.
+        file: The same file.
+        longest_s: The longest recording that is taken; what says more and cannot be is nonsense.
+    """
+    size_bytes = os.fstat(file.fileno()).st_size
+    missing_bytes = _missing_bytes(file, size_bytes)
+    end_s = _declared_s(container, stream, file)
+    bits_per_s = _min_bits_per_s(stream.codec_context)
+    possible = end_s is not None and 8 * size_bytes >= end_s * bits_per_s
+    # Of plain samples ffmpeg believes what is there.
+    plain = stream.codec_context.name.startswith(("pcm_", "adpcm_"))
+    missing_s = 8 * (missing_bytes or 0) / (stream.codec_context.bit_rate or float("inf")) if plain else 0.0
+    nonsense = end_s is not None and end_s > longest_s and not possible
+    return Claim(None if nonsense else end_s, possible, missing_bytes, missing_s if missing_s <= longest_s else 0.0)
+
+
+def _min_bits_per_s(codec: Any) -> float:  # noqa: ANN401 - an av.AudioCodecContext
+    name = codec.name
+    if name.startswith("pcm_") and codec.bit_rate:
+        return float(codec.bit_rate) * 0.99
+    return _MIN_BITS_PER_S.get(name, _MIN_BITS_PER_S_ELSE)
+
+
+def _declared_s(container: Any, stream: Any, file: FileIO) -> Seconds | None:  # noqa: ANN401 - av types
+    """Where the file says that a track ends, from the beginning of the file; None where only ffmpeg says so."""
+    if container.format.name not in _EXACT and not (container.format.name == "mp3" and _xing(file)):
+        return None
+    zero_s = (container.start_time or 0) / _US_PER_S
+    if stream.duration is not None and stream.time_base is not None:
+        begins_s = float((stream.start_time or 0) * stream.time_base) - zero_s
+        return max(0.0, begins_s) + float(stream.duration * stream.time_base)
+    if container.duration is not None and not container.streams.video:
+        return float(container.duration / _US_PER_S)
+    return None
+
+
+def _missing_bytes(file: FileIO, size_bytes: int) -> int | None:
+    head = os.pread(file.fileno(), _HEAD_BYTES, 0)
+    whole: int | None = None
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        claimed = int.from_bytes(head[4:8], "little") + 8
+        whole = claimed if claimed < _WAV_PLACEHOLDER else None
+    elif head[:4] == b"FORM":
+        whole = int.from_bytes(head[4:8], "big") + 8
+    elif head[:4] == b"\x1a\x45\xdf\xa3":
+        whole = _matroska_bytes(head)
+    elif head[4:8] == b"ftyp":
+        whole = _boxes_bytes(file, size_bytes)
+    else:
+        begins, counted = _xing(file) or (0, 0)
+        whole = begins + counted if counted else None
+    return None if whole is None else max(0, whole - size_bytes)
+
+
+def _matroska_bytes(head: bytes) -> int | None:
+    """Where the one segment of a Matroska file ends; None where it was written without knowing."""
+    place = 4
+    header, place = _number(head, place)
+    place += header or 0
+    if head[place : place + 4] != b"\x18\x53\x80\x67":
+        return None
+    size, place = _number(head, place + 4)
+    return None if size is None else place + size
+
+
+def _number(content: bytes, place: int) -> tuple[int | None, int]:
+    """A number of EBML and the place after it; None for "unknown"."""
+    first = content[place] if place < len(content) else 0
+    length = 9 - first.bit_length()
+    value = int.from_bytes(content[place : place + length], "big") & (1 << 7 * length) - 1
+    return (None if value == (1 << 7 * length) - 1 else value), place + length
+
+
+def _boxes_bytes(file: FileIO, size_bytes: int) -> int:
+    """Where the last of the boxes of an MP4 file ends."""
+    place = 0
+    for _ in range(_MAX_BOXES):
+        head = os.pread(file.fileno(), 16, place)
+        if len(head) < 8:  # noqa: PLR2004 - size and name
+            break
+        size = int.from_bytes(head[:4], "big")
+        if size == 1:
+            size = int.from_bytes(head[8:16], "big")
+        if size < 8:  # noqa: PLR2004 - 0 is "to the end of the file"
+            return size_bytes
+        place += size
+    return place
+
+
+def _xing(file: FileIO) -> tuple[int, int] | None:
+    """Say where the first frame of an MP3 begins and how many bytes it counts; None where it counts nothing."""
+    head = os.pread(file.fileno(), _ID3_HEAD_BYTES, 0)
+    begins = 0
+    if head[:3] == b"ID3":  # seven bits to a byte
+        begins = _ID3_HEAD_BYTES + sum(byte << 7 * place for place, byte in enumerate(reversed(head[6:10])))
+    frame = os.pread(file.fileno(), _HEAD_BYTES, begins)
+    if (place := frame.find(b"VBRI")) >= 0:
+        return begins, int.from_bytes(frame[place + 10 : place + 14], "big")
+    place = max(frame.find(b"Xing"), frame.find(b"Info"))
+    if place < 0:
+        return None
+    flags, place = int.from_bytes(frame[place + 4 : place + 8], "big"), place + 8
+    place += 4 if flags & _XING_HAS_FRAMES else 0
+    return begins, int.from_bytes(frame[place : place + 4], "big") if flags & _XING_HAS_BYTES else 0
