@@ -122,12 +122,16 @@ class Server(BaseHTTPRequestHandler):
         self.send(body=b"", length=1000)
         self.drip(b"x")
 
+    def answer_dripshort(self) -> None:
+        self.send(body=b"", length=50)
+        self.drip(b"x", 50)
+
     def answer_dripheaders(self) -> None:
         self.drip(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1000)
 
-    def drip(self, content) -> None:
+    def drip(self, content, times=1000) -> None:
         with contextlib.suppress(OSError):
-            for byte in content * 1000:
+            for byte in content * times:
                 self.wfile.write(bytes([byte]))
                 if self.server.closing.wait(0.02):
                     return
@@ -221,7 +225,7 @@ def test_a_page_in_place_of_audio_is_left_to_the_decoder(url, tmp_path, settings
         ("bomb", "it is larger than 2 MB", 1),
         ("badgzip", "its Content-Encoding cannot be undone", 1),
         ("silent", "the server did not answer in 0.25 s", 1),
-        ("drip", "the server sends less than 64 kB per second", 1),
+        ("drip", "the server sends less than 16 kB per second", 1),
         ("dripheaders", "the server did not answer in 0.25 s", 1),
     ],
 )
@@ -444,3 +448,14 @@ def test_a_full_disk_is_told_and_leaves_nothing(url, tmp_path, settings, monkeyp
 )
 def test_a_place_is_described_without_secrets(place, shown) -> None:
     assert describe_place(place, local=True) == shown
+
+
+@pytest.mark.parametrize(("setting", "told"), [({}, 16), ({"min_fetch_kb_per_s": 40.0}, 40)])
+def test_a_server_slower_than_the_setting_is_given_up(url, tmp_path, setting, told) -> None:
+    settings = load_settings(fetch_timeout_s=0.25, **setting)
+    assert failure(f"{url}/drip", tmp_path, settings).endswith(f"the server sends less than {told} kB per second")
+
+
+def test_a_server_as_slow_as_the_setting_allows_is_waited_for(url, tmp_path) -> None:
+    settings = load_settings(fetch_timeout_s=0.5, min_fetch_kb_per_s=0.0)
+    assert fetch(f"{url}/dripshort", tmp_path, settings, local=False).read_bytes() == b"x" * 50

@@ -10,9 +10,8 @@ import sys
 import threading
 from contextlib import contextmanager
 from importlib.metadata import entry_points
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
-from urllib.parse import unquote, urlsplit
 
 import typer
 
@@ -283,15 +282,10 @@ def folder_or_name(model: str | None) -> str | None:
 
 
 def result_names(recordings: list[str]) -> list[str]:
-    """What each recording's results are called: the stem of its file, or "recording" where it has none."""
-    return [
-        "recording" if place.startswith("data:") else PurePosixPath(_path_of(place)).stem or "recording"
-        for place in recordings
-    ]
+    """Name each recording's results: the stem of its file, or "recording" where it has none."""
+    from whisperx_worker.place import stem_of
 
-
-def _path_of(place: str) -> str:
-    return unquote(urlsplit(place).path) if "://" in place else place
+    return [stem_of(place, local=True) or "recording" for place in recordings]
 
 
 def refuse_same_names(names: list[str]) -> None:

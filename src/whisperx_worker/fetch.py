@@ -6,8 +6,6 @@ be a secret gets further than this module.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import logging
 import os
@@ -22,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from whisperx_worker.errors import NO_ROOM, BadInputError, FetchError
-from whisperx_worker.place import WRONG_DATA_URI, kind_of, payload_of, without_line_breaks
+from whisperx_worker.place import WRONG_DATA_URI, decode_base64, kind_of, payload_of, trimmed
 from whisperx_worker.public_web import RefusedError, ask
+from whisperx_worker.resume import Part, WrongPartError
 from whisperx_worker.runpod_sdk import import_runpod
 
 if TYPE_CHECKING:
@@ -35,8 +34,7 @@ log = logging.getLogger(__name__)
 
 _BYTES_PER_MB = 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
-_SLOWEST_BYTES_PER_S = 64 * 1024
-"""After the first `fetch_timeout_s` a body must have come at least at this pace."""
+_BYTES_PER_KB = 1024
 _PAUSES_S = (0.5, 2.0)
 """Rests between tries; one try more than there are rests."""
 _CONNECT_S = 10.0
@@ -62,7 +60,7 @@ def fetch(  # noqa: PLR0913  what is named has a default
     Args:
         place: An http(s) URL, a `data:` URI, bare base64, or (where `local`) a path.
         folder: The job's own temporary folder; nothing is left in it when this fails.
-        settings: `max_audio_mb` and `fetch_timeout_s` bound the fetch.
+        settings: `max_audio_mb`, `fetch_timeout_s` and `min_fetch_kb_per_s` bound the fetch.
         local: Whether a path is allowed.
         what: What the audio is, for the log.
         still_wanted: Called ten times a second while a server is waited for; what it raises ends the fetch at once.
@@ -77,7 +75,7 @@ def fetch(  # noqa: PLR0913  what is named has a default
     log.info("%s: %s", what, describe_place(place, local=local))
     kind = kind_of(place, local=local)
     if kind == "url":
-        return _download(place, folder, settings, still_wanted)
+        return _download(trimmed(place), folder, settings, still_wanted)
     if kind == "path":
         return _in_place(place, settings)
     return _unpack(place, folder, settings)
@@ -91,7 +89,7 @@ def describe_place(place: str, *, local: bool = False) -> str:
     """
     kind = kind_of(place, local=local)
     if kind == "url":
-        return _describe_url(place)
+        return _describe_url(trimmed(place))
     if kind == "path":
         return f"the file {_printable(Path(place).name)}"
     if not place.startswith("data:"):
@@ -148,14 +146,14 @@ def _unpack(place: str, folder: Path, settings: Settings) -> Path:
     if len(payload) * 3 // 4 > _most_bytes(settings) + _CHUNK_BYTES:
         raise BadInputError(f"the audio in base64 is larger than {settings.max_audio_mb:g} MB")
     try:
-        content = base64.b64decode(without_line_breaks(payload), validate=True)
-    except (binascii.Error, ValueError):
+        content = decode_base64(payload)
+    except ValueError:
         raise BadInputError("the audio is not valid base64") from None
     if not content:
         raise BadInputError("the audio in base64 is empty")
     if len(content) > _most_bytes(settings):
         raise BadInputError(f"the audio in base64 is larger than {settings.max_audio_mb:g} MB")
-    with _new_file(folder) as (path, write):
+    with _new_file(folder) as (path, number), _opened(number) as write:
         write(content)
     return path
 
@@ -165,10 +163,22 @@ def _most_bytes(settings: Settings) -> int:
 
 
 @contextlib.contextmanager
-def _new_file(folder: Path) -> Iterator[tuple[Path, Callable[[bytes], object]]]:
-    """A file in `folder`, and what writes to it; the file goes away when the body raises."""
+def _new_file(folder: Path) -> Iterator[tuple[Path, int]]:
+    """A file in `folder` and its number, open for writing; the file goes away when the body raises."""
     number, name = tempfile.mkstemp(prefix="audio-", dir=folder)
     path = Path(name)
+    try:
+        yield path, number
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(number)
+
+
+@contextlib.contextmanager
+def _opened(number: int) -> Iterator[Callable[[bytes], object]]:
+    """Give what writes to an open file; its number stays open."""
 
     def write(content: bytes) -> None:
         try:
@@ -178,13 +188,9 @@ def _new_file(folder: Path) -> Iterator[tuple[Path, Callable[[bytes], object]]]:
         if written != len(content):  # a disk that is nearly full takes a part
             raise FetchError(NO_ROOM)
 
-    try:
-        # Unbuffered, so that a full disk shows in `write` and not when the file is closed.
-        with os.fdopen(number, "wb", buffering=0) as file:
-            yield path, write
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+    # Unbuffered, so that a full disk shows in `write` and not when the file is closed.
+    with os.fdopen(os.dup(number), "wb", buffering=0) as file:
+        yield write
 
 
 class _Failure(Exception):  # noqa: N818 - never leaves this module
@@ -200,39 +206,45 @@ def _download(url: str, folder: Path, settings: Settings, still_wanted: Callable
     # urllib3 logs whole URLs: each request at DEBUG, and a malformed header at WARNING.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     import_runpod()
-    pauses = iter(_PAUSES_S)
-    while True:
-        try:
-            return _try_once(url, folder, settings, still_wanted)
-        except _Failure as failure:
-            pause_s = next(pauses, None)
-            if not failure.again or pause_s is None:
-                raise FetchError(f"the audio could not be fetched from {_describe_url(url)}: {failure}") from None
-        latest_s = time.monotonic() + pause_s
-        while time.monotonic() < latest_s:
-            still_wanted()
-            time.sleep(_LOOK_S)
+    pauses, part = iter(_PAUSES_S), Part()
+    with _new_file(folder) as (path, number):
+        while True:
+            try:
+                _try_once(_Try(url, number, part, settings), still_wanted)
+            except _Failure as failure:
+                pause_s = next(pauses, None)
+                if not failure.again or pause_s is None:
+                    raise FetchError(f"the audio could not be fetched from {_describe_url(url)}: {failure}") from None
+            else:
+                return path
+            _rest(pause_s, still_wanted)
 
 
-def _try_once(url: str, folder: Path, settings: Settings, still_wanted: Callable[[], None]) -> Path:
+def _rest(pause_s: float, still_wanted: Callable[[], None]) -> None:
+    latest_s = time.monotonic() + pause_s
+    while time.monotonic() < latest_s:
+        still_wanted()
+        time.sleep(_LOOK_S)
+
+
+def _try_once(trying: _Try, still_wanted: Callable[[], None]) -> None:
     """Fetch in a thread of its own.
 
     A server that sends its headers byte by byte never runs into a socket's timeout, and one that falls silent does so
-    late. The thread is left behind when nobody waits for it any more; it ends with its socket, and writes nothing.
+    late. The thread is left behind when nobody waits for it any more; it ends with its socket, and its file is gone.
     """
-    trying = _Try(url, folder, settings)
     thread = threading.Thread(target=trying.run, name="fetch", daemon=True)
     thread.start()
-    latest_s = time.monotonic() + 2 * settings.fetch_timeout_s
+    latest_s = time.monotonic() + 2 * trying.settings.fetch_timeout_s
     try:
         while thread.is_alive():
             still_wanted()
             if not trying.answered and time.monotonic() > latest_s:
-                raise _Failure(f"the server did not answer in {settings.fetch_timeout_s:g} s")
+                raise _Failure(f"the server did not answer in {trying.settings.fetch_timeout_s:g} s")
             thread.join(_LOOK_S)
     finally:
         trying.wanted = False
-    return trying.done.result()
+    trying.done.result()
 
 
 @dataclass(eq=False)
@@ -240,61 +252,74 @@ class _Try:
     """One try to fetch a URL, in its own thread."""
 
     url: str
-    folder: Path
+    number: int
+    """Of the open file that takes the body."""
+    part: Part
     settings: Settings
-    done: Future[Path] = field(default_factory=Future)
+    done: Future[None] = field(default_factory=Future)
     answered: bool = False
     """Whether the headers are here."""
     wanted: bool = True
 
     def run(self) -> None:
         try:
-            self.done.set_result(self._fetched())
+            with _opened(self.number) as write, _explained(self.settings):
+                self._fetch(write)
+            self.done.set_result(None)
         except BaseException as error:  # noqa: BLE001 - carried to the thread that waits
             self.done.set_exception(error)
 
-    def _fetched(self) -> Path:
+    def _fetch(self, write: Callable[[bytes], object]) -> None:
         timeout_s = self.settings.fetch_timeout_s
         timeouts = (min(_CONNECT_S, timeout_s), timeout_s)
-        with _explained(self.settings), contextlib.closing(ask(self.url, timeouts, lambda: self.wanted)) as response:
+        answer = ask(self.url, timeouts, lambda: self.wanted, self.part.headers())
+        with contextlib.closing(answer) as response:
             self.answered = True
+            self._stop_if_unwanted()
+            self.part.begin(response.status_code, response.headers)
             status = response.status_code
             if status // 100 != 2:  # noqa: PLR2004 - 2xx
                 raise _Failure(f"the server answered {status}", again=status >= _SERVER_ERROR)
-            self._stop_if_unwanted()
-            with _new_file(self.folder) as (path, write):
-                for piece in _as_it_comes(response, self.settings):
-                    self._stop_if_unwanted()
-                    write(piece)
-                if not path.stat().st_size:
-                    raise _Failure("the server sent nothing")
-            return path
+            os.truncate(self.number, self.part.size)
+            os.lseek(self.number, self.part.size, os.SEEK_SET)
+            for piece in _as_it_comes(response, self.settings, self.part.size):
+                self._stop_if_unwanted()
+                write(piece)
+                self.part.add(len(piece))
+            if not self.part.size:
+                raise _Failure("the server sent nothing")
 
     def _stop_if_unwanted(self) -> None:
         if not self.wanted:
             raise _Failure("nobody waits for it any more")
 
 
-def _as_it_comes(response: Any, settings: Settings) -> Iterator[bytes]:  # noqa: ANN401 - a requests.Response
+def _as_it_comes(response: Any, settings: Settings, here: int) -> Iterator[bytes]:  # noqa: ANN401
     """Pieces of a body as they arrive, so that one that drips can be given up.
 
     `requests` waits for a whole chunk, and each byte sets the socket's timeout back.
 
+    Args:
+        response: A requests.Response.
+        settings: For the largest body and the slowest pace.
+        here: Bytes that came before.
+
     Raises:
-        _Failure: When it comes slower than 64 kB/s, or is larger than it may be.
+        _Failure: When it comes too slowly, or is larger than it may be.
     """
     most, too_large = _most_bytes(settings), f"it is larger than {settings.max_audio_mb:g} MB"
     declared = response.headers.get("Content-Length", "")
-    if re.fullmatch(r"\d{1,18}", declared) and int(declared) > most:
+    if re.fullmatch(r"\d{1,18}", declared) and here + int(declared) > most:
         raise _Failure(too_large)
     began, total = time.monotonic(), 0
     while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
         total += len(chunk)
-        if total > most:
+        if here + total > most:
             raise _Failure(too_large)
         yield chunk
-        if time.monotonic() - began > settings.fetch_timeout_s + total / _SLOWEST_BYTES_PER_S:
-            raise _Failure(f"the server sends less than {_SLOWEST_BYTES_PER_S // 1024} kB per second")
+        pace = settings.min_fetch_kb_per_s * _BYTES_PER_KB
+        if pace and time.monotonic() - began > settings.fetch_timeout_s + total / pace:
+            raise _Failure(f"the server sends less than {settings.min_fetch_kb_per_s:g} kB per second")
 
 
 @contextlib.contextmanager
@@ -305,6 +330,8 @@ def _explained(settings: Settings) -> Iterator[None]:
 
     try:
         yield
+    except WrongPartError as error:
+        raise _Failure(str(error), again=True) from None
     except RefusedError as error:
         raise _Failure(str(error), again=error.again) from None
     except (requests.Timeout, low.TimeoutError):

@@ -208,8 +208,8 @@ class _Bands:
 
 
 def _by_band(spectra: NDArray[np.complexfloating]) -> NDArray[np.float64]:
-    power = np.square(spectra.view(np.float32))
-    summed = np.add.reduceat(power, 2 * (_BAND_EDGES[:-1] - _BAND_EDGES[0]), axis=-1)
+    power = np.square(spectra.real) + np.square(spectra.imag)
+    summed = np.add.reduceat(power, _BAND_EDGES[:-1] - _BAND_EDGES[0], axis=-1)
     return np.asarray(summed, np.float64) * (2 / _BLOCK_SAMPLES**2)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -15,7 +16,7 @@ from whisperx_worker.place import wrong_url
 from whisperx_worker.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _MOST_REDIRECTS = 5
 _MOST_ADDRESSES = 6
@@ -48,13 +49,21 @@ class RefusedError(Exception):
         """Whether another try may help."""
 
 
-def ask(url: str, timeout: tuple[float, float], wanted: Callable[[], bool] = lambda: True) -> Any:  # noqa: ANN401
+def ask(
+    url: str,
+    timeout: tuple[float, float],
+    wanted: Callable[[], bool] = lambda: True,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Any:  # noqa: ANN401 - a requests.Response
     """The answer to a GET, its redirects followed, its body not yet read.
+
+    A cookie that a server sets on the way goes back to the same host, as browsers do it, and is then forgotten.
 
     Args:
         url: A stranger's.
         timeout: Seconds to connect, and seconds of silence.
         wanted: Asked before each connection; False ends it.
+        headers: To send beside our own.
 
     Returns:
         A `requests.Response`; who gets it closes it.
@@ -65,10 +74,10 @@ def ask(url: str, timeout: tuple[float, float], wanted: Callable[[], bool] = lam
     """
     import requests
 
-    base, subject = "", "it"
+    base, subject, cookies = "", "it", _Cookies()
     for _ in range(_MOST_REDIRECTS + 1):
         base = _as_it_goes_out(base, url, subject)
-        response = _ask_once(base, timeout, wanted)
+        response = _ask_once(base, timeout, wanted, {**_HEADERS, **headers}, cookies.of(base))
         location = requests.Session().get_redirect_target(response)
         if location is None:
             return response
@@ -92,7 +101,32 @@ def _as_it_goes_out(base: str, url: str, subject: str) -> str:
     return written
 
 
-def _ask_once(url: str, timeout: tuple[float, float], wanted: Callable[[], bool]) -> Any:  # noqa: ANN401
+class _Cookies:
+    """Cookies of one walk through redirects, each for the host alone that set it."""
+
+    def __init__(self) -> None:
+        self._jars: dict[str, tuple[str, Any]] = {}
+
+    def of(self, url: str) -> Any:  # noqa: ANN401 - a requests.cookies.RequestsCookieJar
+        """Give the jar that a request sends and its answer fills; what came over https never goes over http."""
+        import requests
+
+        parts = urlsplit(url)
+        host, scheme = parts.hostname or "", parts.scheme
+        before, jar = self._jars.get(host, (scheme, None))
+        if jar is None or (before == "https" and scheme != "https"):
+            jar = requests.cookies.RequestsCookieJar()
+        self._jars[host] = scheme, jar
+        return jar
+
+
+def _ask_once(
+    url: str,
+    timeout: tuple[float, float],
+    wanted: Callable[[], bool],
+    headers: Mapping[str, str],
+    jar: Any,  # noqa: ANN401 - a requests.cookies.RequestsCookieJar
+) -> Any:  # noqa: ANN401 - a requests.Response
     import requests
     from runpod.serverless.utils.rp_ssrf import PinnedIPAdapter
 
@@ -105,12 +139,13 @@ def _ask_once(url: str, timeout: tuple[float, float], wanted: Callable[[], bool]
         with requests.Session() as session:
             # Else a password for this host would be looked up in ~/.netrc.
             session.auth = lambda request: request
+            session.cookies = jar
             # Else the body of a redirect would be read into memory, however large.
             session.get_redirect_target = lambda _response: None  # type: ignore[method-assign,assignment]
             for scheme in ("http://", "https://"):
                 session.mount(scheme, PinnedIPAdapter(address))
             try:
-                return session.get(url, headers=_HEADERS, timeout=timeout, allow_redirects=False, stream=True)
+                return session.get(url, headers=headers, timeout=timeout, allow_redirects=False, stream=True)
             except requests.ConnectionError as error:
                 nobody = error
     raise nobody

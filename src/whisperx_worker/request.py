@@ -7,16 +7,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, StringConstraints, TypeAdapter, ValidationError
 
 from whisperx_worker.errors import BadInputError
 from whisperx_worker.fields import described, is_model_name, joined, lowered, sentence, shown
 from whisperx_worker.languages import LANGUAGES
-from whisperx_worker.place import kind_of, wrong_base64, wrong_place
+from whisperx_worker.place import stem_of, wrong_base64, wrong_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -325,7 +323,7 @@ def _wrong_sample(place: str, sample: Mapping[str, object], *, local: bool) -> l
         return [f"{place} needs exactly one of url and audio_base64"]
     if isinstance(url, str):
         wrong = wrong_place(f"{place}.url", url, local=local)
-        stem = _stem(url) if not wrong and kind_of(url, local=local) != "base64" else ""
+        stem = stem_of(url, local=local) if not wrong else ""
         return wrong or _wrong_name(place, sample, "this url", stem)
     if isinstance(inline, str):
         return _wrong_name(place, sample, "base64", "") + wrong_base64(f"{place}.audio_base64", inline)
@@ -343,11 +341,8 @@ def _wrong_name(place: str, sample: Mapping[str, object], source: str, stem: str
 
 def sample_name(sample: SpeakerSample) -> str:
     """Who a sample is of: its name, else the stem of its file's name."""
-    return sample.name or _stem(sample.url or "")
-
-
-def _stem(url: str) -> str:
-    return PurePosixPath(unquote(urlsplit(url).path)).stem
+    # Only a person on this machine can name a file, and only where there is one.
+    return sample.name or stem_of(sample.url or "", local=True)
 
 
 def _options(plugins: object, abilities: Abilities, mistakes: list[str]) -> dict[str, object]:

@@ -161,6 +161,12 @@ class Settings(BaseSettings):
     fetch_timeout_s: float = described(
         30.0, "longest silence of a server while audio is fetched, in seconds", "a number above 0", gt=0
     )
+    min_fetch_kb_per_s: float = described(
+        16.0,
+        "slowest pace of a server after the first `fetch_timeout_s`, in kilobytes per second; 0 is any",
+        "a number of at least 0",
+        ge=0,
+    )
     log_file: Path = described(Path("container_log.txt"), "where everything is logged", "a file that can be written")
     log_format: Literal["text", "json"] = described(
         "text", "how a line of the log is written; `json`: one object per line", '"text" or "json"'

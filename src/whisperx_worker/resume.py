@@ -1,0 +1,95 @@
+"""What has come of a body before its connection broke off, and whether an answer goes on from there. Pure.
+
+Two versions of a file are never glued together: the server is told which version the part is of, and its answer must
+name the same one and begin where the part ends.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PARTIAL, _UNSATISFIABLE = 206, 416
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+_MIN_AGE_S = 1.0
+"""A file that changed in the second of the answer may change again within it, and its date does not show that."""
+
+
+class WrongPartError(Exception):
+    """An answer holds another part of the body than was asked for."""
+
+
+@dataclass
+class Part:
+    """The beginning of a body, which lives through the tries of one fetch."""
+
+    size: int = 0
+    """Bytes that are here."""
+    version: str | None = None
+    """ETag or date of what they are of; None where nothing can be added to them."""
+    whole: int | None = None
+    """Bytes that the whole body has, where that is known."""
+
+    def headers(self) -> dict[str, str]:
+        """Make the headers that ask for the rest; none where the body is asked for from its beginning."""
+        return {"Range": f"bytes={self.size}-", "If-Range": self.version} if self.size and self.version else {}
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        """Take an answer: `size` is where it goes on, 0 where it begins anew.
+
+        Raises:
+            WrongPartError: It is neither the rest nor the whole; the next answer must be the whole.
+        """
+        asked = bool(self.headers())
+        if status == _UNSATISFIABLE and asked:
+            self._forget()
+            raise WrongPartError("the server does not have the rest of it")
+        if status != _PARTIAL:
+            self._forget()
+            self.version = _version_of(headers)
+            return
+        found = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
+        start, end, whole = (int(found[1]), int(found[2]) + 1, found[3]) if found else (-1, -1, "*")
+        same = self.whole is None or whole in {"*", str(self.whole)}
+        to_the_end = whole == "*" or int(whole) == end
+        if start != self.size * asked or not same or not to_the_end or not self._same_version(headers, asked=asked):
+            self._forget()
+            raise WrongPartError("the server sent another part of it than was asked for")
+        self.whole = None if whole == "*" else int(whole)
+
+    def add(self, size: int) -> None:
+        """Count bytes that have come."""
+        self.size += size
+
+    def _same_version(self, headers: Mapping[str, str], *, asked: bool) -> bool:
+        if not asked:
+            return True
+        name = "ETag" if self.version and self.version.startswith('"') else "Last-Modified"
+        return not _is_encoded(headers) and headers.get(name, self.version) == self.version
+
+    def _forget(self) -> None:
+        self.size, self.version, self.whole = 0, None, None
+
+
+def _version_of(headers: Mapping[str, str]) -> str | None:
+    """Give what names a body to the byte: an ETag that is not weak, else a date that is old enough."""
+    if _is_encoded(headers) or headers.get("Accept-Ranges", "").strip().lower() == "none":
+        return None
+    tag = headers.get("ETag", "").strip()
+    if re.fullmatch(r'"[\x21\x23-\x7e]{1,1000}"', tag):
+        return tag
+    try:
+        changed, answered = (parsedate_to_datetime(headers[name]) for name in ("Last-Modified", "Date"))
+        old = (answered - changed).total_seconds() >= _MIN_AGE_S
+    except (KeyError, TypeError, ValueError):
+        return None
+    return headers["Last-Modified"] if old and headers["Last-Modified"].isprintable() else None
+
+
+def _is_encoded(headers: Mapping[str, str]) -> bool:
+    return headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}
