@@ -452,7 +452,7 @@ def test_a_place_is_described_without_secrets(place, shown) -> None:
 
 @pytest.mark.parametrize(("setting", "told"), [({}, 16), ({"min_fetch_kb_per_s": 40.0}, 40)])
 def test_a_server_slower_than_the_setting_is_given_up(url, tmp_path, setting, told) -> None:
-    settings = load_settings(fetch_timeout_s=0.25, **setting)
+    settings = load_settings(fetch_timeout_s=0.5, **setting)
     assert failure(f"{url}/drip", tmp_path, settings).endswith(f"the server sends less than {told} kB per second")
 
 

@@ -115,7 +115,7 @@ def secrets_of(data: object) -> list[str]:
 def secrets_of_url(url: str) -> list[str]:
     """What of a URL may not be told: its credentials, its query, each value in it, its fragment, tokens in its path."""
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(url.strip())
     except ValueError:
         return [url]
     name, _, password = parts.netloc.rpartition("@")[0].partition(":")
