@@ -27,6 +27,8 @@ from whisperx_worker.speakers import (
     speech_s,
     timeline_of,
     told,
+    uncut,
+    uncut_warning,
     unmet_counts,
     whose,
 )
@@ -64,7 +66,7 @@ def lines(transcript):
 
 
 def test_the_examples_in_the_docstrings_are_true():
-    assert doctest.testmod(speakers) == doctest.TestResults(failed=0, attempted=7)
+    assert doctest.testmod(speakers) == doctest.TestResults(failed=0, attempted=8)
 
 
 # --- words
@@ -226,9 +228,60 @@ def test_a_segment_whose_words_are_not_its_text_is_not_cut_and_is_of_whom_it_mos
 def test_a_segment_without_words_is_of_whom_it_mostly_is():
     before = Transcript((Segment(0.0, 3.0, "да нет"), Segment(7.0, 8.0, "ага")), "ru")
 
-    found = attributed(before, make_diarization((0.0, 1.0, A), (1.0, 3.0, B), (3.0, 6.0, A)))
+    found = attributed(before, make_diarization((0.0, 0.3, A), (0.3, 3.0, B), (3.0, 6.0, A)))
 
     assert [(segment.speaker, segment.speaker_guessed) for segment in found.segments] == [(B, False), (A, True)]
+
+
+@pytest.mark.parametrize(
+    ("end", "change", "expected"),
+    [(9.0, 8.5, True), (9.0, 8.6, False), (0.9, 0.6, True), (0.9, 0.7, False), (9.0, 4.5, True), (9.0, 9.0, False)],
+    ids=["half a second", "less", "a third of a short one", "less of it", "half of it", "nobody else"],
+)
+def test_a_segment_without_words_that_two_share_is_marked_and_told(end, change, expected):
+    turns = make_diarization((0.0, change, A), (change, 20.0, B))
+
+    found = attributed(Transcript((Segment(0.0, end, "да? нет."),), "ru"), turns)
+
+    assert [(segment.speaker, segment.speaker_guessed) for segment in found.segments] == [(A, expected)]
+    assert uncut(found, turns) == ([Span(0.0, end)] if expected else [])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (("да",), ("нет",)),
+        (("да", 0.1, 0.9), ("нет",)),
+        (("dva", 0.0, 1.0), ("tri", 2.0, 3.0)),
+    ],
+    ids=["no times", "some times", "words that are not the text"],
+)
+def test_text_without_times_where_somebody_else_speaks_is_marked_and_told(words):
+    turns = make_diarization((0.0, 2.1, A), (2.1, 3.0, B))
+
+    found = attributed(said(*words, text="да нет", start=0.0, end=3.0), turns)
+
+    assert lines(found) == [(0.0, 3.0, A, "да нет")]
+    assert found.segments[0].speaker_guessed
+    assert uncut(found, turns) == [Span(0.0, 3.0)]
+
+
+def test_a_segment_that_is_cut_by_its_words_is_no_guess():
+    turns = make_diarization((0.0, 1.0, A), (1.0, 9.0, B))
+
+    found = attributed(said(("да?", 0.1, 0.9), ("нет.", 1.1, 2.0), start=0.0, end=9.0), turns)
+
+    assert [(segment.speaker, segment.speaker_guessed) for segment in found.segments] == [(A, False), (B, False)]
+    assert uncut(found, turns) == []
+
+
+def test_many_uncut_segments_are_one_sentence_with_the_longest_places():
+    spans = [Span(10.0 * number, 10.0 * number + number) for number in range(1, 8)]
+
+    assert uncut_warning(spans) == (
+        "no word times tell where the speaker changes in 7 segments (7 places, the longest are 30.00-33.00, 40.00-44.00, "
+        "50.00-55.00, 60.00-66.00, 70.00-77.00 s); each may hold words of several people"
+    )
 
 
 def test_a_segment_is_a_guess_where_all_of_its_words_are():
@@ -334,6 +387,23 @@ def test_where_there_is_any_turn_nothing_is_without_a_speaker(before, turns):
 
     assert all(segment.speaker for segment in segments)
     assert all(word.speaker == segment.speaker for segment in segments for word in segment.words)
+
+
+@given(transcripts(), exclusive_turns(least=1))
+def test_no_text_without_times_is_silently_given_to_one_where_others_speak(before, turns):
+    after = attributed(before, diarization(turns))
+    told = uncut(after, diarization(turns))
+
+    for segment in after.segments:
+        shares = {A: 0.0, B: 0.0, C: 0.0}
+        for turn in turns:
+            shares[turn.speaker] += max(0.0, min(segment.end, turn.end) - max(segment.start, turn.start))
+        others_s = max(share for speaker, share in shares.items() if speaker != segment.speaker)
+        if not segment.words and others_s >= 0.5 + 1e-9:
+            assert segment.speaker_guessed
+            assert Span(segment.start, segment.end) in told
+        if segment.words and all(word.start is not None for word in segment.words):
+            assert Span(segment.start, segment.end) not in told
 
 
 def by_hand(start, end, turns):

@@ -371,6 +371,19 @@ def test_overlapped_speech_is_a_warning():
     ]
 
 
+def test_a_question_and_an_answer_without_word_times_are_one_warning():
+    bare = Transcript(tuple(replace(segment, words=()) for segment in SAID.segments), "ru")
+
+    response = ask(Hears(bare), Diarizes(TURNS))
+
+    assert [(s["speaker"], s.get("speaker_guessed")) for s in response["segments"]] == [
+        ("SPEAKER_01", True), ("SPEAKER_00", None)
+    ]  # fmt: skip
+    assert response["warnings"] == [
+        "no word times tell where the speaker changes in 1 segment (0.00-1.00 s); it may hold words of several people"
+    ]
+
+
 def test_turns_without_any_text_are_told_and_are_nothing_to_warn_of():
     response = ask(Hears(Transcript((), None)), Diarizes(TURNS))
 

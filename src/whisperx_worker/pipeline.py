@@ -104,7 +104,7 @@ def diarized(job: Job, host: Host, audio: Audio) -> Diarization | None:
 
 
 def with_speakers(job: Job, transcript: Transcript, diarization: Diarization | None) -> Transcript:
-    """The transcript with speakers on words, cut where the speaker changes, and a warning of overlapped speech."""
+    """The transcript with speakers on words, cut where the speaker changes; warns of what is doubtful."""
     if diarization is None or not transcript.segments:
         return transcript
     if not diarization.turns:
@@ -112,7 +112,10 @@ def with_speakers(job: Job, transcript: Transcript, diarization: Diarization | N
     overlapped = speakers.overlapped_text(transcript, diarization.turns)
     if overlapped:
         job.warn(speakers.told(overlapped))
-    return speakers.attributed(transcript, diarization)
+    spoken = speakers.attributed(transcript, diarization)
+    if uncut := speakers.uncut(spoken, diarization):
+        job.warn(speakers.uncut_warning(uncut))
+    return spoken
 
 
 def verified(

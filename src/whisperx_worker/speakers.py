@@ -19,7 +19,7 @@ from itertools import accumulate, groupby, pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from whisperx_worker.spans import joined, shared, total_s
+from whisperx_worker.spans import joined, outside, shared, total_s
 from whisperx_worker.types import Span, SpeakerTurn, Word
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
     from whisperx_worker.request import Request
     from whisperx_worker.types import Diarization, Seconds, Segment, SpeakerMatch, Transcript
+
+MIN_SHARED_S = 0.5
+"""So much time is a relevant part of a segment."""
+MIN_SHARE = 1 / 3
+"""And so is this share of a short one."""
 
 _SAME_PLACE_S = 1.0
 """Overlaps that are nearer to each other are told as one place."""
@@ -81,8 +86,9 @@ def attributed(transcript: Transcript, diarization: Diarization) -> Transcript:
     """Give every word and every segment a speaker, and cut segments where the speaker changes.
 
     A word is of the speaker with the most of it on the exclusive timeline, else of the nearest turn by its edges; a
-    word without times is of the speaker of the word before it. A segment without timed words is not cut. The words stay
-    the same words in the same order, with the same times.
+    word without times is of the speaker of the word before it. A segment without timed words is not cut. A
+    piece that has text without times is marked as a guess where somebody else has a relevant part of its time. The
+    words stay the same words in the same order, with the same times.
 
     Returns:
         The transcript; unchanged where nobody has a turn.
@@ -110,16 +116,44 @@ def whose(start: Seconds, end: Seconds, timeline: Timeline) -> Attribution:
         end: Where it ends; not before `start`.
         timeline: At least one turn.
     """
-    overlap_s: dict[str, Seconds] = {}
-    first, after = bisect_right(timeline.ends, start), bisect_left(timeline.starts, end)
-    for turn in timeline.turns[first:after]:
-        shared_s = min(end, turn.end) - max(start, turn.start)
-        overlap_s[turn.speaker] = overlap_s.get(turn.speaker, 0.0) + shared_s
+    overlap_s = _shares_s(start, end, timeline)
     if start < end and overlap_s:
         return Attribution(max(overlap_s, key=overlap_s.__getitem__), guessed=False)
+    after = bisect_left(timeline.starts, end)
     beside = timeline.turns[max(0, after - 1) : after + 1]
     nearest = min(beside, key=lambda turn: max(start - turn.end, turn.start - end))
     return Attribution(nearest.speaker, guessed=start < end or not nearest.start <= start <= nearest.end)
+
+
+def _shares_s(start: Seconds, end: Seconds, timeline: Timeline) -> dict[str, Seconds]:
+    """How much of the time from `start` to `end` each speaker has, in the order in which they speak there."""
+    found: dict[str, Seconds] = {}
+    for turn in timeline.turns[bisect_right(timeline.ends, start) : bisect_left(timeline.starts, end)]:
+        shared_s = min(end, turn.end) - max(start, turn.start)
+        found[turn.speaker] = found.get(turn.speaker, 0.0) + shared_s
+    return found
+
+
+def uncut(transcript: Transcript, diarization: Diarization) -> list[Span]:
+    """Segments of one speaker that hold text without times where somebody else speaks, in time order.
+
+    Args:
+        transcript: What `attributed` gives.
+        diarization: What it got.
+    """
+    timeline = timeline_of(diarization.exclusive or diarization.turns)
+    return [Span(segment.start, segment.end) for segment in transcript.segments if _is_uncut(segment, timeline)]
+
+
+def uncut_warning(spans: Sequence[Span]) -> str:
+    """Sentence about segments that `uncut` finds, with their number and places.
+
+    >>> uncut_warning([Span(1.0, 4.5)])
+    'no word times tell where the speaker changes in 1 segment (1.00-4.50 s); it may hold words of several people'
+    """
+    count, each = ("1 segment", "it") if len(spans) == 1 else (f"{len(spans)} segments", "each")
+    where = f"no word times tell where the speaker changes in {count} ({_places(spans)})"
+    return f"{where}; {each} may hold words of several people"
 
 
 def overlapped_text(transcript: Transcript, turns: Iterable[SpeakerTurn]) -> list[Span]:
@@ -137,12 +171,16 @@ def told(overlapped: Sequence[Span]) -> str:
     >>> told([Span(1.0, 1.4), Span(1.9, 2.5), Span(60.0, 61.0)])
     'several people speak at once in 2.0 s of the text (1.00-2.50, 60.00-61.00 s); each word there has one speaker'
     """
-    places = joined(overlapped, _SAME_PLACE_S)
-    longest = sorted(places, key=lambda span: -span.duration_s)[:_MOST_TOLD]
-    listed = ", ".join(f"{span.start:.2f}-{span.end:.2f}" for span in sorted(longest, key=lambda span: span.start))
-    which = f"{len(places)} places, the longest are " if len(places) > _MOST_TOLD else ""
-    where = f"in {total_s(overlapped):.1f} s of the text ({which}{listed} s)"
+    where = f"in {total_s(overlapped):.1f} s of the text ({_places(joined(overlapped, _SAME_PLACE_S))})"
     return f"several people speak at once {where}; each word there has one speaker"
+
+
+def _places(spans: Sequence[Span]) -> str:
+    """Times of spans, of many only those of the longest."""
+    longest = sorted(spans, key=lambda span: -span.duration_s)[:_MOST_TOLD]
+    listed = ", ".join(f"{span.start:.2f}-{span.end:.2f}" for span in sorted(longest, key=lambda span: span.start))
+    which = f"{len(spans)} places, the longest are " if len(spans) > _MOST_TOLD else ""
+    return f"{which}{listed} s"
 
 
 def speech_s(turns: Iterable[SpeakerTurn]) -> dict[str, Seconds]:
@@ -209,7 +247,8 @@ def _pieces(segment: Segment, owners: list[Attribution | None], timeline: Timeli
     of its time.
     """
     known = [owner for owner in owners if owner]
-    owned = known if len(known) == len(owners) else _filled(owners, segment, timeline)
+    is_timed = len(known) == len(owners)
+    owned = known if is_timed else _filled(owners, segment, timeline)
     words = [
         Word(word.word, word.start, word.end, word.score, owner.speaker, owner.guessed)
         for word, owner in zip(segment.words, owned, strict=True)
@@ -218,16 +257,37 @@ def _pieces(segment: Segment, owners: list[Attribution | None], timeline: Timeli
     texts = _texts(segment.text, runs)
     if not texts:
         whole = whose(segment.start, segment.end, timeline)
-        return [_changed(segment, words=tuple(words), speaker=whole.speaker, speaker_guessed=whole.guessed)]
+        piece = _changed(segment, words=tuple(words), speaker=whole.speaker, speaker_guessed=whole.guessed)
+        return [_marked(piece, timeline)]
     starts = accumulate([segment.start, *(_first_time(run) for run in runs[1:])], max)
     ends = [*(_last_time(run) for run in runs[:-1]), segment.end]
-    return [
+    pieces = [
         _changed(
             segment, start=start, end=max(start, end), text=text, words=run,
             speaker=run[0].speaker, speaker_guessed=all(map(attrgetter("speaker_guessed"), run)),
         )
         for run, text, start, end in zip(runs, texts, starts, ends, strict=True)
     ]  # fmt: skip
+    return pieces if is_timed else [_marked(piece, timeline) for piece in pieces]
+
+
+def _marked(segment: Segment, timeline: Timeline) -> Segment:
+    """A segment with a speaker, marked as a guess where text without times may be somebody else's."""
+    return _changed(segment, speaker_guessed=True) if _is_uncut(segment, timeline) else segment
+
+
+def _is_uncut(segment: Segment, timeline: Timeline) -> bool:
+    """Whether somebody else has a relevant part of a segment's time in which none of its speaker's words is."""
+    own = [span for word in segment.words if word.speaker == segment.speaker and (span := _span(word))]
+    if segment.words and len(own) == len(segment.words):
+        return False
+    others_s: dict[str, Seconds] = {}
+    for free in outside(joined(own), segment.start, segment.end):
+        for speaker, shared_s in _shares_s(free.start, free.end, timeline).items():
+            others_s[speaker] = others_s.get(speaker, 0.0) + shared_s
+    others_s.pop(segment.speaker or "", None)
+    relevant_s = min(MIN_SHARED_S, MIN_SHARE * (segment.end - segment.start))
+    return max(others_s.values(), default=0.0) >= relevant_s > 0
 
 
 def _changed(segment: Segment, **fields: object) -> Segment:

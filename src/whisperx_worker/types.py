@@ -94,11 +94,12 @@ class Segment:
     text: str
     """What is said."""
     words: tuple[Word, ...] = ()
-    """The words in time order; with alignment."""
+    """The words in time order; with alignment. With diarization alone their times are the recogniser's, less exact."""
     speaker: str | None = None
     """Who says it; with diarization."""
     speaker_guessed: bool = False
-    """True where nobody's turn covers any of it: the speaker is that of the nearest turn."""
+    """True where nobody's turn covers any of it: the speaker is that of the nearest turn. Also where text without word
+    times may be another speaker's: a warning says where."""
     speaker_id: str | None = None
     """The enrolled name, or "unknown"; with verification."""
     similarity: float | None = None
