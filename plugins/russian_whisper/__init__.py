@@ -12,7 +12,15 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from whisperx_worker import Audio, Job, ModelShelf, NeededModel, Segment, Settings, Span, Transcript, hookimpl, spans
-from whisperx_worker_plugins.russian_whisper import coverage, decoding, language, model, sifting, speech
+from whisperx_worker_plugins.russian_whisper import (
+    attention_alignment,
+    coverage,
+    decoding,
+    language,
+    model,
+    sifting,
+    speech,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +90,7 @@ def _text_of(  # noqa: PLR0913  what decoding takes
     for segment in segments:
         if coverage.is_thin(segment, heard):
             job.warn("there is far more speech here than text", Span(segment.start, segment.end))
-    return tuple(segments)
+    return attention_alignment.without_stale_words(segments)
 
 
 def _tell_lost(lost: Sequence[Span], removed: Sequence[Span], job: Job) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from whisperx_worker import BadInputError, Segment, in_batches, spans
-from whisperx_worker_plugins.russian_whisper import phantoms
+from whisperx_worker_plugins.russian_whisper import phantoms, segments
+from whisperx_worker_plugins.russian_whisper.attention_alignment import Text, are_wanted, words_of_batch
 from whisperx_worker_plugins.russian_whisper.model import TIMESTAMP_S, Encoded, Tokenizer, Whisper, features
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from whisperx_worker import Audio, Job, Seconds, Settings, Span
+    from whisperx_worker_plugins.russian_whisper.attention_alignment import Words
 
 _MAX_TEMPERATURE = 1.0
 _HYPOTHESES_WHEN_SAMPLING = 5
@@ -38,6 +40,8 @@ class Decoded:
     no_speech_prob: float
     compression_ratio: float
     temperature: float
+    words: Words = ()
+    """The words of each segment that the chunk is cut into, where the job wants them."""
 
 
 def decode(  # noqa: PLR0913 - the last one is named
@@ -129,7 +133,16 @@ class _Decoder:
                 if decoded.text and not is_silence(decoded, settings)
             ]
         )
-        return best
+        return self._timed(encoded, chunks, best) if are_wanted(request) else best
+
+    def _timed(self, encoded: Encoded, chunks: Sequence[Span], best: Sequence[Decoded]) -> list[Decoded]:
+        """Add the words of the segments that each chunk is cut into."""
+        pieces = zip(chunks, best, strict=True)
+        texts = [Text(chunk, segments.cut(decoded, chunk, self.whisper)) for chunk, decoded in pieces]
+        words = words_of_batch(
+            self.whisper, self.tokenizer, lambda some: rows(encoded, some), texts, self.heard, self.job
+        )
+        return [replace(decoded, words=own) for decoded, own in zip(best, words, strict=True)]
 
     def _attempt(
         self,

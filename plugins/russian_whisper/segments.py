@@ -35,6 +35,7 @@ def cut(decoded: Decoded, chunk: Span, whisper: Whisper) -> list[Segment]:
                     start=round(chunk.start + part.start, 3),
                     end=round(chunk.start + part.end, 3),
                     text=text,
+                    words=decoded.words[len(segments)] if decoded.words else (),
                     avg_logprob=decoded.avg_logprob,
                     no_speech_prob=decoded.no_speech_prob,
                     compression_ratio=decoded.compression_ratio,

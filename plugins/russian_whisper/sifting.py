@@ -114,6 +114,7 @@ def _without(cut: Sequence[Segment], surplus: range) -> Iterator[Segment]:
     for segment in cut:
         words = segment.text.split()
         left = [word for at, word in enumerate(words, place) if at not in surplus]
+        timed = tuple(word for at, word in enumerate(segment.words, place) if at not in surplus)
         place += len(words)
         if left:
-            yield segment if len(left) == len(words) else replace(segment, text=" ".join(left))
+            yield segment if len(left) == len(words) else replace(segment, text=" ".join(left), words=timed)
