@@ -608,6 +608,36 @@ def test_pyannotes_own_pipeline_hears_each_window_once_and_finds_the_same(produc
 
 
 @models
+def test_pyannotes_own_pipeline_finds_the_same_turns_where_it_must_spare_memory(production, dialogue):
+    def told(max_at_once):
+        loaded = pipelines.load("mine", production, "cpu", locate)
+        loaded.pipeline.clustering.max_at_once = max_at_once
+        return pipelines.run(loaded, Audio(dialogue[0].between(0, 16).copy()), make_job())
+
+    plain, sparing = told(10**6), told(0)
+
+    assert plain.turns
+    assert (sparing.turns, sparing.exclusive) == (plain.turns, plain.exclusive)
+
+
+@models
+def test_a_job_is_cancelled_while_its_voices_are_told_apart(production, dialogue):
+    loaded, job = pipelines.load("mine", production, "cpu", locate), make_job()
+    loaded.pipeline.clustering.max_at_once = 0
+    own = loaded.pipeline.clustering.clustering
+    choose = own.filter_embeddings
+
+    def choose_and_cancel(*arguments, **named):
+        job.cancel()
+        return choose(*arguments, **named)
+
+    own.filter_embeddings = choose_and_cancel
+
+    with pytest.raises(JobCancelledError):
+        pipelines.run(loaded, Audio(dialogue[0].between(0, 16).copy()), job)
+
+
+@models
 def test_a_model_that_is_warmed_up_is_there_for_the_first_job(shelf, diarize, dialogue):
     before = shelf.loaded()
     pyannote_diarization.warm_up(shelf, Settings(diarization_model="demo-diarization"))

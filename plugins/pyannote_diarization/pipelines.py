@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from whisperx_worker import SAMPLE_RATE_HZ, Diarization, Fitting, SpeakerTurn, WorkerError
 from whisperx_worker_plugins.pyannote_diarization.once import hear_once
+from whisperx_worker_plugins.pyannote_diarization.sparing import interruptible, spare_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -102,6 +103,7 @@ def load(name: str, folder: Path, device: str, locate: Callable[[str], Path]) ->
         pipeline: Any = Pipeline.from_pretrained(config)
         pipeline.to(torch.device(device))
         hear_once(pipeline)
+        spare_memory(pipeline)
     except WorkerError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError) as error:
@@ -156,7 +158,8 @@ def _output(pipeline: Any, file: Mapping[str, Any], job: Job, **counts: int | No
     def in_batches_of(size: int) -> Any:  # noqa: ANN401
         for name, own in own_sizes.items():
             setattr(pipeline, name, min(own, size))
-        return pipeline(file, hook=progress, **counts)
+        with interruptible(pipeline, job.stop_if_cancelled):
+            return pipeline(file, hook=progress, **counts)
 
     try:
         return Fitting(job, STAGE).sized(max(own_sizes.values(), default=1), in_batches_of)

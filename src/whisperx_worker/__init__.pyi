@@ -16,6 +16,7 @@ from .fields import ModelName as ModelName
 from .hookspecs import hookimpl as hookimpl
 from .job import Job as Job, StageEnd as StageEnd
 from .languages import spoken_letters as spoken_letters
+from .machine import memory_gb as memory_gb
 from .models import (
     ModelShelf as ModelShelf,
     find_model as find_model,
