@@ -33,6 +33,7 @@ from whisperx_worker.stages import engine
 from whisperx_worker.testing import load_plugin, make_audio, make_job
 from whisperx_worker_plugins import speaker_verification
 from whisperx_worker_plugins.speaker_verification import encoder as encoders
+from whisperx_worker_plugins.speaker_verification.bandwidth import is_wide
 from whisperx_worker_plugins.speaker_verification.enrolment import is_clipped
 
 pytestmark = pytest.mark.models
@@ -159,6 +160,127 @@ def test_the_jobs_threshold_wins(job_of, call):
         "SPEAKER_01": "unknown",
     }
     assert names(verify(job_of(*OLGA, speaker_threshold=-1.0), *call))["SPEAKER_00"] == "Olga"
+
+
+# --- what a client can act upon
+
+
+def over_a_telephone(samples):
+    """Sound as a line of 8 kHz carries it."""
+    import soxr
+
+    line = soxr.resample(samples, SAMPLE_RATE_HZ, 8_000)
+    return soxr.resample(line, 8_000, SAMPLE_RATE_HZ).astype(np.float32)
+
+
+ADVICE = "samples from the same kind of recording, or another speaker_threshold, may help"
+
+
+@pytest.mark.parametrize("narrow", ["recording", "samples"])
+def test_where_a_telephone_hides_all_voices_the_answer_says_so(job_of, call, narrow):
+    audio, transcript, diarization = call
+    samples = [sample(name.title(), sound(name)) for name in ("anna", "ivan")]
+    if narrow == "recording":
+        audio = Audio(over_a_telephone(audio.samples))
+    else:
+        samples = [sample(name.title(), over_a_telephone(sound(name))) for name in ("anna", "ivan")]
+    job = job_of(*samples, speaker_threshold=0.98)
+
+    found = verify(job, audio, transcript, diarization)
+
+    assert names(found) == {"SPEAKER_00": "unknown", "SPEAKER_01": "unknown"}
+    best = max(match.similarity for match in found if match.segment is None)
+    narrow_one, wide_one = ("the recording has", "the samples have")
+    if narrow == "samples":
+        narrow_one, wide_one = wide_one, narrow_one
+    assert warnings(job) == [
+        f"no voice was recognised: the highest similarity is {best:.2f}, and a name needs 0.98; {narrow_one} no sound above "
+        f"4.5 kHz, as over a telephone, and {wide_one}, which makes one voice less similar; {ADVICE}"
+    ]
+
+
+def test_strangers_in_a_recording_of_the_same_kind_are_no_warning_but_are_explained_in_the_log(job_of, call, caplog):
+    caplog.set_level("INFO")
+    job = job_of(*OLGA)
+
+    best = max(match.similarity for match in verify(job, *call) if match.segment is None)
+
+    assert job.warnings == ()
+    missing = f"no voice was recognised: the highest similarity is {best:.2f}, and a name needs 0.92 (model); {ADVICE}"
+    assert missing in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("fields", "threshold", "source"),
+    [({}, 0.919, "model"), ({"speaker_threshold": 0.999}, 0.999, "job")],
+)
+def test_debug_names_the_threshold_and_the_nearest_people_of_each_speaker(job_of, call, fields, threshold, source):
+    job = job_of(*ANNA, *OLGA, *IVAN, **fields)
+
+    anna, ivan = verify(job, *call)[:2]
+
+    told = json.loads(json.dumps(job.notes))["speakers"]
+    assert (told["threshold"], told["threshold_from"]) == (threshold, source)
+    assert [(one["speaker"], one["name"], one["similarity"]) for one in told["nearest"]] == [
+        ("SPEAKER_00", "Anna", anna.similarity), ("SPEAKER_01", "Ivan", ivan.similarity)
+    ]  # fmt: skip
+    assert [one["runner_up_similarity"] for one in told["nearest"]] == [anna.runner_up, ivan.runner_up]
+    assert told["nearest"][0]["runner_up"] == "Olga"
+
+
+def test_debug_names_the_nearest_person_of_each_segment_where_no_speaker_is_known(job_of, call):
+    audio, transcript, _ = call
+    segments = tuple(replace(segment, speaker=None) for segment in transcript.segments[:3])
+    job = job_of(*IVAN, speaker_threshold=0.999)
+
+    matches = verify(job, audio, replace(transcript, segments=segments), None)
+
+    assert job.notes["speakers"]["nearest"] == [
+        {"segment": match.segment, "name": "Ivan", "similarity": match.similarity} for match in matches
+    ]
+
+
+def test_a_folder_without_a_threshold_has_the_librarys(tmp_path):
+    import shutil
+
+    shutil.copytree(shipped_models() / SHIPPED, tmp_path / "own", ignore=shutil.ignore_patterns("verification.json"))
+
+    loaded = encoders.load(tmp_path / "own", "own", "cpu")
+
+    assert (loaded.threshold, loaded.threshold_source) == (0.25, "default")
+
+
+@pytest.mark.parametrize("name", ["anna", "ivan", "olga", "dialogue"])
+def test_the_band_of_speech_is_told_from_that_of_a_telephone(name):
+    quiet = np.round(over_a_telephone(sound(name)) * 0.1 * 2**15) / 2**15
+
+    assert is_wide(sound(name)) is True
+    assert is_wide(over_a_telephone(sound(name))) is False
+    assert is_wide(quiet.astype(np.float32)) is not True
+    assert is_wide(np.zeros(16_000, np.float32)) is None
+
+
+def test_a_segment_of_two_voices_that_gets_one_name_is_told(job_of):
+    two = Audio(np.concatenate([sound("anna")[: 12 * SAMPLE_RATE_HZ], sound("ivan")[: 4 * SAMPLE_RATE_HZ]]))
+    length = two.duration_s
+    job = job_of(*ANNA, *IVAN, speaker_threshold=0.5)
+
+    (match,) = verify(job, two, Transcript((Segment(0.0, length, "Да? Нет."),), "ru"), None)
+
+    assert match.speaker_id == "Anna"
+    assert warnings(job) == [
+        f"a segment has one name, but sounds like two people (0.00-{length:.2f} s); diarization would part them"
+    ]
+
+
+@pytest.mark.parametrize("name", ["anna", "ivan", "olga"])
+def test_a_long_segment_of_one_voice_is_no_warning(job_of, name):
+    job = job_of(*ANNA, *IVAN, *OLGA, speaker_threshold=0.5)
+    audio = Audio(sound(name))
+
+    verify(job, audio, Transcript((Segment(0.0, audio.duration_s, "Да."),), "ru"), None)
+
+    assert job.warnings == ()
 
 
 def split_in_two(diarization, label):

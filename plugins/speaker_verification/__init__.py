@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from whisperx_worker import (
+    SAMPLE_RATE_HZ,
     Fitting,
     ModelName,
     NeededModel,
@@ -23,8 +24,16 @@ from whisperx_worker import (
     torch_device,
 )
 from whisperx_worker_plugins.speaker_verification import encoder as encoders
-from whisperx_worker_plugins.speaker_verification.enrolment import enrol
-from whisperx_worker_plugins.speaker_verification.scores import UNKNOWN, name_each, name_once, similarities
+from whisperx_worker_plugins.speaker_verification.bandwidth import is_wide
+from whisperx_worker_plugins.speaker_verification.candidates import Candidates, Threshold
+from whisperx_worker_plugins.speaker_verification.enrolment import CHECKED_PIECE_S, enrol
+from whisperx_worker_plugins.speaker_verification.scores import (
+    UNKNOWN,
+    name_each,
+    name_once,
+    second_voice,
+    similarities,
+)
 from whisperx_worker_plugins.speaker_verification.speech import solo_speech
 
 if TYPE_CHECKING:
@@ -37,6 +46,14 @@ if TYPE_CHECKING:
     from whisperx_worker_plugins.speaker_verification.encoder import Encoder
     from whisperx_worker_plugins.speaker_verification.enrolment import Person
     from whisperx_worker_plugins.speaker_verification.scores import Naming
+
+
+MIN_PIECES_OF_TWO = 4
+"""Pieces without which two voices cannot be told from one: `second_voice` needs two of each."""
+MAX_PLACES = 5
+"""So many segments are named in one warning."""
+MAX_SOUND = 120 * SAMPLE_RATE_HZ
+"""Samples that say what kind of recording it is."""
 
 
 class Options(BaseModel):
@@ -101,25 +118,37 @@ def verify_speakers(
         people = enrol(job, encoder)
         if not people:
             raise WorkerError("none of the speaker samples can be used")
-        voices = voices_of(transcript, diarization)
-        embeddings = encoder.embed(
-            [voice.sound(audio) for voice in voices],
-            job.request.batch_size,
-            Fitting(job, "verify_speakers"),
-            lambda done: job.progress("verify_speakers", 0.5 + 0.5 * done),
-        )
+        return _matches(audio, voices_of(transcript, diarization), people, encoder, job, options)
+
+
+def _matches(  # noqa: PLR0913  what is compared, and how
+    audio: Audio, voices: Sequence[Voice], people: Sequence[Person], encoder: Encoder, job: Job, options: Options | None
+) -> list[SpeakerMatch]:
+    """What each voice is called that can be compared."""
+    embeddings = encoder.embed(
+        [voice.sound(audio) for voice in voices],
+        job.request.batch_size,
+        Fitting(job, "verify_speakers"),
+        lambda done: job.progress("verify_speakers", 0.5 + 0.5 * done),
+    )
     compared = np.asarray(np.isfinite(embeddings).all(axis=1))
     _warn_of_mute(voices, compared, job)
     if not compared.any():
         return []
     heard = [voice for voice, is_compared in zip(voices, compared, strict=True) if is_compared]
     scores = similarities(embeddings[compared], np.stack([person.embedding for person in people]))
-    threshold = encoder.threshold if job.request.speaker_threshold is None else job.request.speaker_threshold
+    given = job.request.speaker_threshold
+    own = Threshold(encoder.threshold, encoder.threshold_source)
+    threshold = own if given is None else Threshold(given, "job")
     first_segment = sum(voice.segment is None for voice in heard)
+    _tell_candidates(heard[: first_segment or None], scores[: first_segment or None], people, threshold, audio, job)
     name_speakers = name_each if options and options.allow_same_person else name_once
-    namings = [*name_speakers(scores[:first_segment], threshold), *name_each(scores[first_segment:], threshold)]
+    namings = [
+        *name_speakers(scores[:first_segment], threshold.value), *name_each(scores[first_segment:], threshold.value)
+    ]  # fmt: skip
     named = list(zip(heard, namings, strict=True))
     _warn_of_taken(named[:first_segment], people, job)
+    _warn_of_shared(named, audio, encoder, job)
     return [_match(voice, naming, people) for voice, naming in named]
 
 
@@ -147,6 +176,44 @@ def _warn_of_mute(voices: Sequence[Voice], compared: NDArray[np.bool_], job: Job
     for voice, is_compared in zip(voices, compared, strict=True):
         if voice.segment is None and not is_compared:
             job.warn(f"{voice.speaker} has {spans.total_s(voice.spans):.1f} s of clean speech, too little to compare")
+
+
+def _tell_candidates(  # noqa: PLR0913  what was compared
+    voices: Sequence[Voice],
+    scores: NDArray[np.float64],
+    people: Sequence[Person],
+    threshold: Threshold,
+    audio: Audio,
+    job: Job,
+) -> None:
+    """Say who was nearest to each speaker, or to each segment where no speaker is known."""
+    labels = [(voice.speaker, voice.segment) for voice in voices]
+    candidates = Candidates(labels, [person.name for person in people], scores, threshold)
+    candidates.note(job)
+    longest = max(voices, key=lambda voice: spans.total_s(voice.spans))
+    sound = longest.sound(audio)[:MAX_SOUND]
+    candidates.explain_nobody(job, recording=is_wide(sound), samples=[person.is_wide for person in people])
+
+
+def _warn_of_shared(named: Sequence[tuple[Voice, Naming]], audio: Audio, encoder: Encoder, job: Job) -> None:
+    """Say which segments have one name though two people speak in them, where no turns say who does.
+
+    Long ones only: a second voice needs two pieces of its own.
+    """
+    shared = []
+    for voice, naming in named:
+        sound = voice.sound(audio)
+        count = round(len(sound) / SAMPLE_RATE_HZ / CHECKED_PIECE_S)
+        if voice.speaker is not None or naming.person is None or count < MIN_PIECES_OF_TWO:
+            continue
+        job.stop_if_cancelled()
+        pieces = encoder.embed(np.array_split(sound, count))
+        if second_voice(pieces[np.isfinite(pieces).all(axis=1)], encoder.threshold):
+            shared.append(voice.spans[0])
+    if shared:
+        places = ", ".join(f"{span.start:.2f}-{span.end:.2f}" for span in shared[:MAX_PLACES])
+        more = f" and {len(shared) - MAX_PLACES} more" if len(shared) > MAX_PLACES else ""
+        job.warn(f"a segment has one name, but sounds like two people ({places} s{more}); diarization would part them")
 
 
 def _warn_of_taken(named: Sequence[tuple[Voice, Naming]], people: Sequence[Person], job: Job) -> None:

@@ -51,6 +51,8 @@ class Encoder:
     device: str
     threshold: float
     """Similarity below which two voices are two people."""
+    threshold_source: str = "default"
+    """"model" where its folder brings the threshold, else "default"."""
     heard: Cache[Heard] = field(default_factory=lambda: Cache(_REMEMBERED_SAMPLES))
     """What samples sounded like to this very model, by the content of their sound."""
 
@@ -151,7 +153,7 @@ def load(folder: Path, name: str, device: str) -> Encoder:
     described = folder / "hyperparams.yaml"
     if not described.is_file():
         raise WorkerError(f"the folder of the speaker model {name!r} has no hyperparams.yaml")
-    threshold = _threshold(folder, name)
+    own_threshold = _own_threshold(folder, name)
     from speechbrain.inference.classifiers import EncoderClassifier
 
     # Published folders name their place on the hub, and SpeechBrain would fetch the weights from there.
@@ -164,14 +166,16 @@ def load(folder: Path, name: str, device: str) -> Encoder:
         )
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RuntimeError) as error:
         raise WorkerError(f"the speaker model {name!r} cannot be loaded ({type(error).__name__})") from error
-    return Encoder(classifier, device, threshold)
+    if own_threshold is None:
+        return Encoder(classifier, device, DEFAULT_THRESHOLD)
+    return Encoder(classifier, device, own_threshold, "model")
 
 
-def _threshold(folder: Path, name: str) -> float:
-    """The threshold that the model's folder brings, else SpeechBrain's."""
+def _own_threshold(folder: Path, name: str) -> float | None:
+    """The threshold that the model's folder brings, if it does."""
     file = folder / THRESHOLD_FILE
     if not file.is_file():
-        return DEFAULT_THRESHOLD
+        return None
     try:
         threshold = float(json.loads(file.read_text(encoding="utf-8"))["threshold"])
     except (ValueError, KeyError, TypeError):

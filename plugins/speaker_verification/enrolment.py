@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from whisperx_worker import SAMPLE_RATE_HZ, Audio, BadInputError, FetchError, read_sample, sample_name, sample_title
+from whisperx_worker_plugins.speaker_verification.bandwidth import is_wide
 from whisperx_worker_plugins.speaker_verification.scores import mean_embedding, second_voice
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Heard:
     """Shape (d,), of length 1; None where the sample cannot be used."""
     problems: tuple[str, ...]
     """What is wrong with it, each to be read after "the sample"."""
+    is_wide: bool | None = None
+    """Whether it has sound above the band of a telephone; None where that is not certain."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +52,8 @@ class Person:
     name: str
     embedding: NDArray[np.float32]
     """Shape (d,), of length 1: the mean of their samples."""
+    is_wide: bool | None
+    """What `is_wide` says of all of their samples; None where it does not say the same."""
 
 
 def enrol(job: Job, encoder: Encoder) -> list[Person]:
@@ -61,20 +66,24 @@ def enrol(job: Job, encoder: Encoder) -> list[Person]:
         StrictError: When a sample is bad and the job asked for `strict`.
     """
     samples = job.request.speaker_samples
-    embeddings: dict[str, list[NDArray[np.float32]]] = {}
+    usable: dict[str, list[Heard]] = {}
     for number, sample in enumerate(samples):
         job.progress("verify_speakers", 0.5 * number / len(samples))
         heard = _hear_sample(sample, job, encoder)
-        if heard is not None:
-            embeddings.setdefault(sample_name(sample), []).append(heard)
-    people = [Person(name, mean_embedding(np.stack(rows))) for name, rows in embeddings.items()]
-    for person in people:
-        _warn_of_strangers(person, embeddings[person.name], encoder.threshold, job)
+        if heard is not None and heard.embedding is not None:
+            usable.setdefault(sample_name(sample), []).append(heard)
+    people = []
+    for name, samples_of_one in usable.items():
+        embeddings = [heard.embedding for heard in samples_of_one if heard.embedding is not None]
+        widths = {heard.is_wide for heard in samples_of_one}
+        person = Person(name, mean_embedding(np.stack(embeddings)), widths.pop() if len(widths) == 1 else None)
+        _warn_of_strangers(person, embeddings, encoder.threshold, job)
+        people.append(person)
     return [person for person in people if np.isfinite(person.embedding).all()]
 
 
-def _hear_sample(sample: SpeakerSample, job: Job, encoder: Encoder) -> NDArray[np.float32] | None:
-    """A sample's embedding, or None and a warning."""
+def _hear_sample(sample: SpeakerSample, job: Job, encoder: Encoder) -> Heard | None:
+    """What a sample sounds like, or None and a warning."""
     try:
         audio = read_sample(sample, job)
     except (BadInputError, FetchError) as error:
@@ -87,7 +96,7 @@ def _hear_sample(sample: SpeakerSample, job: Job, encoder: Encoder) -> NDArray[n
         encoder.heard.put(key, heard)
     for problem in heard.problems:
         job.warn(f"{sample_title(sample, job)} {problem}")
-    return heard.embedding
+    return heard
 
 
 def hear(audio: Audio, encoder: Encoder) -> Heard:
@@ -104,7 +113,8 @@ def hear(audio: Audio, encoder: Encoder) -> Heard:
         return Heard(speech_s, None, ("has nothing that a voice could be told from; it is left out",))
     if second_voice(pieces[np.isfinite(pieces).all(axis=1)], encoder.threshold):
         return Heard(speech_s, None, ("has a second voice in it; it is left out",))
-    return Heard(speech_s, whole, ("is clipped: it was recorded too loud",) if is_clipped(speech) else ())
+    problems = ("is clipped: it was recorded too loud",) if is_clipped(speech) else ()
+    return Heard(speech_s, whole, problems, is_wide(speech))
 
 
 def speech_of(audio: Audio) -> NDArray[np.float32]:
