@@ -306,6 +306,26 @@ def test_memory_is_told_in_gigabytes():
     assert 0 <= free <= total
 
 
+@pytest.mark.parametrize(
+    ("limit", "used", "stat", "lines"),
+    [
+        ("memory.max", "memory.current", "memory.stat", "anon 1\nactive_file 30000000\ninactive_file 20000000\nshmem 9"),
+        (
+            "memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat",
+            "active_file 1\ntotal_active_file 30000000\ntotal_inactive_file 20000000",
+        ),
+    ],
+)  # fmt: skip
+def test_files_that_the_kernel_keeps_in_a_containers_memory_are_free(limit, used, stat, lines, tmp_path):
+    (tmp_path / "memory").mkdir()
+    for file, text in ((limit, "100000000\n"), (used, "90000000\n")):
+        (tmp_path / file).write_text(text)
+
+    assert machine.memory_gb(tmp_path) == pytest.approx((0.1, 0.01))
+    (tmp_path / stat).write_text(lines)
+    assert machine.memory_gb(tmp_path) == pytest.approx((0.1, 0.06))
+
+
 # --- the command
 
 

@@ -93,7 +93,7 @@ class _Merging:
 
     def distances(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Squared distances, shape (rows, clusters); infinite to itself and to what is gone."""
-        found = self.centroid[rows] @ self.centroid.T
+        found = np.asarray(self.centroid[rows] @ self.centroid.T, np.float32)
         found *= -2
         found += self.square
         found += self.square[rows, None]

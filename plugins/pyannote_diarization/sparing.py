@@ -86,7 +86,7 @@ class SparingClustering:
             **own.__globals__, "linkage": _same_points, "fcluster": self._first_clusters, "cluster_vbx": self._speakers
         }  # fmt: skip
         patient = FunctionType(own.__code__, names, own.__name__, own.__defaults__, own.__closure__)
-        return patient.__get__(self.clustering)  # type: ignore[no-any-return]
+        return patient.__get__(self.clustering)
 
     def _first_clusters(self, points: NDArray[np.float32], threshold: float, criterion: str) -> NDArray[np.int64]:
         if criterion != "distance":

@@ -108,23 +108,41 @@ def _said_by(arguments: list[str], timeout_s: float) -> dict[str, Any]:
     return said
 
 
-def memory_gb() -> tuple[float, float]:
-    """Memory that this process may have, and how much of it is free, in gigabytes; the container's limit counts."""
+def memory_gb(cgroup: Path = Path("/sys/fs/cgroup")) -> tuple[float, float]:
+    """Memory that this process may have, and how much of it is free, in gigabytes; the container's limit counts.
+
+    Files that the kernel keeps in memory are free: it gives them up when somebody needs the room.
+
+    Args:
+        cgroup: Where the container's limits stand.
+    """
     kilobytes = {
         name: int(rest.split()[0])
         for name, _, rest in (line.partition(":") for line in Path("/proc/meminfo").read_text("utf-8").splitlines())
     }
     total, free = kilobytes["MemTotal"] / 1e6 * 1.024, kilobytes["MemAvailable"] / 1e6 * 1.024
-    for limit, used in (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ):
+    for limit, used, stat, names in (
+        ("memory.max", "memory.current", "memory.stat", ("active_file", "inactive_file")),
+        (
+            "memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat",
+            ("total_active_file", "total_inactive_file"),
+        ),
+    ):  # fmt: skip
         try:
-            most, now = int(Path(limit).read_text("utf-8")), int(Path(used).read_text("utf-8"))
+            most, now = (int((cgroup / file).read_text("utf-8")) for file in (limit, used))
         except (OSError, ValueError):  # no such limit, or "max"
             continue
-        total, free = min(total, most / 1e9), min(free, (most - now) / 1e9)
-    return total, max(0.0, free)
+        total, free = min(total, most / 1e9), min(free, (most - now + _sum_of(cgroup / stat, names)) / 1e9)
+    return total, min(total, max(0.0, free))
+
+
+def _sum_of(stat: Path, names: tuple[str, ...]) -> int:
+    """Sum of some lines of a file of names and numbers; what is not there is 0."""
+    try:
+        lines = [line.split() for line in stat.read_text("utf-8").splitlines()]
+        return sum(int(number) for name, number in lines if name in names)
+    except (OSError, ValueError):
+        return 0
 
 
 def free_mb(folder: Path) -> float:
