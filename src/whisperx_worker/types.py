@@ -98,8 +98,7 @@ class Segment:
     speaker: str | None = None
     """Who says it; with diarization."""
     speaker_guessed: bool = False
-    """True where nobody's turn covers any of it: the speaker is that of the nearest turn. Also where text without word
-    times may be another speaker's: a warning says where."""
+    """True where nobody's turn covers it and the nearest is taken, or where words without times may be another's."""
     speaker_id: str | None = None
     """The enrolled name, or "unknown"; with verification."""
     similarity: float | None = None
