@@ -76,7 +76,10 @@ def words_of_batch(  # noqa: PLR0913  what aligning takes, and the job
     speech: Sequence[Span],
     job: Job,
 ) -> list[Words]:
-    """Align a batch as `words_by_attention` does; where that fails, warn and give no words.
+    """Align a batch as `words_by_attention` does; where that fails, log it and give no words.
+
+    Whoever joins the text with the speakers warns where words are missed. A folder that was converted without
+    `alignment_heads` has none.
 
     Args:
         whisper: As there.
@@ -84,7 +87,7 @@ def words_of_batch(  # noqa: PLR0913  what aligning takes, and the job
         part: Gives the encoder's output of some chunks, by rising index.
         texts: As there, at least one.
         speech: As there.
-        job: For the warnings.
+        job: For warnings of memory.
     """
 
     def align(some: Sequence[int]) -> list[Words]:
@@ -96,9 +99,7 @@ def words_of_batch(  # noqa: PLR0913  what aligning takes, and the job
     except (StrictError, JobCancelledError):
         raise
     except (RuntimeError, ValueError, IndexError, WorkerError) as error:
-        log.warning("word times by attention failed", exc_info=error)
-        where = Span(texts[0].chunk.start, texts[-1].chunk.end)
-        job.warn(f"the model gave no word times here ({type(error).__name__}); no segment here can be cut", where)
+        log.warning("no word times by attention: %s", error)
         return [() for _ in texts]
 
 
