@@ -1,11 +1,13 @@
 """Batches that are halved when memory runs out, told by the libraries' own exceptions."""
 
+import weakref
+
 import numpy as np
 import pytest
 
-from whisperx_worker import Fitting, WorkerError, in_batches
-from whisperx_worker.batches import is_out_of_memory
+from whisperx_worker import Fitting, WorkerError, batches, in_batches
 from whisperx_worker.errors import JobCancelledError
+from whisperx_worker.failures import is_out_of_memory
 from whisperx_worker.testing import make_job
 
 HUGE = 1 << 50
@@ -39,7 +41,7 @@ def test_a_batch_that_does_not_fit_is_halved_for_the_rest_of_the_stage_and_the_c
     work, sizes = doubled_below(3, RuntimeError("CUDA failed with error out of memory"))
 
     assert in_batches(range(9), 8, work, job, "transcribe") == [2 * item for item in range(9)]
-    assert sizes == [8, 4, 2, 2, 2, 2, 1]
+    assert sizes == [8, 8, 4, 2, 2, 2, 2, 1]
     assert [str(warned) for warned in job.warnings] == [
         "transcribe ran out of memory with a batch of 8, and went on with 4",
         "transcribe ran out of memory with a batch of 4, and went on with 2",
@@ -53,6 +55,49 @@ def test_what_does_not_fit_alone_is_an_error():
         in_batches([1, 2], 2, work, make_job(), "transcribe")
 
 
+def test_a_size_is_tried_once_more_after_memory_was_given_back_and_that_is_no_warning(monkeypatch):
+    given_back, tried, job = [], [], make_job()
+    monkeypatch.setattr(batches, "release_memory", lambda: given_back.append(len(tried)))
+
+    def work(size):
+        tried.append(size)
+        if not given_back:
+            raise MemoryError
+        return "done"
+
+    assert Fitting(job, "align").sized(8, work) == "done"
+    assert (tried, given_back) == ([8, 8], [1])
+    assert job.warnings == ()
+
+
+def test_what_the_failed_try_held_is_gone_when_the_next_one_begins():
+    class Large:
+        """Stands for a tensor."""
+
+    held, job = [], make_job()
+
+    def work(size):
+        large = Large()
+        large.itself = large  # as libraries' exceptions and modules are in cycles
+        held.append(weakref.ref(large))
+        if size > 2:
+            raise MemoryError
+        return sum(one() is not None for one in held)
+
+    assert Fitting(job, "align").sized(4, work) == 1
+
+
+def test_a_smaller_batch_costs_time_only_so_that_a_strict_job_goes_on():
+    job = make_job(strict=True)
+    work, sizes = doubled_below(3, MemoryError())
+
+    assert in_batches(range(4), 4, work, job, "transcribe") == [0, 2, 4, 6]
+    assert sizes == [4, 4, 2, 2]
+    assert [str(warned) for warned in job.warnings] == [
+        "transcribe ran out of memory with a batch of 4, and went on with 2"
+    ]
+
+
 def test_work_that_makes_its_own_batches_begins_anew_with_smaller_ones():
     tried, job = [], make_job()
 
@@ -64,7 +109,7 @@ def test_work_that_makes_its_own_batches_begins_anew_with_smaller_ones():
 
     fitting = Fitting(job, "diarize")
     assert [fitting.sized(13, work), fitting.sized(13, work)] == ["done", "done"]
-    assert tried == [13, 6, 3, 3]
+    assert tried == [13, 13, 6, 3, 3]
     assert len(job.warnings) == 2
 
 

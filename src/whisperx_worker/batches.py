@@ -1,13 +1,16 @@
-"""Batches that fit into memory. Knows no model library; their exceptions are told by name and text."""
+"""Batches that fit into memory. Knows no model library; `failures` judges their exceptions."""
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from whisperx_worker.errors import WorkerError
+from whisperx_worker.errors import MemoryExhaustedError
+from whisperx_worker.failures import is_out_of_memory
+from whisperx_worker.gpu import release_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,13 +22,14 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 
-_SIGNS = ("out of memory", "can't allocate memory", "alloc_failed", "bad_alloc", "failed to allocate memory")
-"""What CTranslate2, cuBLAS, torch on a CPU and onnxruntime say, all as `RuntimeError`."""
-
 
 @dataclass
 class Fitting:
-    """Works through batches in pieces that fit into memory. A size that did not fit once is not tried again."""
+    """Works through batches in pieces that fit into memory.
+
+    The first size that does not fit is tried once more, after what nobody uses was given back. From then on each size
+    that does not fit is halved, and never tried again.
+    """
 
     job: Job
     """Is told of each halving."""
@@ -33,6 +37,7 @@ class Fitting:
     """Its name in warnings and errors."""
     most: int = sys.maxsize
     """Items in a piece at most."""
+    _was_released: bool = False
 
     def run(self, batch: Sequence[T], work: Callable[[Sequence[T]], Sequence[R]]) -> list[R]:
         """The answers of a batch, in order.
@@ -42,7 +47,7 @@ class Fitting:
             work: Gets a piece of it, and gives one answer for each of its items, in order.
 
         Raises:
-            WorkerError: When a single item does not fit either.
+            MemoryExhaustedError: When a single item does not fit either.
         """
         answers: list[R] = []
 
@@ -61,7 +66,7 @@ class Fitting:
             work: Gets how many items its batches may have.
 
         Raises:
-            WorkerError: When batches of one do not fit either.
+            MemoryExhaustedError: When batches of one do not fit either.
         """
         while True:
             self.job.stop_if_cancelled()
@@ -71,16 +76,22 @@ class Fitting:
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                log.warning("%s ran out of memory: %s", self.stage, error)
-            self._halve(tried)
+                log.warning(
+                    "%s ran out of memory: %s", self.stage, str(error)
+                )  # a log that keeps its records keeps frames else
+            # Outside of the except clause, so that the exception no longer holds what filled the memory.
+            gc.collect()
+            release_memory()
+            if self._was_released:
+                self._halve(tried)
+            self._was_released = True
 
     def _halve(self, size: int) -> None:
-        # Outside of the except clause, so that the exception no longer holds what filled the memory.
         if size == 1:
-            raise WorkerError(f"{self.stage} ran out of memory, with a batch of one even")
+            raise MemoryExhaustedError(f"{self.stage} ran out of memory, with a batch of one even")
         self.most = size // 2
-        _release_memory()
-        self.job.warn(f"{self.stage} ran out of memory with a batch of {size}, and went on with {self.most}")
+        told = f"{self.stage} ran out of memory with a batch of {size}, and went on with {self.most}"
+        self.job.warn(told, lossless=True)
 
 
 def in_batches(
@@ -99,24 +110,10 @@ def in_batches(
         The answers, in order.
 
     Raises:
-        WorkerError: When a single item does not fit into memory.
+        MemoryExhaustedError: When a single item does not fit into memory.
     """
     fitting, answers = Fitting(job, stage), []
     for start in range(0, len(items), size):
         job.progress(stage, start / len(items))
         answers += fitting.run(items[start : start + size], work)
     return answers
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether this is how Python, numpy, torch, CTranslate2 or onnxruntime say that memory is used up."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _SIGNS)
-
-
-def _release_memory() -> None:
-    """Give back what torch keeps of the GPU's memory for later, where torch is loaded at all."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -26,6 +26,14 @@ class GatedModelError(ModelNotFoundError):
     """The model is there for those who accepted its terms, and the token is not one of theirs."""
 
 
+class DeviceError(WorkerError, RuntimeError):
+    """The GPU that models must run on cannot be used; no later job of this process fares better."""
+
+
+class MemoryExhaustedError(WorkerError, RuntimeError):
+    """The smallest batch of a stage does not fit into memory."""
+
+
 class SettingsError(WorkerError, ValueError):
     """An environment variable, or what it names, cannot be used; the worker does not start."""
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from whisperx_worker.errors import JobCancelledError, OutOfTimeError, StrictError
+from whisperx_worker.health import Health
 from whisperx_worker.joblog import events
 from whisperx_worker.types import Seconds, Segment, Span, Warned
 
@@ -84,6 +85,8 @@ class Job:
     """Wall-clock seconds by stage, named `<stage>_s`."""
     notes: dict[str, object] = field(default_factory=dict)
     """What a job that asks for `debug` is told besides the timings. Values must be JSON."""
+    health: Health = field(default_factory=Health)
+    """Of the process; is told what plugins raise."""
     _began_s: float = field(default_factory=time.monotonic)
     _warnings: list[Warned] = field(default_factory=list)
     _cancelled: threading.Event = field(default_factory=threading.Event)
@@ -94,15 +97,20 @@ class Job:
         """All that was said through `warn`, in order."""
         return tuple(self._warnings)
 
-    def warn(self, message: str, span: Span | None = None) -> None:
-        """Tell the client something: what and why, in one sentence, and where in the recording.
+    def warn(self, message: str, span: Span | None = None, *, lossless: bool = False) -> None:
+        """Warn the client of something: what and why, in one sentence, and where in the recording.
+
+        Args:
+            message: The sentence.
+            span: The part of the recording that it is true of.
+            lossless: Whether nothing in the answer is missing or doubtful for it: it only took longer.
 
         Raises:
-            StrictError: When the job asked for `strict`.
+            StrictError: When the job asked for `strict` and something is missing or doubtful.
         """
         warned = Warned(message, span)
         log.warning("%s", warned)
-        if self.request.strict:
+        if self.request.strict and not lossless:
             raise StrictError(f"strict: {warned}")
         self._warnings.append(warned)
 

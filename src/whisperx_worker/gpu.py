@@ -1,0 +1,73 @@
+"""What torch does on a GPU beside its work: a stream for each stage, and memory that is given back.
+
+Without torch, or without a GPU, nothing here does anything.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+log = logging.getLogger(__name__)
+
+MIN_RELEASED_MB = 512.0
+"""Less unused memory than this stays torch's: to ask the driver for it again costs more than others gain by it."""
+
+_lock = threading.Lock()
+_streams: dict[str, Any] = {}
+"""A CUDA stream for each stage, so that the memory that torch keeps of one job serves the next one's."""
+_running: list[str] = []
+"""Stages that run now."""
+
+
+@contextmanager
+def torch_stage(name: str, device: str) -> Iterator[None]:
+    """Run a stage's torch work in a CUDA stream of its own, and give unused memory back after it.
+
+    In the default stream the stage and other libraries would wait for each other. Its results must leave the GPU
+    inside of the block. On the CPU it does nothing.
+
+    Args:
+        name: Stages of one name share a stream.
+        device: "cpu" or "cuda".
+    """
+    if device == "cpu":
+        yield
+        return
+    import torch
+
+    cuda: Any = torch.cuda
+    with _lock:
+        _running.append(name)
+    try:
+        with _lock:
+            stream = _streams[name] = _streams.get(name) or cuda.Stream()
+        stream.wait_stream(cuda.default_stream())  # models are loaded there
+        with cuda.stream(stream):
+            yield
+            stream.synchronize()  # so that what fails in it fails here, in its own stage
+    finally:
+        with _lock:
+            _running.remove(name)
+            if not _running:
+                release_memory(MIN_RELEASED_MB)
+
+
+def release_memory(min_mb: float = 0.0) -> None:
+    """Give back the memory that torch keeps on the GPU unused, where it is at least so much."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return
+    try:
+        unused_mb = (torch.cuda.memory_reserved() - torch.cuda.memory_allocated()) / 1e6
+        if unused_mb >= min_mb:
+            torch.cuda.empty_cache()
+            log.info("gave back %.0f MB of the GPU's memory", unused_mb)
+    except RuntimeError as error:  # the stage whose GPU failed says so itself
+        log.warning("the GPU's memory could not be given back: %s", error)
