@@ -34,7 +34,6 @@ ENV PATH=/opt/venv/bin:$PATH \
     VIRTUAL_ENV=/opt/venv \
     HOME=/home/worker \
     PYTHONUNBUFFERED=1 \
-    HF_HUB_OFFLINE=1 \
     ORT_DISABLE_TELEMETRY=1 \
     PYANNOTE_METRICS_ENABLED=0 \
     WHISPERX_WORKER_LOG_FILE=/var/log/whisperx-worker/container_log.txt
@@ -53,7 +52,7 @@ FROM small AS models
 USER root
 RUN --mount=type=secret,id=hf_token \
     if [ -s /run/secrets/hf_token ]; then HF_TOKEN=$(cat /run/secrets/hf_token); export HF_TOKEN; fi; \
-    HF_HUB_OFFLINE=0 WHISPERX_WORKER_MODELS=/models whisperx-worker preload; \
+    WHISPERX_WORKER_MODELS=/models whisperx-worker preload; \
     chmod -R a+rX /models
 
 FROM ${MODELS} AS preloaded

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +23,7 @@ import typer
 from bench import recordings, systems
 from bench.recordings import CONDITIONS, Condition, Recording
 from bench.scores import METRICS, Score, score
+from whisperx_worker.machine import cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -57,7 +57,7 @@ def main(
     texts: Annotated[Path | None, typer.Option(help="folder for what was said and what each system heard")] = None,
 ) -> None:
     """Compare the systems on all conditions."""
-    threads = threads or len(os.sched_getaffinity(0))
+    threads = threads or cores()
     share = QUICK_SHARE if quick else 1.0
     chosen = [condition for condition in CONDITIONS if only in condition.name]
     if not chosen:

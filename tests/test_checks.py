@@ -21,7 +21,7 @@ from whisperx_worker.modellock import LockedFile, LockedModel, write_lock
 pytestmark = pytest.mark.slow  # many start processes
 
 WHISPER = "faster-whisper-large-v3-russian"
-WHISPER_FILES = ("config.json", "model.bin", "tokenizer.json", "vocabulary.json")
+WHISPER_FILES = ("config.json", "model.bin", "preprocessor_config.json", "tokenizer.json", "vocabulary.json")
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +60,11 @@ def test_a_worker_that_can_transcribe_has_no_failure_and_is_told_what_is_missing
     assert failures() == []
     assert found["settings"] == ("ok", "all can be used")
     assert found["transcribe"] == ("ok", "by russian_whisper")
-    assert found["model for transcribe"] == ("ok", f"{WHISPER}: in {tmp_path}/models/{WHISPER}, 0 MB")
+    assert found["model for transcribe"] == (
+        "warning",
+        f"{WHISPER}: in {tmp_path}/models/{WHISPER}, 0 MB; nothing says which revision it is: "
+        "`whisperx-worker preload` compares and notes it",
+    )
     assert found["model for diarize"] == ("warning", f"pyannote/speaker-diarization-community-1: {absent}")
     assert found["token"] == (
         "warning", "no HF_TOKEN: a gated model, such as the one for speakers, stays closed"
@@ -78,8 +82,44 @@ def test_a_recognition_model_that_is_not_here_is_a_failure(monkeypatch, tmp_path
 def test_a_recognition_model_that_may_be_downloaded_is_a_warning(monkeypatch):
     monkeypatch.setenv("WHISPERX_WORKER_MODEL", "org/name")
     monkeypatch.setenv("WHISPERX_WORKER_HUB_MODELS", "org/name@v1")
+    monkeypatch.delenv("HF_HUB_OFFLINE")
     assert rows()["model for transcribe"] == (
         "warning", "org/name: not here; the first job that needs it waits for its download"
+    )  # fmt: skip
+
+
+def test_a_model_that_may_be_downloaded_while_the_hub_is_forbidden_is_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("WHISPERX_WORKER_MODEL", "org/name")
+    monkeypatch.setenv("WHISPERX_WORKER_HUB_MODELS", "org/name@v1")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    found = rows()
+    absent = f"org/name: not here, neither in {tmp_path}/models nor in a cache"
+    assert found["model for transcribe"] == ("failure", absent)
+    assert found["hub"] == (
+        "warning",
+        "models may be downloaded (WHISPERX_WORKER_HUB_MODELS), but HF_HUB_OFFLINE forbids to ask the hub for any; "
+        "unset it",
+    )
+
+
+def test_a_model_that_will_be_downloaded_at_no_certain_revision_is_told(monkeypatch):
+    monkeypatch.setenv("WHISPERX_WORKER_MODEL", "org/name")
+    monkeypatch.setenv("WHISPERX_WORKER_HUB_MODELS", "org/name")
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    state, said = rows()["model for transcribe"]
+    assert state == "warning"
+    assert said.endswith("waits for its download, of whatever `main` is then")
+
+
+def test_a_file_that_the_loader_replaces_is_only_noted(tmp_path, monkeypatch):
+    folder = tmp_path / "models" / "mine"
+    folder.mkdir()
+    for file in WHISPER_FILES:
+        (folder / file).write_text("content")
+    (folder / "preprocessor_config.json").unlink(missing_ok=True)
+    monkeypatch.setenv("WHISPERX_WORKER_MODEL", "mine")
+    assert rows()["model for transcribe"] == (
+        "ok", f"mine: in {folder}, 0 MB, without preprocessor_config.json, which its loader does not need"
     )  # fmt: skip
 
 
@@ -239,6 +279,51 @@ def test_the_gpu_is_weighed_by_what_the_settings_want(monkeypatch, device, drive
     assert (found.state, found.what) == row
 
 
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"RUNPOD_GPU_COUNT": "1"}, True),
+        ({"RUNPOD_GPU_NAME": "NVIDIA+A40"}, True),
+        ({"RUNPOD_GPU_COUNT": "0", "RUNPOD_GPU_NAME": "none"}, False),
+        ({"RUNPOD_POD_ID": "pod-1", "RUNPOD_CPU_COUNT": "4"}, False),
+    ],
+)
+def test_where_runpod_gave_a_gpu_a_worker_without_one_takes_no_job(monkeypatch, given, wanted):
+    monkeypatch.setattr(machine, "driver", lambda: None)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert Settings().device == ("cuda" if wanted else "auto")
+    assert Settings(device="cpu").device == "cpu"
+    missing = ("failure", "RunPod gave a GPU, but there is no NVIDIA driver")
+    assert rows()["gpu"] == (missing if wanted else ("ok", "no NVIDIA driver: models run on the CPU"))
+
+
+def test_a_library_that_does_not_see_the_gpu_that_is_there_is_a_failure(monkeypatch):
+    monkeypatch.setattr(machine, "import_library", lambda *_: {"gpus": 0, "types": ["float32"]})
+    found = checks._library("ctranslate2", "failure", L4)
+    assert (found.state, found.what.partition(" ")[2]) == ("failure", "sees no GPU, while there is one")
+
+
+@pytest.mark.parametrize(("number", "where"), [(1, "with cuBLAS 12"), (0, "on the CPU")])
+def test_it_is_told_what_the_device_can_compute_in(monkeypatch, number, where):
+    said = {"gpus": number, "types": ["bfloat16", "float16", "int8"]}
+    monkeypatch.setattr(machine, "import_library", lambda *_: said)
+    found = checks._library("ctranslate2", "failure", L4 if number else None)
+    assert found.what.partition(", ")[2] == f"{where}, computes in bfloat16, float16, int8"
+
+
+@pytest.mark.slow
+def test_a_library_is_imported_as_the_worker_prepares_it(monkeypatch, tmp_path):
+    (tmp_path / "unprepared.py").write_text(
+        "import os\nif 'PREPARED' not in os.environ: raise ImportError('not found')"
+    )
+    (tmp_path / "preparing.py").write_text("import os\ndef prepare(): os.environ['PREPARED'] = '1'")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert machine.import_library("unprepared", ["preparing:prepare"]) == {}
+    with pytest.raises(ImportError, match="not found"):
+        machine.import_library("unprepared")
+
+
 L4 = machine.Driver((12, 4), (("L4", 23.6),))
 
 
@@ -248,10 +333,10 @@ L4 = machine.Driver((12, 4), (("L4", 23.6),))
         ({"cuda": "12.8", "cudnn": 91002, "gpus": 0}, None, "ok", "2.8.0, CUDA 12.8, cuDNN 9"),
         ({"cuda": "12.8", "cudnn": 91002, "gpus": 1}, L4, "ok", "2.8.0, CUDA 12.8, cuDNN 9"),
         ({"cuda": None, "cudnn": None, "gpus": 0}, None, "ok", "2.8.0, without CUDA"),
-        ({"cuda": None, "cudnn": None, "gpus": 0}, L4, "warning", "2.8.0, without CUDA, while there is a GPU"),
-        ({"cuda": "13.0", "cudnn": 91002, "gpus": 0}, L4, "warning",
+        ({"cuda": None, "cudnn": None, "gpus": 0}, L4, "failure", "2.8.0, without CUDA, while there is a GPU"),
+        ({"cuda": "13.0", "cudnn": 91002, "gpus": 0}, L4, "failure",
          "2.8.0, CUDA 13.0, cuDNN 9, but the driver runs CUDA up to 12.4"),
-        ({"cuda": "12.8", "cudnn": 91002, "gpus": 0}, L4, "warning", "2.8.0, CUDA 12.8, cuDNN 9, but it sees no GPU"),
+        ({"cuda": "12.8", "cudnn": 91002, "gpus": 0}, L4, "failure", "2.8.0, CUDA 12.8, cuDNN 9, but it sees no GPU"),
         ({"cuda": "12.1", "cudnn": 8902, "gpus": 1}, L4, "warning", "2.8.0, CUDA 12.1, cuDNN 8, and 9 is wanted"),
     ],
 )  # fmt: skip
@@ -377,7 +462,7 @@ def test_the_whole_table_of_this_machine_with_the_shipped_models(monkeypatch):
     found = {row.name: row for row in examine(quick=False)}
     assert [row for row in found.values() if row.state != "ok"] == []
     assert found["torch"].what.startswith("2.")
-    assert found["ctranslate2"].what.endswith(", on the CPU")
+    assert ", on the CPU, computes in float32, " in found["ctranslate2"].what
     assert {"av", "soxr", "runpod", "faster_whisper", "transformers", "pyannote.audio", "speechbrain"} <= set(found)
 
 

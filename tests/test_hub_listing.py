@@ -14,8 +14,11 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, TypeAdapter, model_validator
 
+from tests.hub import TOKEN, serving
+from tests.test_image import environment as environment_of_image
 from whisperx_worker import bucket, masking
 from whisperx_worker.host import load_host
+from whisperx_worker.models import SHORT_NAMES
 from whisperx_worker.request import parse
 from whisperx_worker.settings import Settings, load_settings, variables
 from whisperx_worker.worker import answer, open_worker
@@ -170,6 +173,8 @@ def test_what_the_form_shows_at_first_is_the_workers_own_default(monkeypatch, ke
     shown = INPUTS[key].default
     if key == "WHISPERX_WORKER_WARM_UP":
         assert shown is True  # a worker that is paid by the second loads its models before the first job
+    elif key == "WHISPERX_WORKER_DEVICE":
+        assert shown == "cuda"  # RunPod's machine has a GPU, and one that cannot be used should end the worker
     elif shown is not None:
         field = SETTINGS[key]
         assert getattr(settings_from(monkeypatch, {key: shown}), field) == Settings.model_fields[field].default
@@ -209,6 +214,75 @@ def test_a_preset_with_speakers_may_fetch_the_gated_model_and_says_that_it_needs
     with_speakers = bool(load_host(settings).implementations("diarize"))
     assert settings.hub_models == ((settings.diarization_model,) if with_speakers else ())
     assert ("Hugging Face token" in preset.name) == with_speakers
+
+
+IN_THE_IMAGE = [model for model in MODELS_GB if model != Settings.model_fields["diarization_model"].default]
+"""Without a token at its build the gated model is not in it."""
+WANTED = """
+import json
+from whisperx_worker import WorkerError, find_model
+from whisperx_worker.needs import needed_models
+from whisperx_worker.worker import open_worker
+
+worker, found = open_worker(), {}
+for need in needed_models(worker.host, worker.settings):
+    try:
+        found[need.step] = sorted(file.name for file in find_model(need.name, worker.settings).iterdir())
+    except WorkerError as error:
+        found[need.step] = str(error)
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture
+def found_by(tmp_path):
+    """What the worker of the image finds for each step, with a preset's environment and a hub that has everything."""
+    for name in IN_THE_IMAGE:
+        folder = tmp_path / "models" / SHORT_NAMES.get(name, name)
+        folder.mkdir(parents=True)
+        (folder / "of-the-image").touch()
+    (tmp_path / "hub").mkdir()
+    (tmp_path / "hub" / "of-the-hub").touch()
+    image = {name: value for name, value in environment_of_image().items() if name.startswith("HF_")}
+
+    def find(preset, **more):
+        with serving(dict.fromkeys(MODELS_GB, tmp_path / "hub")) as hub:
+            environment = {
+                **{name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH") if name in os.environ},
+                **image,
+                "WHISPERX_WORKER_MODELS": str(tmp_path / "models"),
+                "WHISPERX_WORKER_LOG_FILE": os.devnull,
+                "HF_HOME": str(tmp_path / "home"),
+                "HF_ENDPOINT": hub.url,
+                "HF_TOKEN": TOKEN,
+                **{name: as_variable(value) for name, value in preset.defaults.items()},
+                **more,
+            }
+            done = subprocess.run(
+                [sys.executable, "-c", WANTED], capture_output=True, text=True, check=True, env=environment
+            )
+            return json.loads(done.stdout), bool(hub.asked)
+
+    return find
+
+
+@pytest.mark.parametrize(
+    ("preset", "engines"),
+    list(zip(LISTING.config.presets, ENGINES_OF_PRESETS, strict=True)),
+    ids=[preset.name for preset in LISTING.config.presets],
+)
+def test_a_preset_has_the_models_of_its_steps_and_asks_the_hub_for_the_gated_one_alone(found_by, preset, engines):
+    found, asked = found_by(preset)
+    assert found == {engine: ["of-the-hub"] if engine == "diarize" else ["of-the-image"] for engine in engines}
+    assert asked == ("diarize" in engines)
+
+
+def test_who_forbids_the_hub_and_wants_models_from_there_is_told_which_variable_does(found_by):
+    found, asked = found_by(LISTING.config.presets[-1], HF_HUB_OFFLINE="1")
+    assert found["diarize"] == (
+        "the model 'pyannote/speaker-diarization-community-1' could not be downloaded: HF_HUB_OFFLINE is set"
+    )
+    assert not asked
 
 
 def test_the_disk_holds_the_libraries_and_the_models_twice():

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from whisperx_worker import Diarization, ModelName, NeededModel, find_model, folder_mb, hookimpl, torch_device
+from whisperx_worker import (
+    Diarization,
+    ModelName,
+    NeededModel,
+    find_model,
+    folder_mb,
+    hookimpl,
+    torch_device,
+    torch_stage,
+)
 from whisperx_worker_plugins.pyannote_diarization import pipelines
 
 if TYPE_CHECKING:
@@ -41,7 +50,15 @@ def register_models(settings: Settings) -> list[NeededModel]:
     """The operator's diarization model."""
     name = settings.diarization_model
     parts = pipelines.COMMUNITY_FILES if name == pipelines.COMMUNITY else ()
-    return [NeededModel(name, "diarize", ("config.yaml", *parts), libraries=("pyannote.audio", "torch"))]
+    return [
+        NeededModel(
+            name,
+            "diarize",
+            ("config.yaml", *parts),
+            libraries=("pyannote.audio", "torch"),
+            imports=pipelines.IMPORTS,
+        )
+    ]
 
 
 @hookimpl
@@ -74,5 +91,5 @@ def _borrowed(
     folder = find_model(name, settings, token)
     key = ("pyannote_diarization", str(folder), device)
     load = lambda: pipelines.load(name, folder, device, lambda other: find_model(other, settings, token))  # noqa: E731
-    with models.borrow(key, load, folder_mb(folder)) as pipeline:
+    with models.borrow(key, load, folder_mb(folder)) as pipeline, torch_stage("diarize", device):
         yield pipeline

@@ -37,6 +37,17 @@ COMMUNITY_FILES = (
 )
 """What it has beside its configuration."""
 
+IMPORTS = (
+    f"{__name__}:quiet",
+    "torch.utils.serialization",
+    "yaml",
+    "omegaconf.grammar_parser",
+    "pyannote.audio.pipelines.speaker_diarization",
+    "pyannote.audio.models.segmentation",
+    "pyannote.audio.models.embedding",
+)
+"""All that loading and running a pipeline imports, in part by names in configuration files."""
+
 PARTS_OF_PROGRESS = {"segmentation": (0.0, 0.4), "speaker_counting": (0.4, 0.4), "embeddings": (0.4, 0.95)}
 """Where in the whole a step of a pipeline begins and ends."""
 

@@ -34,7 +34,16 @@ MOST_ROUNDS = 4
 @hookimpl
 def register_models(settings: Settings) -> list[NeededModel]:
     """The production model."""
-    return [NeededModel(settings.model, "transcribe", model.FILES, libraries=("faster_whisper", "ctranslate2"))]
+    return [
+        NeededModel(
+            settings.model,
+            "transcribe",
+            model.FILES,
+            libraries=("faster_whisper", "ctranslate2"),
+            imports=("faster_whisper", "onnxruntime"),
+            optional=("preprocessor_config.json",),
+        )
+    ]
 
 
 @hookimpl

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -96,8 +95,7 @@ def borrowed(models: ModelShelf, settings: Settings, folder: Path, compute_type:
     def load() -> Whisper:
         from faster_whisper import WhisperModel
 
-        threads = settings.threads or len(os.sched_getaffinity(0))
-        return WhisperModel(str(folder), device=device, compute_type=compute_type, cpu_threads=threads)
+        return WhisperModel(str(folder), device=device, compute_type=compute_type, cpu_threads=settings.cpu_threads)
 
     key = ("whisper", str(folder), device, compute_type)
     with models.borrow(key, load, folder_mb(folder)) as whisper:

@@ -22,6 +22,7 @@ from whisperx_worker import (
     hookimpl,
     spans,
     torch_device,
+    torch_stage,
 )
 from whisperx_worker_plugins.speaker_verification import encoder as encoders
 from whisperx_worker_plugins.speaker_verification.bandwidth import is_wide
@@ -92,7 +93,15 @@ def register_options() -> type[Options]:
 def register_models(settings: Settings) -> list[NeededModel]:
     """The operator's speaker model."""
     files = ("hyperparams.yaml", "embedding_model.ckpt")
-    return [NeededModel(settings.speaker_model, "verify_speakers", files, libraries=("speechbrain", "torch"))]
+    return [
+        NeededModel(
+            settings.speaker_model,
+            "verify_speakers",
+            files,
+            libraries=("speechbrain", "torch"),
+            imports=encoders.IMPORTS,
+        )
+    ]
 
 
 @hookimpl
@@ -245,5 +254,6 @@ def borrowed(name: str, models: ModelShelf, settings: Settings, token: SecretStr
     device = torch_device(settings)
     folder = find_model(name, settings, token)
     key = ("speaker_verification", str(folder), device)
-    with models.borrow(key, lambda: encoders.load(folder, name, device), folder_mb(folder)) as encoder:
+    load = lambda: encoders.load(folder, name, device)  # noqa: E731
+    with models.borrow(key, load, folder_mb(folder)) as encoder, torch_stage("verify_speakers", device):
         yield encoder

@@ -39,6 +39,13 @@ SHORTEST_S = 0.5
 SILENT = 1e-4
 """A piece that never exceeds this (-80 dB of full scale) is silence."""
 
+IMPORTS = (
+    "torch.utils.serialization",
+    "speechbrain.inference.classifiers",
+    "speechbrain.utils.parameter_transfer",
+)
+"""All that loading and running an encoder imports, but for what its folder names."""
+
 _REMEMBERED_SAMPLES = 512
 
 

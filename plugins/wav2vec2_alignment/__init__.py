@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from whisperx_worker import Fitting, ModelName, NeededModel, Segment, Span, WorkerError, hookimpl, spans, torch_device
-from whisperx_worker_plugins.wav2vec2_alignment import checkpoints
+from whisperx_worker import (
+    Fitting,
+    ModelName,
+    NeededModel,
+    Segment,
+    Span,
+    WorkerError,
+    hookimpl,
+    spans,
+    torch_device,
+    torch_stage,
+)
+from whisperx_worker_plugins.wav2vec2_alignment import bundles, checkpoints
 from whisperx_worker_plugins.wav2vec2_alignment.ctc import UnalignableError
 from whisperx_worker_plugins.wav2vec2_alignment.emissions import iter_emissions
 from whisperx_worker_plugins.wav2vec2_alignment.held import held, wordless
@@ -49,18 +59,23 @@ def register_options() -> type[Options]:
 
 @hookimpl
 def register_models(settings: Settings) -> list[NeededModel]:
-    """The operator's alignment model, or the Russian one. A bundle of torchaudio's, which is no folder, is not told."""
+    """The operator's alignment model, or the Russian one; torchaudio's bundles on request."""
     name = settings.align_model or checkpoints.RUSSIAN
-    if re.fullmatch(r"[A-Z0-9_]+", name):
-        return []
+    others = [
+        bundles.needed(bundle, settings, checkpoints.IMPORTS, on_request=bundle != name) for bundle in bundles.BUNDLES
+    ]
+    if name in bundles.BUNDLES:
+        return others
     return [
         NeededModel(
             name,
             "align",
             (*checkpoints.FILES, "model.safetensors|pytorch_model.bin"),
             libraries=("transformers", "torch"),
+            imports=checkpoints.IMPORTS,
             unused=("flax_model.msgpack", "tf_model.h5", "language_model/*", "*.onnx"),
-        )
+        ),
+        *others,
     ]
 
 
@@ -140,5 +155,6 @@ def _borrowed(name: str, models: ModelShelf, settings: Settings, token: SecretSt
     device = torch_device(settings)
     checkpoint = checkpoints.find(name, settings, token)
     key = ("wav2vec2_alignment", checkpoint.name, str(checkpoint.folder), device)
-    with models.borrow(key, lambda: checkpoints.load(checkpoint, device), checkpoint.size_mb) as model:
+    load = lambda: checkpoints.load(checkpoint, device)  # noqa: E731
+    with models.borrow(key, load, checkpoint.size_mb) as model, torch_stage("align", device):
         yield model

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from whisperx_worker import ModelNotFoundError, WorkerError, find_model, folder_mb
+from whisperx_worker import ModelNotFoundError, WorkerError, find_model, folder_mb, import_in_turn
 from whisperx_worker_plugins.wav2vec2_alignment.emissions import AcousticModel
 from whisperx_worker_plugins.wav2vec2_alignment.text import Alphabet
 
@@ -25,6 +25,15 @@ RUSSIAN = "jonatasgrosman/wav2vec2-large-xlsr-53-russian"
 
 FILES = ("config.json", "preprocessor_config.json", "vocab.json")
 """What a transformers folder must have beside its weights."""
+
+
+IMPORTS = (
+    "torch.utils.serialization",
+    "torchaudio.pipelines",
+    "transformers.models.wav2vec2.modeling_wav2vec2",
+    "transformers.models.wav2vec2.processing_wav2vec2",
+)
+"""All that loading and running a model imports, lazily for the most part."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,7 @@ def choose(language: str | None, asked: str | None, settings: Settings) -> str:
         return named
     if language is None:
         raise WorkerError("the language is not known, so no alignment model can be chosen")
+    import_in_turn(("whisperx.alignment",))
     from whisperx.alignment import DEFAULT_ALIGN_MODELS_HF, DEFAULT_ALIGN_MODELS_TORCH
 
     name: str | None = DEFAULT_ALIGN_MODELS_TORCH.get(language) or DEFAULT_ALIGN_MODELS_HF.get(language)

@@ -4,6 +4,7 @@ from . import spans as spans
 from .batches import Fitting as Fitting, in_batches as in_batches
 from .errors import (
     BadInputError as BadInputError,
+    DeviceError as DeviceError,
     FetchError as FetchError,
     JobCancelledError as JobCancelledError,
     ModelNotFoundError as ModelNotFoundError,
@@ -13,7 +14,9 @@ from .errors import (
     WorkerError as WorkerError,
 )
 from .fields import ModelName as ModelName
+from .gpu import torch_stage as torch_stage
 from .hookspecs import hookimpl as hookimpl
+from .imports import import_in_turn as import_in_turn
 from .job import Job as Job, StageEnd as StageEnd
 from .languages import spoken_letters as spoken_letters
 from .machine import memory_gb as memory_gb

@@ -20,7 +20,13 @@ from whisperx_worker import bucket, machine, masking
 from whisperx_worker.errors import ModelNotFoundError, PluginError, SettingsError
 from whisperx_worker.host import Host, load_host
 from whisperx_worker.modellock import faults, read_lock
-from whisperx_worker.models import HUB_IDS, allowed_revision, folder_mb, locate_model
+from whisperx_worker.models import (
+    MAIN,
+    OFFLINE,
+    folder_mb,
+    hub_is_forbidden,
+    is_unpinned,
+)
 from whisperx_worker.needs import NeededModel, needed_models
 from whisperx_worker.settings import load_settings, unknown_variables
 from whisperx_worker.stages import ENGINES, chosen
@@ -28,7 +34,7 @@ from whisperx_worker.types import SAMPLE_RATE_HZ
 from whisperx_worker.waveform import SAMPLE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from whisperx_worker.settings import Settings
 
@@ -47,7 +53,6 @@ _CUDA = (12, 0)
 _CUDNN = 9
 """What PyTorch and CTranslate2 are both built for."""
 
-_NO_GPU = "WHISPERX_WORKER_DEVICE is cuda, but there is no NVIDIA driver"
 _UNUSABLE = "there is an NVIDIA driver, but no GPU can be used; CUDA says error"
 
 
@@ -116,8 +121,9 @@ def _settings(_settings: Settings, _host: Host) -> Iterator[Finding]:
 
 
 def _python(_settings: Settings, _host: Host) -> Iterator[Finding]:
-    cores = len(os.sched_getaffinity(0))
-    said = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {cores} CPU cores"
+    cores, seen = machine.cores(), len(os.sched_getaffinity(0))
+    limited = f" of {seen}, by the container's limit" if cores < seen else ""
+    said = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {cores} CPU cores{limited}"
     yield Finding("python", "ok" if (3, 10) <= sys.version_info < (3, 14) else "warning", said)
 
 
@@ -133,7 +139,9 @@ def _gpu(settings: Settings, _host: Host) -> Iterator[Finding]:
     lacking: State = "failure" if settings.device == "cuda" else "ok"
     found = machine.driver()
     if found is None:
-        yield Finding("gpu", lacking, "no NVIDIA driver: models run on the CPU" if lacking == "ok" else _NO_GPU)
+        wanted = "RunPod gave a GPU" if machine.on_runpod_gpu() else "WHISPERX_WORKER_DEVICE is cuda"
+        missing = f"{wanted}, but there is no NVIDIA driver"
+        yield Finding("gpu", lacking, "no NVIDIA driver: models run on the CPU" if lacking == "ok" else missing)
     elif not found.gpus:
         yield Finding("gpu", "failure" if lacking == "failure" else "warning", f"{_UNUSABLE} {found.error}")
     else:
@@ -168,27 +176,42 @@ def _models(settings: Settings, host: Host) -> Iterator[Finding]:
 
 def _model(need: NeededModel, settings: Settings) -> tuple[State, str]:
     """How it is with one model: whether it is here, has what its loader needs, and is what was fetched."""
-    folder = locate_model(need.name, settings)
+    folder = need.located(settings)
     if folder is None:
-        if allowed_revision(HUB_IDS.get(need.name, need.name), settings):
-            return "warning", "not here; the first job that needs it waits for its download"
+        if (revision := need.revision(settings)) is not None:
+            which = ", of whatever `main` is then" if revision == MAIN else ""
+            return "warning", f"not here; the first job that needs it waits for its download{which}"
         return _weight(need.step), f"not here, neither in {settings.models} nor in a cache"
     if lacking := need.lacking(folder):
         return _weight(need.step), f"{folder} has no {' and no '.join(lacking).replace('|', ' or ')}"
     locked = read_lock(settings.models).get(need.name) if folder == settings.models / need.name else None
     if locked and (wrong := faults(folder, locked, every_byte=False)):
         return _weight(need.step), f"in {folder}, {wrong[0]}"
-    revision = f", revision {locked.revision[:12]}" if locked else ""
-    return "ok", f"in {folder}, {folder_mb(folder):,.0f} MB{revision}"
+    size_mb = folder_mb(folder / need.files[0] if need.url else folder)
+    said = f"in {folder}, {size_mb:,.0f} MB"
+    if locked and locked.revision:
+        said += f", revision {locked.revision[:12]}"
+    if without := [file for file in need.optional if not (folder / file).is_file()]:
+        said += f", without {' and '.join(without)}, which its loader does not need"
+    if folder == settings.models / need.name and not locked and is_unpinned(need.name):
+        return "warning", f"{said}; nothing says which revision it is: `whisperx-worker preload` compares and notes it"
+    return "ok", said
 
 
 def _token(settings: Settings, host: Host) -> Iterator[Finding]:
     if settings.hf_token:
         yield Finding("token", "ok", "HF_TOKEN is set")
-    elif all(locate_model(need.name, settings) for need in needed_models(host, settings)):
+    elif all(need.located(settings) for need in needed_models(host, settings)):
         yield Finding("token", "ok", "no HF_TOKEN, and no model that needs it is missing")
     else:
         yield Finding("token", "warning", "no HF_TOKEN: a gated model, such as the one for speakers, stays closed")
+
+
+def _hub(settings: Settings, _host: Host) -> Iterator[Finding]:
+    """Whether the hub can be asked for the models that may be downloaded."""
+    if settings.hub_models and hub_is_forbidden():
+        said = f"models may be downloaded (WHISPERX_WORKER_HUB_MODELS), but {OFFLINE} forbids to ask the hub for any"
+        yield Finding("hub", "warning", f"{said}; unset it")
 
 
 def _installed(settings: Settings, host: Host) -> Iterator[Finding]:
@@ -204,21 +227,27 @@ def _imported(settings: Settings, host: Host) -> Iterator[Finding]:
     found = machine.driver() if settings.device != "cpu" else None
     # Two at a time: each import takes a core and up to a gigabyte.
     with ThreadPoolExecutor(2) as pool:
-        yield from pool.map(lambda item: _library(item[0], item[1], found), wanted.items())
+        setup = {
+            library: need.gpu_setup if found and found.gpus else ()
+            for need in needed_models(host, settings)
+            for library in need.libraries
+        }
+        yield from pool.map(lambda item: _library(item[0], item[1], found, setup.get(item[0], ())), wanted.items())
 
 
-def _library(library: str, weight: State, driver: machine.Driver | None) -> Finding:
+def _library(library: str, weight: State, driver: machine.Driver | None, setup: Sequence[str] = ()) -> Finding:
     version = machine.version_of(library) or "?"
     try:
-        said = machine.import_library(library)
+        said = machine.import_library(library, setup)
     except ImportError as error:
         return Finding(library, weight, f"{version} cannot be imported: {error}")
     if library == "torch":
         return _torch(version, said, driver)
     if "gpus" in said and driver and driver.gpus and not said["gpus"]:
-        return Finding(library, "warning", f"{version} sees no GPU and would run on the CPU")
+        return Finding(library, "failure", f"{version} sees no GPU, while there is one")
     if "gpus" in said:
-        return Finding(library, "ok", f"{version}, {'with cuBLAS 12' if said['gpus'] else 'on the CPU'}")
+        where = "with cuBLAS 12" if said["gpus"] else "on the CPU"
+        return Finding(library, "ok", f"{version}, {where}, computes in {', '.join(said['types'])}")
     return Finding(library, "ok", f"{version}{', no ffmpeg is needed' if library == 'av' else ''}")
 
 
@@ -230,11 +259,11 @@ def _torch(version: str, said: dict[str, Any], driver: machine.Driver | None) ->
     if not (driver and driver.gpus):
         return Finding("torch", "ok", built)
     if not cuda:
-        return Finding("torch", "warning", f"{built}, while there is a GPU")
+        return Finding("torch", "failure", f"{built}, while there is a GPU")
     if int(cuda.split(".")[0]) > driver.cuda[0]:
-        return Finding("torch", "warning", f"{built}, but the driver runs CUDA up to {driver.cuda[0]}.{driver.cuda[1]}")
+        return Finding("torch", "failure", f"{built}, but the driver runs CUDA up to {driver.cuda[0]}.{driver.cuda[1]}")
     if not said["gpus"]:
-        return Finding("torch", "warning", f"{built}, but it sees no GPU")
+        return Finding("torch", "failure", f"{built}, but it sees no GPU")
     fits = major == _CUDNN
     return Finding("torch", "ok" if fits else "warning", built if fits else f"{built}, and 9 is wanted")
 
@@ -290,6 +319,7 @@ CHECKS = (
     Check(_plugins, at_start=True),
     Check(_engines, at_start=True),
     Check(_models, at_start=True),
+    Check(_hub, at_start=True),
     Check(_token, at_start=True),
     Check(_disk, at_start=True),
     Check(_log_file, at_start=True),

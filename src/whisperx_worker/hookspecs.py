@@ -227,8 +227,9 @@ def register_outputs() -> Sequence[OutputFormat] | None:
 def register_models(settings: Settings) -> Sequence[NeededModel] | None:
     """Setup. The models that this plugin loads under these settings, to be fetched and checked beforehand.
 
-    Called by `whisperx-worker preload`, by `doctor`, and when a worker starts on RunPod: import nothing heavy and look
-    at no file. None: it loads none that the worker could fetch. If it raises, that is logged.
+    Called by `whisperx-worker preload`, by `doctor`, when a worker starts on RunPod, and before the plugin's steps, for
+    the libraries that they need: those are imported one thread at a time. Import nothing heavy and look at no file.
+    None: it loads none that the worker could fetch. If it raises, that is logged.
 
     Example:
         >>> from whisperx_worker import NeededModel, Settings, hookimpl
@@ -242,8 +243,9 @@ def register_models(settings: Settings) -> Sequence[NeededModel] | None:
 def warm_up(models: ModelShelf, settings: Settings) -> None:
     """Setup. Load what every job will need, so that the first one does not wait.
 
-    Called once, when a worker starts (`WHISPERX_WORKER_WARM_UP`), never by the command line. If it raises, that is
-    logged, and the first job loads its models itself.
+    Called once, when a worker starts (`WHISPERX_WORKER_WARM_UP`), never by the command line. On RunPod it is a fitness
+    check: a worker ends where the plugin that transcribes raises, or the GPU fails whoever notices. Else what is raised
+    is logged, and the first job loads its models itself.
 
     Example:
         >>> from whisperx_worker import ModelShelf, Settings, hookimpl

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -11,10 +13,14 @@ import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 IMPORT_TIMEOUT_S = 120.0
 DRIVER_TIMEOUT_S = 20.0
+CGROUP = Path("/sys/fs/cgroup")
 
 _GPU_PROBE = """
 import ctypes, json
@@ -40,9 +46,10 @@ said = {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version(), "gp
 """,
     "ctranslate2": """
 import ctranslate2, ctypes
-said = {"gpus": ctranslate2.get_cuda_device_count()}
-if said["gpus"]:
+gpus = ctranslate2.get_cuda_device_count()
+if gpus:
     ctypes.CDLL("libcublas.so.12")
+said = {"gpus": gpus, "types": sorted(ctranslate2.get_supported_compute_types("cuda" if gpus else "cpu"))}
 """,
 }
 
@@ -57,6 +64,12 @@ class Driver:
     """Name and memory in gigabytes of each."""
     error: int = 0
     """CUDA's own number of what hinders it; 0 is nothing."""
+
+
+@functools.cache
+def known_driver() -> Driver | None:
+    """The driver as it was when it was first asked for."""
+    return driver()
 
 
 def driver() -> Driver | None:
@@ -77,8 +90,12 @@ def version_of(library: str) -> str | None:
         return None
 
 
-def import_library(library: str) -> dict[str, Any]:
+def import_library(library: str, setup: Sequence[str] = ()) -> dict[str, Any]:
     """Import a library in a process of its own.
+
+    Args:
+        library: Its module.
+        setup: Functions to call before, as `module:function`.
 
     Returns:
         What it says of CUDA, for those that are asked.
@@ -88,7 +105,8 @@ def import_library(library: str) -> dict[str, Any]:
     """
     ask = _LIBRARY_PROBES.get(library, f"import {library}\nsaid = {{}}\n")
     try:
-        return _said_by(["-c", f"import json\n{ask}\nprint('\\n' + json.dumps(said))"], IMPORT_TIMEOUT_S)
+        before = "".join("from {} import {}; {}()\n".format(*place.split(":"), place.split(":")[1]) for place in setup)
+        return _said_by(["-c", f"import json\n{before}{ask}\nprint('\\n' + json.dumps(said))"], IMPORT_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         raise ImportError(f"its import does not end within {IMPORT_TIMEOUT_S:g} s") from None
     except subprocess.CalledProcessError as error:
@@ -108,7 +126,40 @@ def _said_by(arguments: list[str], timeout_s: float) -> dict[str, Any]:
     return said
 
 
-def memory_gb(cgroup: Path = Path("/sys/fs/cgroup")) -> tuple[float, float]:
+def on_runpod_gpu() -> bool:
+    """Return whether RunPod says that it gave this container a GPU."""
+    count = os.environ.get("RUNPOD_GPU_COUNT", "")
+    return int(count) > 0 if count.isdecimal() else bool(os.environ.get("RUNPOD_GPU_NAME"))
+
+
+def cores(cgroup: Path = CGROUP) -> int:
+    """Return how many CPU cores' time this process may use: its affinity, and its container's limit where that is less.
+
+    Args:
+        cgroup: Where the container's limits stand.
+    """
+    may_run_on = len(os.sched_getaffinity(0))
+    for files in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+        try:
+            quota, period = " ".join((cgroup / file).read_text("utf-8") for file in files).split()
+            if int(quota) > 0 and int(period) > 0:
+                return min(may_run_on, math.ceil(int(quota) / int(period)))
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+    return may_run_on
+
+
+def limit_threads(threads: int) -> None:
+    """Let libraries that count cores by themselves use no more threads, unless the environment says how many.
+
+    They see the cores that the process may run on, and not how much time a container has. To be called before they are
+    imported.
+    """
+    if threads < len(os.sched_getaffinity(0)):
+        os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+
+
+def memory_gb(cgroup: Path = CGROUP) -> tuple[float, float]:
     """Memory that this process may have, and how much of it is free, in gigabytes; the container's limit counts.
 
     Files that the kernel keeps in memory are free: it gives them up when somebody needs the room.

@@ -41,8 +41,9 @@ class LockedModel:
     """One model of the folder."""
 
     hub_id: str
-    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-    """The commit."""
+    """Or the URL of its only file, where it is not on the hub."""
+    revision: Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")]
+    """The commit; empty where there is none."""
     files: dict[str, LockedFile]
     """By their path in the model's folder."""
 

@@ -14,7 +14,10 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from whisperx_worker.errors import GatedModelError, ModelNotFoundError, WorkerError
+from whisperx_worker import machine
+from whisperx_worker.errors import DeviceError, GatedModelError, ModelNotFoundError, WorkerError
+from whisperx_worker.failures import causes
+from whisperx_worker.imports import import_in_turn
 from whisperx_worker.joblog import events
 
 if TYPE_CHECKING:
@@ -42,10 +45,17 @@ PINNED_REVISIONS = {
 """The revision of the hub that is fetched where nobody names one; of a model that is not listed it is `main`, and what
 `main` was is written down (see `preload`)."""
 
+OFFLINE = "HF_HUB_OFFLINE"
+_OFFLINE_TOO = "TRANSFORMERS_OFFLINE"
+"""Both forbid the hub's client to ask the hub."""
+
+MAIN = "main"
+"""The revision of a model that nobody pinned: whatever the hub has at that time."""
+
 RUNPOD_HUB_CACHE = Path("/runpod-volume/huggingface-cache/hub")
 RUNPOD_MODEL_CACHE = Path("/runpod/cache")
 
-_NO_ROOM = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS}
+NO_ROOM = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS}
 
 
 def find_model(name: str, settings: Settings, token: SecretStr | None = None) -> Path:
@@ -107,19 +117,42 @@ def _snapshots(cache: Path) -> list[Path]:
     return sorted((cache / "snapshots").glob("*"), key=lambda folder: (folder.name != wanted, folder.name))
 
 
+def is_unpinned(name: str) -> bool:
+    """Return whether nobody says which revision of a model of the hub is meant."""
+    hub_id = HUB_IDS.get(name, name)
+    return "/" in hub_id and hub_id not in PINNED_REVISIONS
+
+
 def allowed_revision(hub_id: str, settings: Settings) -> str | None:
     """The revision to download, or None where the hub must not be asked."""
     for allowed in settings.hub_models:
         listed, _, revision = allowed.partition("@")
         if listed in {hub_id, "*"} and re.fullmatch(r"[\w.\-]+/[\w.\-]+", hub_id):
-            return revision or PINNED_REVISIONS.get(hub_id, "main")
+            return revision or PINNED_REVISIONS.get(hub_id, MAIN)
     return None
 
 
+def forbid_hub_by_default(settings: Settings) -> None:
+    """Keep every library of this process from the hub, where no model may be downloaded and nobody says otherwise.
+
+    To be called before a plugin imports the hub's client, which reads the variable once.
+    """
+    if not settings.hub_models:
+        os.environ.setdefault(OFFLINE, "1")
+
+
+def hub_is_forbidden() -> bool:
+    """Return whether the environment forbids the hub's client to ask the hub, as the client reads it."""
+    return any(os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"} for name in (OFFLINE, _OFFLINE_TOO))
+
+
 def _download(hub_id: str, revision: str, token: SecretStr | None) -> Path:
+    import_in_turn(("huggingface_hub",))
     from huggingface_hub import snapshot_download
 
     log.info("downloading the model %s at %s", hub_id, revision)
+    if revision == MAIN:
+        log.warning("the revision of %s is not pinned, and may be another one next time", hub_id)
     with told_errors_of_the_hub(hub_id):
         return Path(snapshot_download(hub_id, revision=revision, token=token.get_secret_value() if token else False))
 
@@ -135,7 +168,6 @@ def told_errors_of_the_hub(hub_id: str) -> Iterator[None]:
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
-        OfflineModeIsEnabled,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
@@ -150,19 +182,26 @@ def told_errors_of_the_hub(hub_id: str) -> Iterator[None]:
         raise ModelNotFoundError(f"the hub has no model {hub_id!r}, or the token does not open it") from None
     except RevisionNotFoundError:
         raise ModelNotFoundError(f"the model {hub_id!r} has no such revision on the hub") from None
-    except OfflineModeIsEnabled:
-        raise ModelNotFoundError(f"the model {hub_id!r} could not be downloaded: HF_HUB_OFFLINE is set") from None
     except (HfHubHTTPError, OSError, ValueError, KeyError, RuntimeError) as error:
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        if is_offline(error):
+            raise ModelNotFoundError(f"the model {hub_id!r} could not be downloaded: {OFFLINE} is set") from None
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise ModelNotFoundError(f"the model {hub_id!r} could not be written: {error.strerror}") from None
         raise ModelNotFoundError(f"the model {hub_id!r} could not be downloaded ({type(error).__name__})") from None
+
+
+def is_offline(error: BaseException) -> bool:
+    """Return whether the hub's client was forbidden to ask the hub; downloads of several files say so by a cause."""
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    return any(isinstance(one, OfflineModeIsEnabled) for one in causes(error))
 
 
 def torch_device(settings: Settings) -> Literal["cpu", "cuda"]:
     """Where torch models run.
 
     Raises:
-        WorkerError: When the settings want a GPU and there is none.
+        DeviceError: As `pick_device` does.
     """
     import torch
 
@@ -173,20 +212,27 @@ def pick_device(settings: Settings, has_gpu: Callable[[], bool]) -> Literal["cpu
     """Where models of a library run that says by `has_gpu` whether it can use a GPU.
 
     Raises:
-        WorkerError: When the settings want a GPU and there is none.
+        DeviceError: When the library cannot use a GPU, and the settings want one, or the machine has one that other
+            libraries may use.
     """
     if settings.device == "cpu":
         return "cpu"
     if has_gpu():
         return "cuda"
     if settings.device == "cuda":
-        raise WorkerError("WHISPERX_WORKER_DEVICE is cuda, but there is no GPU that can be used")
+        raise DeviceError("models must run on the GPU, but there is none that can be used")
+    if (driver := machine.known_driver()) and driver.gpus:
+        raise DeviceError(
+            "this machine has a GPU, but a library cannot use it; `whisperx-worker doctor` says more, and with "
+            "WHISPERX_WORKER_DEVICE=cpu all models run on the CPU"
+        )
     return "cpu"
 
 
 def folder_mb(folder: Path) -> float:
-    """Size of a model's files in megabytes: what the memory budget counts."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+    """Size of a model's files, or of its only one, in megabytes: what the memory budget counts."""
+    files = [folder, *folder.rglob("*")]
+    return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
 
 
 @dataclass(eq=False)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from whisperx_worker import machine
 from whisperx_worker.errors import SettingsError
 from whisperx_worker.fields import described, joined, sentence
 
@@ -90,7 +91,9 @@ class Settings(BaseSettings):
         "names separated by commas",
     )
     device: Literal["auto", "cpu", "cuda"] = described(
-        "auto", "where models run: `auto`, `cpu` or `cuda`", '"auto", "cpu" or "cuda"'
+        "auto",
+        "where models run: `auto`, `cpu` or `cuda`; where RunPod gave a GPU, `auto` is `cuda`",
+        '"auto", "cpu" or "cuda"',
     )
     threads: int = described(
         0, "CPU threads of the models; 0 is all that the process may use", "a whole number from 0 to 256", ge=0, le=256
@@ -178,12 +181,22 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    @field_validator("device")
+    @classmethod
+    def _gpu_of_runpod(cls, value: str) -> str:
+        return "cuda" if value == "auto" and machine.on_runpod_gpu() else value
+
     @field_validator("plugins_dir")
     @classmethod
     def _exists(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_dir():
             raise ValueError("no such folder")
         return value
+
+    @property
+    def cpu_threads(self) -> int:
+        """CPU threads of a model: as many as the operator wants, else all that the process may use."""
+        return self.threads or machine.cores()
 
     def engine(self, hook: str) -> str | None:
         """The plugin that the operator chose for an engine hook."""
