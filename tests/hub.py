@@ -20,6 +20,8 @@ TOKEN = "hf_" + "Planted" + "Token" * 4 + "7"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 """The revision of every model."""
 
+LISTING = "the listing of a model"
+
 LARGE = {".bin", ".ckpt", ".npz", ".safetensors"}
 
 
@@ -40,6 +42,8 @@ class Hub:
     """Whether anybody may see which files a gated model has, as on the real hub."""
     breaks: dict[str, Iterator[int]] = field(default_factory=dict)
     """By file, for each request the bytes after which its connection dies; then no more."""
+    drops: dict[str, Iterator[object]] = field(default_factory=dict)
+    """By file, or `LISTING`, for each item the connection closes without an answer; an `int` is its status instead."""
     spoiled: set[str] = field(default_factory=set)
     """Files whose last byte is another than the hub says."""
     sizes: dict[str, int] = field(default_factory=dict)
@@ -106,7 +110,12 @@ def serving(models: Mapping[str, Path], gated: frozenset[str] | None = None) -> 
             token = (self.headers["Authorization"] or "").removeprefix("Bearer ") or None
             path = self.path.partition("?")[0]
             hub.asked.append((path, token))
-            status, body, headers = hub.answer(path, token)
+            dropped = hub.drops.get(LISTING if "/revision/" in path else path.rpartition("/")[2])
+            fault = next(dropped, None) if dropped else None
+            if fault is not None and not isinstance(fault, int):
+                self.close_connection = True
+                return
+            status, body, headers = (fault, b"", {}) if fault else hub.answer(path, token)
             if status == 200 and (wanted := self.headers["Range"]):
                 hub.resumed.append(wanted)
                 body = body[int(wanted.removeprefix("bytes=").rstrip("-")) :]

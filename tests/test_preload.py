@@ -15,8 +15,8 @@ import huggingface_hub
 import pytest
 from pydantic import SecretStr
 
-from tests.hub import COMMIT, TOKEN, reach, serving
-from whisperx_worker import BadInputError, NeededModel, Settings, WorkerError, find_model, models, preload
+from tests.hub import COMMIT, LISTING, TOKEN, reach, serving
+from whisperx_worker import BadInputError, NeededModel, Settings, WorkerError, download, find_model, models, preload
 from whisperx_worker.host import load_host
 from whisperx_worker.modellock import read_lock
 from whisperx_worker.needs import needed_models
@@ -48,7 +48,7 @@ def hub(monkeypatch, tmp_path):
         for file in files:
             (served[name] / file).parent.mkdir(parents=True, exist_ok=True)
             (served[name] / file).write_text(f"{name}: {file}\n" * 50)
-    monkeypatch.setattr(preload, "WAITS_S", (0.0, 0.0))
+    monkeypatch.setattr(download, "WAITS_S", (0.0, 0.0))
     with serving(served, gated=frozenset({DIARIZER})) as hub:
         hub.shows_gated = True
         reach(monkeypatch, hub, tmp_path / "cache")
@@ -181,6 +181,31 @@ def test_a_hub_that_goes_away_is_one_sentence_and_leaves_nothing(hub, folder):
     brought = bring(folder, WHISPER)[WHISPER]
     assert brought.why == f"the model 'bzikst/{WHISPER}' could not be downloaded (ChunkedEncodingError)"
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("fault", [True, 503, 429], ids=["lost connection", "503", "429"])
+@pytest.mark.parametrize("place", [LISTING, "config.json", "model.bin"])
+def test_a_connection_that_is_lost_once_at_any_place_is_tried_again(hub, folder, place, fault):
+    hub.drops[place] = iter([fault])
+    assert states(bring(folder, WHISPER)) == {WHISPER: "downloaded"}
+    assert sorted(file.name for file in (folder / WHISPER).iterdir()) == sorted(FILES[f"bzikst/{WHISPER}"])
+
+
+def test_a_list_of_files_that_is_lost_on_the_second_try_is_not_taken_for_a_whole_model(hub, folder):
+    hub.breaks["tokenizer.json"] = iter([10])
+    hub.drops[LISTING] = iter([None, None, True])  # the one after the first try of the files
+    assert states(bring(folder, WHISPER)) == {WHISPER: "downloaded"}
+
+
+def test_a_refusal_is_not_asked_again(hub, folder):
+    hub.drops[LISTING] = iter([403])
+    assert bring(folder, WHISPER)[WHISPER].state == "failed"
+    assert len(hub.asked) == 1
+
+
+def test_a_list_of_files_that_is_lost_before_the_first_file_is_tried_again(hub, folder):
+    hub.drops[LISTING] = iter([None, True])
+    assert states(bring(folder, WHISPER)) == {WHISPER: "downloaded"}
 
 
 def test_a_hub_that_cannot_be_reached_is_one_sentence(hub, folder, monkeypatch, tmp_path):

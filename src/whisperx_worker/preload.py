@@ -10,29 +10,31 @@ from __future__ import annotations
 import functools
 import logging
 import shutil
-import time
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
+from whisperx_worker.download import fetch_url, patiently
 from whisperx_worker.errors import BadInputError, GatedModelError, ModelNotFoundError, WorkerError
 from whisperx_worker.fields import is_model_name
 from whisperx_worker.modellock import LockedFile, LockedModel, faults, read_lock, write_lock
-from whisperx_worker.models import HUB_IDS, PINNED_REVISIONS, SHORT_NAMES, shipped_models, told_errors_of_the_hub
+from whisperx_worker.models import (
+    HUB_IDS,
+    MAIN,
+    PINNED_REVISIONS,
+    SHORT_NAMES,
+    shipped_models,
+    told_errors_of_the_hub,
+)
 from whisperx_worker.needs import NeededModel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from pydantic import SecretStr
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-WAITS_S = (1.0, 4.0, 15.0)
-"""Before each further try of a download that broke off. It goes on where it stopped."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Brought:
 
 
 def wanted_models(needs: Sequence[NeededModel], names: Sequence[str]) -> list[Wanted]:
-    """The models that are named, `name@revision` each; without names, all that the plugins need.
+    """The models that are named, `name@revision` each; without names, all that the plugins need by themselves.
 
     Raises:
         BadInputError: When one is no name of a model.
@@ -72,7 +74,7 @@ def wanted_models(needs: Sequence[NeededModel], names: Sequence[str]) -> list[Wa
             raise BadInputError(f"--models must name models as name, org/name or org/name@revision, not {text!r}")
         name = SHORT_NAMES.get(name, name)
         wanted.append(Wanted(known.get(name, NeededModel(name, "")), revision or None, by_name=True))
-    return wanted if names else [Wanted(need) for need in known.values()]
+    return wanted if names else [Wanted(need) for need in known.values() if not need.on_request]
 
 
 def preload(wanted: Sequence[Wanted], models: Path, token: SecretStr | None) -> Iterator[Brought]:
@@ -111,6 +113,8 @@ def _bring(wanted: Wanted, models: Path, token: SecretStr | None) -> Brought:
         ModelNotFoundError: When it cannot be had, or what is here is not it.
     """
     name = wanted.need.name
+    if wanted.need.url:
+        return _bring_file(wanted, wanted.need.url, models)
     folder, before = models / name, read_lock(models).get(name)
     here = folder.is_dir() and any(folder.iterdir())
     if before and here and (wanted.revision or before.revision) == before.revision:
@@ -120,7 +124,7 @@ def _bring(wanted: Wanted, models: Path, token: SecretStr | None) -> Brought:
         return Brought(name, "shipped")
     pinned = wanted.revision or (before.revision if before else None) or PINNED_REVISIONS.get(HUB_IDS.get(name, name))
     try:
-        at_hub = _ask(wanted.need, pinned or "main", token)
+        at_hub = _ask(wanted.need, pinned or MAIN, token)
     except ModelNotFoundError as error:
         if not here or before or wanted.revision or wanted.need.lacking(folder):
             raise
@@ -137,6 +141,37 @@ def _bring(wanted: Wanted, models: Path, token: SecretStr | None) -> Brought:
     return Brought(name, "downloaded" if wrong else "already whole", at_hub.revision)
 
 
+def _bring_file(wanted: Wanted, url: str, models: Path) -> Brought:
+    """Bring a model of one file that is not on the hub. Its first content is written down, and must stay the same.
+
+    Raises:
+        ModelNotFoundError: When it cannot be had, or is another one than before.
+    """
+    name, file = wanted.need.name, url.rpartition("/")[2]
+    if wanted.revision:
+        raise ModelNotFoundError(f"the model {name!r} has no revisions")
+    folder, before = models / name, read_lock(models).get(name)
+    if (folder / file).is_file():
+        if before is None:
+            return Brought(name, "not compared", why="it was put here by hand, and nobody publishes its checksum")
+        if not faults(folder, before, every_byte=True):
+            return Brought(name, "already whole")
+    stage = models / f".{name}.part"
+    try:
+        stage.mkdir(exist_ok=True)
+        log.info("downloading the model %s from %s", name, url)
+        fetched = LockedModel(url, "", {file: fetch_url(url, stage / file)})
+        if before and before != fetched:
+            raise ModelNotFoundError(f"the model {name!r} is another one at {url} than was fetched before")
+        _put(stage, folder)
+    except OSError as error:
+        raise ModelNotFoundError(f"the model {name!r} could not be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+    write_lock(models, {**read_lock(models), name: fetched})
+    return Brought(name, "downloaded")
+
+
 def _ask(need: NeededModel, revision: str, token: SecretStr | None) -> LockedModel:
     """What the hub has of a model at a revision, those files left out that nobody reads.
 
@@ -151,7 +186,7 @@ def _ask(need: NeededModel, revision: str, token: SecretStr | None) -> LockedMod
         raise ModelNotFoundError(f"the model {need.name!r} is not on the hub under this name; it must be org/name")
     with told_errors_of_the_hub(hub_id):
         ask = functools.partial(HfApi().model_info, hub_id, revision=revision, files_metadata=True, token=_plain(token))
-        said = _patiently(ask)
+        said = patiently(ask)
     if said.sha is None:
         raise ModelNotFoundError(f"the hub does not say which revision of {hub_id!r} it has")
     files = {
@@ -177,29 +212,36 @@ def _download(name: str, at_hub: LockedModel, models: Path, token: SecretStr | N
         GatedModelError: When the token does not open it.
         ModelNotFoundError: When it cannot be had whole.
     """
-    from huggingface_hub import snapshot_download
-
     stage = models / f".{name.replace('/', '--')}.{at_hub.revision[:12]}.part"
     try:
         with told_errors_of_the_hub(at_hub.hub_id):
             stage.mkdir(exist_ok=True)
             _refuse_small_disk(at_hub, stage)
             log.info("downloading the model %s at %s", at_hub.hub_id, at_hub.revision)
-            fetch = functools.partial(
-                snapshot_download,
-                at_hub.hub_id,
-                revision=at_hub.revision,
-                local_dir=stage,
-                allow_patterns=list(at_hub.files),
-                token=_plain(token),
-            )
-            _patiently(fetch)
+            patiently(functools.partial(_fetch, at_hub, stage, token))
             if wrong := faults(stage, at_hub, every_byte=True):
                 raise ModelNotFoundError(f"the model {at_hub.hub_id!r} did not arrive whole: {wrong[0]}")
             shutil.rmtree(stage / ".cache", ignore_errors=True)
             _put(stage, models / name)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def _fetch(at_hub: LockedModel, stage: Path, token: SecretStr | None) -> None:
+    """Fetch what a stage lacks of a model's files, once."""
+    import requests
+    from huggingface_hub import snapshot_download
+
+    snapshot_download(
+        at_hub.hub_id,
+        revision=at_hub.revision,
+        local_dir=stage,
+        allow_patterns=list(at_hub.files),
+        token=_plain(token),
+    )
+    # Where it cannot ask for the list of files, it takes what an earlier try left for the whole.
+    if missing := [name for name in at_hub.files if not (stage / name).is_file()]:
+        raise requests.ConnectionError(f"{missing[0]} was not fetched")
 
 
 def _put(stage: Path, folder: Path) -> None:
@@ -220,22 +262,6 @@ def _refuse_small_disk(at_hub: LockedModel, stage: Path) -> None:
         raise ModelNotFoundError(
             f"the model {at_hub.hub_id!r} needs {missing / 1e6:,.0f} MB, and the disk has {free / 1e6:,.0f} MB left"
         )
-
-
-def _patiently(call: Callable[[], T]) -> T:
-    """Call again what the network broke off; a refusal of the hub stands."""
-    import requests
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
-
-    for wait_s in WAITS_S:
-        try:
-            return call()
-        except (HfHubHTTPError, OfflineModeIsEnabled):
-            raise
-        except (requests.RequestException, LocalEntryNotFoundError) as error:
-            log.warning("the hub broke off (%s); trying again in %g s", type(error).__name__, wait_s)
-            time.sleep(wait_s)
-    return call()
 
 
 def _plain(token: SecretStr | None) -> str | Literal[False]:
