@@ -6,11 +6,13 @@ import contextlib
 import json
 import os
 import random
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 POLL_S = 20.0
 """How long a poll for jobs is held open; the SDK's own limit is 90 s."""
+
+LOOK_S = 0.05
+"""How often it is seen whether a worker still waits for jobs."""
 
 HANDLER = (sys.executable, "-m", "whisperx_worker.handler")
 TWO_AT_ONCE = (
@@ -61,6 +66,10 @@ class RunpodServer:
     takes: list[str] = field(default_factory=list)
     """Paths and queries of the polls for jobs."""
     changed: threading.Condition = field(default_factory=threading.Condition)
+    refuses: int = 0
+    """Results that are still to be refused, as by an overloaded server; the SDK sends them again."""
+    refreshed: int = 0
+    """Workers that asked to be replaced, and are told no more."""
     _jobs: deque[dict[str, Any]] = field(default_factory=deque)
     _stops: deque[str] = field(default_factory=deque)
     _closed: bool = False
@@ -133,14 +142,26 @@ class RunpodServer:
                 raise TimeoutError(f"nothing came for job {job_id}")
             return found()  # type: ignore[return-value]
 
-    def take_jobs(self, most: int) -> list[dict[str, Any]]:
+    @property
+    def waiting(self) -> int:
+        """Jobs that no worker has taken."""
         with self.changed:
-            self.changed.wait_for(lambda: self._jobs or self._closed, POLL_S)
-            return [self._jobs.popleft() for _ in range(min(most, len(self._jobs)))]
+            return len(self._jobs)
+
+    def take_jobs(self, most: int, is_gone: Callable[[], bool]) -> list[dict[str, Any]]:
+        """Jobs for a worker once there are some; none for one that does not wait any more."""
+        latest_s = time.monotonic() + POLL_S
+        with self.changed:
+            while not self._closed and time.monotonic() < latest_s and not is_gone():
+                if self._jobs:
+                    return [self._jobs.popleft() for _ in range(min(most, len(self._jobs)))]
+                self.changed.wait(LOOK_S)
+        return []
 
     def take_stops(self) -> list[str]:
         with self.changed:
-            self.changed.wait_for(lambda: self._stops or self._closed, POLL_S)
+            before = self.refreshed
+            self.changed.wait_for(lambda: self._stops or self._closed or self.refreshed > before, POLL_S)
             stops = list(self._stops)
             self._stops.clear()
             return stops
@@ -153,7 +174,7 @@ class _QuietServer(ThreadingHTTPServer):
         """A worker that was killed in the middle of a request is nothing to report."""
 
 
-def _handler_for(server: RunpodServer) -> type[BaseHTTPRequestHandler]:
+def _handler_for(server: RunpodServer) -> type[BaseHTTPRequestHandler]:  # noqa: C901  one branch for each address
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -165,7 +186,7 @@ def _handler_for(server: RunpodServer) -> type[BaseHTTPRequestHandler]:
             query = parse_qs(parts.query)
             if "/job-take" in parts.path:
                 server.takes.append(self.path)
-                jobs = server.take_jobs(int(query.get("batch_size", ["1"])[0]))
+                jobs = server.take_jobs(int(query.get("batch_size", ["1"])[0]), self._is_gone)
                 self._send(jobs if "/job-take-batch/" in parts.path else jobs[0] if jobs else None)
             elif "/job-stop/" in parts.path:
                 stops = server.take_stops()
@@ -183,10 +204,21 @@ def _handler_for(server: RunpodServer) -> type[BaseHTTPRequestHandler]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             job_id, stream = parts.path.rsplit("/", 1)[1], parse_qs(parts.query)["isStream"][0]
             with server.changed:
+                if server.refuses and body.get("status") != "IN_PROGRESS":
+                    server.refuses -= 1
+                    server.changed.notify_all()
+                    self._reply(503, "text/plain", b"busy")
+                    return
                 is_piece = "/job-stream/" in parts.path
                 server.posts.append(Post(job_id, body, stream, self.headers["Authorization"], is_piece))
+                server.refreshed += bool(body.get("stopPod"))
                 server.changed.notify_all()
             self._send({})
+
+        def _is_gone(self) -> bool:
+            """Whether the worker closed the connection while it waits for an answer."""
+            readable, _, _ = select.select([self.connection], [], [], 0)
+            return bool(readable) and self.connection.recv(1, socket.MSG_PEEK) == b""
 
         def _send(self, answer: object) -> None:
             if answer is None or answer == []:
@@ -295,6 +327,7 @@ from whisperx_worker import BadInputError, Segment, Transcript, hookimpl
 
 log = logging.getLogger("actor")
 together = threading.Barrier(2, timeout=30)
+broken = threading.Event()
 
 
 @dataclass(frozen=True)
@@ -313,6 +346,8 @@ class Options:
     hangs_s: float = 0.0
     """Work for so long, and never look."""
     segments: int = 1
+    breaks_gpu: str = ""
+    """What a library says of the GPU; all that the process does with it later fails too."""
     notes_rubbish: bool = False
     cancels_itself: bool = False
 
@@ -337,6 +372,11 @@ def transcribe(audio, job, options):
             raise ValueError(options.raises)
         if options.complains:
             raise BadInputError(options.complains)
+        if options.breaks_gpu:
+            broken.set()
+            raise RuntimeError(options.breaks_gpu)
+        if broken.is_set():
+            raise RuntimeError("CUDA failed with error unknown error")
         if options.notes_rubbish:
             job.notes["rubbish"] = object()
         if options.cancels_itself:

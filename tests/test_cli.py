@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.clips import wav
+from tests.runpod_server import ACTOR
 from whisperx_worker import joblog
 from whisperx_worker.cli import (
     app,
@@ -293,3 +294,21 @@ def test_a_plugin_that_cannot_be_loaded_is_missed_in_every_job(call, tmp_path):
     assert (strict.returncode, strict.stderr) == (
         1, "whisperx-worker: strict: plugin broken could not be loaded and takes no part in this job\n"
     )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_after_the_gpu_failed_the_other_recordings_are_not_tried_and_said_so(monkeypatch, tmp_path):
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "actor.py").write_text(ACTOR, encoding="utf-8")
+    monkeypatch.setenv("WHISPERX_WORKER_PLUGINS_DIR", str(tmp_path / "plugins"))
+    monkeypatch.setenv("WHISPERX_WORKER_TRANSCRIBE_ENGINE", "actor")
+    calls = [tmp_path / f"{name}.wav" for name in "abc"]
+    for file in calls:
+        file.write_bytes(wav(0.5))
+    poison = 'actor.breaks_gpu="CUDA error: device-side assert triggered"'
+    done = run("transcribe", *map(str, calls), "--plugin", poison)
+    assert done.returncode == 1
+    assert [line for line in done.stderr.splitlines() if line.startswith("whisperx-worker:")] == [
+        "whisperx-worker: a.wav: transcribe failed in plugin actor: the worker's GPU failed (RuntimeError)",
+        "whisperx-worker: the GPU failed (RuntimeError: CUDA error: device-side assert triggered); 2 not tried",
+    ]

@@ -76,10 +76,10 @@ def test_a_job_ends_with_a_sentence_before_runpods_policy_ends_it(runpod_server,
 
 @pytest.mark.slow
 def test_a_plugin_that_never_looks_costs_its_job_and_a_fresh_worker(runpod_server, start, ask):
-    start(max_job_s=0.5)
+    start(max_job_s=2.0)
     ask("stuck", hangs_s=60.0)
     answer = runpod_server.result("stuck")
-    assert answer["error"] == "the job is not done in the 0.5 s that it has, and did not stop when asked to"
+    assert answer["error"] == "the job is not done in the 2 s that it has, and did not stop when asked to"
     assert answer["stopPod"] is True
     ask("next")
     assert runpod_server.result("next")["output"]["segments"]
@@ -152,6 +152,17 @@ def test_a_worker_without_a_job_ends_at_once_when_it_is_told_to(runpod_server, s
     worker.process.send_signal(signal.SIGTERM)
     assert worker.process.wait(timeout=20) == 0
     assert time.monotonic() - began < 2
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_told_to_end_while_a_result_is_on_its_way_sends_it_first(runpod_server, start, ask):
+    worker = start()
+    runpod_server.refuses = 1
+    ask("last")
+    with runpod_server.changed:
+        assert runpod_server.changed.wait_for(lambda: not runpod_server.refuses, 60)
+    worker.process.send_signal(signal.SIGTERM)
+    assert runpod_server.result("last")["output"]["segments"]
 
 
 @pytest.mark.slow

@@ -414,7 +414,8 @@ def test_an_engine_that_declines_is_named(hook, expected, _value):
     ("answer", "reason"),
     [
         ("text", "it returned str instead of Transcript"),
-        (RuntimeError("CUDA error"), "it raised RuntimeError"),
+        (RuntimeError("shapes do not fit"), "it raised RuntimeError"),
+        (RuntimeError("CUDA error: misaligned address"), "the worker's GPU failed (RuntimeError)"),
         (SystemExit(), "it tried to end the process"),
         (PluginError("the graphics card is too small"), "the graphics card is too small"),
     ],

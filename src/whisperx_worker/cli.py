@@ -170,7 +170,11 @@ def transcribe_all(
     decoder.start()
     worker = open_worker(settings)
     failures = 0
-    for recording, name in zip(recordings, names, strict=True):
+    for number, (recording, name) in enumerate(zip(recordings, names, strict=True)):
+        if worker.health.fault and worker.health.fault.is_gpu:
+            left = len(recordings) - number
+            typer.echo(masking.mask(f"whisperx-worker: {worker.health.fault.reason}; {left} not tried"), err=True)
+            return failures + left
         try:
             written = _transcribe_one(worker, {**request, "audio_file": recording}, quiet=quiet)
             deliver(written, name, folder, titled=len(recordings) * len(written) > 1)

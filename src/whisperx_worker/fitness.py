@@ -1,4 +1,4 @@
-"""RunPod's fitness check: the quick checks, before a worker on RunPod takes its first job."""
+"""RunPod's fitness checks: the quick checks, then the warm-up, before a worker on RunPod takes its first job."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from whisperx_worker.checks import findings
 from whisperx_worker.errors import WorkerError
 from whisperx_worker.runpod_sdk import import_runpod
+from whisperx_worker.worker import warm_up
 
 if TYPE_CHECKING:
     from whisperx_worker.worker import Worker
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def register_fitness_check(worker: Worker) -> None:
+def register_fitness_checks(worker: Worker) -> None:
     """Let RunPod's SDK end this process, with one sentence, where a plain job could not be served.
 
-    The SDK runs it on RunPod only: neither with `--test_input` nor with `--rp_serve_api`.
+    The SDK runs them on RunPod only: neither with `--test_input` nor with `--rp_serve_api`.
     """
+    register = import_runpod().serverless.register_fitness_check
 
     def fit_for_jobs() -> None:
         """Log what is not as it should be.
@@ -31,9 +33,26 @@ def register_fitness_check(worker: Worker) -> None:
         for row in found:
             if row.state == "warning":
                 log.warning("%s: %s", row.name, row.what)
-        failures = "; ".join(f"{row.name}: {row.what}" for row in found if row.state == "failure")
-        if failures:
-            log.error("the worker takes no job: %s", failures)
-            raise WorkerError(failures)
+        refuse("; ".join(f"{row.name}: {row.what}" for row in found if row.state == "failure"))
+        if worker.settings.warm_up:
+            # The SDK adds its own checks behind those that are there when it begins. They start programs, and that
+            # should be over before CUDA comes up.
+            register(warmed_up)
 
-    import_runpod().serverless.register_fitness_check(fit_for_jobs)
+    def warmed_up() -> None:
+        """Load models.
+
+        Raises:
+            WorkerError: With what is in the way of a plain job, or of any job.
+        """
+        failed = warm_up(worker)
+        refuse(worker.health.fault.reason if worker.health.fault else failed)
+
+    register(fit_for_jobs)
+
+
+def refuse(reason: str | None) -> None:
+    """Log why no job is taken, where there is a reason, and raise it."""
+    if reason:
+        log.error("the worker takes no job: %s", reason)
+        raise WorkerError(reason)

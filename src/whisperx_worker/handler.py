@@ -12,6 +12,7 @@ import logging
 import math
 import os
 import re
+import signal
 import sys
 import threading
 from concurrent.futures import Future
@@ -23,9 +24,9 @@ if os.environ.get("RUNPOD_LOG_LEVEL", "").upper() in {"", "DEBUG", "TRACE"}:
 
 from whisperx_worker import decoder, joblog, life
 from whisperx_worker.errors import JobCancelledError, SettingsError
-from whisperx_worker.fitness import register_fitness_check
+from whisperx_worker.fitness import register_fitness_checks
 from whisperx_worker.process import age_s
-from whisperx_worker.runpod_sdk import import_runpod
+from whisperx_worker.runpod_sdk import import_runpod, jobs_in_progress, mode, take_jobs_until
 from whisperx_worker.sending import Outbox, sendable
 from whisperx_worker.settings import load_settings
 from whisperx_worker.worker import Worker, answer, let_go, open_worker, unforeseen, warm_up
@@ -70,12 +71,24 @@ async def handler(job: Mapping[str, Any]) -> dict[str, Any]:
             log.exception("failed outside of the job")
             response = unforeseen(error)
         alone = len(_in_flight) == 1  # else the others would be lost with the worker
-        if alone and (reason := life.reason_to_refresh(worker().settings, _given_up)):
+        if alone and (reason := life.reason_to_refresh(worker().settings, _given_up, worker().health)):
             log.warning("asking RunPod for a fresh worker: %s", reason)
             response["refresh_worker"] = True
+            _leave_local_api()
         return response
     finally:
         _in_flight.discard(job_id)
+
+
+def _leave_local_api() -> None:
+    """End a process that serves RunPod's local API and whose GPU failed, once all requests are answered.
+
+    There is no RunPod that would replace it, so that whatever started it must.
+    """
+    fault = worker().health.fault
+    if fault and fault.is_gpu and mode() == "api":
+        log.error("ending: no later job can succeed in this process")
+        signal.raise_signal(signal.SIGTERM)
 
 
 async def _answered(job: Mapping[str, Any], job_id: str) -> dict[str, Any]:
@@ -166,7 +179,7 @@ def jobs_at_once(_now: int) -> int:
 
 @functools.cache
 def _mend_end() -> None:
-    life.leave_when_idle(_in_flight)
+    life.leave_when_idle(jobs_in_progress)
 
 
 def main() -> None:
@@ -181,10 +194,12 @@ def main() -> None:
         sys.exit(f"the worker cannot start: its log file cannot be written ({error.strerror})")
     decoder.start()
     threading.excepthook = joblog.log_end_of_thread
-    if opened.settings.warm_up:
-        threading.Thread(target=warm_up, args=(opened,), daemon=True).start()
-    register_fitness_check(opened)
     sdk = import_runpod().serverless
+    if mode() == "queue":
+        register_fitness_checks(opened)
+        take_jobs_until(opened.health.ended)
+    elif opened.settings.warm_up:
+        threading.Thread(target=warm_up, args=(opened,), daemon=True).start()
     log.info("ready for jobs %.2f s after the process began", age_s())
     try:
         sdk.start({"handler": handler, "concurrency_modifier": jobs_at_once})

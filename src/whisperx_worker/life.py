@@ -15,9 +15,10 @@ from whisperx_worker.process import held_mb
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence, Sized
+    from collections.abc import Callable, Sequence
     from types import FrameType
 
+    from whisperx_worker.health import Health
     from whisperx_worker.settings import Settings
     from whisperx_worker.types import Seconds
 
@@ -50,13 +51,16 @@ def payload_too_large(data: object, settings: Settings) -> str | None:
     )
 
 
-def reason_to_refresh(settings: Settings, given_up: Sequence[threading.Thread]) -> str | None:
+def reason_to_refresh(settings: Settings, given_up: Sequence[threading.Thread], health: Health) -> str | None:
     """Why RunPod should replace this worker.
 
     Args:
         settings: For the memory that it may hold.
         given_up: Threads of jobs that nobody waits for any more.
+        health: Of its process.
     """
+    if health.fault:
+        return health.fault.reason
     now_mb, most_mb = held_mb(), most_memory_mb(settings)
     if now_mb > most_mb:
         return f"it holds {now_mb:.0f} MB, more than {most_mb:.0f} MB"
@@ -75,22 +79,23 @@ def jobs_at_once(settings: Settings) -> int:
     return settings.jobs_at_once if held_mb() <= most_memory_mb(settings) else 1
 
 
-def leave_when_idle(in_flight: Sized) -> None:
+def leave_when_idle(in_progress: Callable[[], int]) -> None:
     """Make SIGTERM end a worker that has no job at once; the SDK would wait for its poll, and may lose what that gets.
 
     A worker that has jobs finishes them and then ends, which is the SDK's own answer. To be called once it has set it.
 
     Args:
-        in_flight: The jobs that RunPod waits for.
+        in_progress: Gives how many jobs RunPod waits for; one whose result is on its way is one of them.
     """
     finish_first = signal.getsignal(signal.SIGTERM)
 
     def end(number: int, frame: FrameType | None) -> None:
-        if not in_flight:
+        jobs = in_progress()
+        if not jobs:
             log.info("ending: nobody waits for a job here")
             logging.shutdown()
             os._exit(0)
-        log.info("ending after %d jobs", len(in_flight))
+        log.info("ending after %d jobs", jobs)
         if callable(finish_first):
             finish_first(number, frame)
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from whisperx_worker import speakers
 from whisperx_worker.decoder import decode
-from whisperx_worker.errors import JobCancelledError, StrictError, WorkerError
+from whisperx_worker.errors import JobCancelledError, PluginError, StrictError, WorkerError
 from whisperx_worker.fetch import fetch
-from whisperx_worker.stages import chain, engine
+from whisperx_worker.needs import import_libraries
+from whisperx_worker.stages import ENGINES, chain, choose, engine
 from whisperx_worker.together import together
 from whisperx_worker.types import Audio, Diarization, Result, SpeakerMatch, SpeakerTurn, Transcript
 
@@ -42,9 +44,10 @@ def corridor(job: Job, host: Host) -> Result:
     """Every step of the job, in order."""
     warn_of_missing_plugins(job, host)
     audio = recording(job)
-    with job.stage("pre_audio"):
+    with step(job, host, "pre_audio"):
         audio = chain(host, "pre_audio", audio, job)
     if job.request.diarization:
+        import_for(host, "transcribe", job)  # small beside what the other line imports, and not to wait behind it
         transcript, diarization = together(job, lambda: text_of(job, host, audio), lambda: diarized(job, host, audio))
         transcript = with_speakers(job, transcript, diarization)
     else:
@@ -52,8 +55,26 @@ def corridor(job: Job, host: Host) -> Result:
     matches = verified(job, host, audio, transcript, diarization)
     turns = diarization.turns if diarization else ()
     result = Result(speakers.named(transcript, matches), audio.duration_s, matches, turns)
-    with job.stage("finalize"):
+    with step(job, host, "finalize"):
         return chain(host, "finalize", result, job)
+
+
+@contextmanager
+def step(job: Job, host: Host, hook: str) -> Iterator[None]:
+    """Time a step, which begins with the imports of its plugins."""
+    with job.stage(hook):
+        import_for(host, hook, job)
+        yield
+
+
+def import_for(host: Host, hook: str, job: Job) -> None:
+    """Import the libraries of those who do a step, in turn with all other threads."""
+    try:
+        doers = [choose(host, hook, job)] if hook in ENGINES else host.implementations(hook)
+    except PluginError:  # which is raised where the step is done
+        doers = []
+    for doer in doers:
+        import_libraries(host, doer.plugin_name, job.settings)
 
 
 def warn_of_missing_plugins(job: Job, host: Host) -> None:
@@ -79,13 +100,13 @@ def recording(job: Job) -> Audio:
 
 def text_of(job: Job, host: Host, audio: Audio) -> Transcript:
     """What is said, with word times where the job wants them: transcribe, align, post_align."""
-    with job.stage("transcribe"):
+    with step(job, host, "transcribe"):
         transcript = engine(host, "transcribe", Transcript, job, audio=audio)
     if job.request.align_output and transcript.segments:
         without = "segments keep their times and words have none"
         arguments = {"audio": audio, "transcript": transcript}
         transcript = dispensable(host, "align", Transcript, job, without, **arguments) or transcript
-    with job.stage("post_align"):
+    with step(job, host, "post_align"):
         return chain(host, "post_align", transcript, job, audio=audio)
 
 
@@ -155,7 +176,7 @@ def are_numbers(*values: object) -> bool:
 def dispensable(host: Host, hook: str, expected: type[T], job: Job, without: str, **arguments: object) -> T | None:
     """Run an engine that the text can do without: its answer, or None and a warning that says what is missing."""
     try:
-        with job.stage(hook):
+        with step(job, host, hook):
             return engine(host, hook, expected, job, **arguments)
     except (StrictError, JobCancelledError):
         raise

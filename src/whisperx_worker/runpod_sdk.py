@@ -1,12 +1,27 @@
-"""RunPod's SDK, imported in half its time."""
+"""RunPod's SDK: imported in half its time, asked what it will do, and kept from taking jobs that would fail."""
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import logging
+import os
 import re
+import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+Mode: TypeAlias = Literal["queue", "api", "once"]
+"""Jobs of an endpoint's queue, of a local or real-time API, or the one that the arguments name."""
+
+LOOK_S = 0.5
+"""How often a worker that takes no more jobs looks whether the last one has ended."""
+
+log = logging.getLogger(__name__)
 
 _importing = threading.Lock()
 
@@ -34,3 +49,60 @@ def _name_of_the_processor() -> dict[str, str]:
     said = Path("/proc/cpuinfo")
     name = re.search(r"model name\s*:\s*(.+)", said.read_text("utf-8") if said.exists() else "")
     return {"brand_raw": name[1]} if name else {}
+
+
+@functools.cache
+def mode() -> Mode:
+    """What the SDK does with this process's arguments and environment; to be asked before it removes its arguments."""
+    arguments, _others = import_runpod().serverless.parser.parse_known_args()
+    if arguments.rp_serve_api or os.environ.get("RUNPOD_REALTIME_PORT", "0") != "0":
+        return "api"
+    return "once" if arguments.test_input or "RUNPOD_WEBHOOK_GET_JOB" not in os.environ else "queue"
+
+
+def jobs_in_progress() -> int:
+    """How many jobs the SDK's loop has taken and not sent the result of."""
+    from runpod.serverless.modules.worker_state import JobsProgress
+
+    number: int = JobsProgress().get_job_count()
+    return number
+
+
+def take_jobs_until(fault: Future[Any]) -> None:
+    """Let the SDK's loop ask RunPod for jobs only until a fault.
+
+    From then on it gets none, also of the request that it waits for, and the process ends non-zero once it has no job
+    in progress, unless the SDK ends it before. The SDK itself asks for jobs while others are in progress, and lets a
+    request for jobs outlive its own decision to end.
+
+    Args:
+        fault: Is done when later jobs should not come here.
+    """
+    import_runpod()
+    from runpod.serverless.modules import rp_scale
+
+    ask = rp_scale.get_job
+    faulty = functools.cache(lambda: asyncio.wrap_future(fault))  # one for the loop that asks
+
+    async def ask_until_fault(session: object, number: int = 1) -> list[dict[str, Any]] | None:
+        if fault.done():
+            if not jobs_in_progress():
+                _end()
+            await asyncio.sleep(LOOK_S)
+            return None
+        asking = asyncio.ensure_future(ask(session, number))
+        try:
+            await asyncio.wait({asking, faulty()}, return_when=asyncio.FIRST_COMPLETED)
+            jobs: list[dict[str, Any]] | None = asking.result() if asking.done() else None
+            return jobs
+        finally:
+            asking.cancel()
+
+    rp_scale.get_job = ask_until_fault
+
+
+def _end() -> None:
+    log.error("ending: no job is in progress, and no later one should come to this process")
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(1)

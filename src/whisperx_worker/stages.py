@@ -9,6 +9,7 @@ import logging
 from typing import TYPE_CHECKING, TypeVar
 
 from whisperx_worker.errors import BadInputError, JobCancelledError, PluginError, StrictError, WorkerError
+from whisperx_worker.failures import of_the_gpu
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,7 +145,7 @@ def _engine_variable(hook: str) -> str:
 
 
 def call(implementation: HookImpl, arguments: Mapping[str, object], job: Job) -> object:
-    """Call one plugin with the arguments that it asks for.
+    """Call one plugin with the arguments that it asks for. A fault of the GPU is noted, whoever isolates it.
 
     Raises:
         PluginError: In place of the plugin's SystemExit: a plugin must not end the worker.
@@ -156,17 +157,21 @@ def call(implementation: HookImpl, arguments: Mapping[str, object], job: Job) ->
         return implementation.function(*required, **with_default)
     except SystemExit as ending:
         raise PluginError("it tried to end the process") from ending
+    except Exception as error:
+        job.health.note(error)
+        raise
 
 
-def failure(error: Exception) -> str:
+def failure(error: BaseException) -> str:
     """What the client may know of an exception: the sentence of one of ours, the kind of any other.
 
     The rest, which may name files or hosts, goes to the log.
     """
-    if isinstance(error, WorkerError):
+    gpu = of_the_gpu(error)
+    if isinstance(error, WorkerError) and (gpu is None or gpu is error):
         return str(error)
     log.error("a plugin raised", exc_info=error)
-    return f"it raised {_kind(error)}"
+    return f"the worker's GPU failed ({_kind(gpu)})" if gpu else f"it raised {_kind(error)}"
 
 
 def _kind(value: object) -> str:

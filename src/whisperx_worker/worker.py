@@ -12,16 +12,18 @@ import resource
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from whisperx_worker import joblog, masking, outputs, pipeline, request
-from whisperx_worker.errors import JobCancelledError, OutOfTimeError, WorkerError
+from whisperx_worker import joblog, machine, masking, outputs, pipeline, request
+from whisperx_worker.errors import JobCancelledError, OutOfTimeError, PluginError, WorkerError
+from whisperx_worker.health import Health
 from whisperx_worker.host import Host, load_host
 from whisperx_worker.job import Job, OnProgress, OnSegments
-from whisperx_worker.models import Borrowed, ModelShelf
+from whisperx_worker.models import Borrowed, ModelShelf, forbid_hub_by_default
+from whisperx_worker.needs import import_libraries
 from whisperx_worker.settings import Settings, load_settings
-from whisperx_worker.stages import observe
+from whisperx_worker.stages import chosen, failure, observe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +48,7 @@ class Worker:
     settings: Settings
     host: Host
     models: ModelShelf
+    health: Health = field(default_factory=Health)
 
 
 def open_worker(settings: Settings | None = None) -> Worker:
@@ -55,27 +58,41 @@ def open_worker(settings: Settings | None = None) -> Worker:
         SettingsError: When the environment cannot be used.
     """
     settings = settings or load_settings()
+    forbid_hub_by_default(settings)
+    machine.limit_threads(settings.cpu_threads)
     return Worker(settings, load_host(settings), ModelShelf(settings.memory_budget_mb))
 
 
-def warm_up(worker: Worker) -> None:
+def warm_up(worker: Worker) -> str | None:
     """Let plugins load what every job needs, two at a time: one reads its model while another imports its libraries.
 
     One that fails is logged, and jobs load their models themselves.
+
+    Returns:
+        Why plain jobs cannot be done: what the plugin that recognises speech failed of.
     """
     began_s = time.perf_counter()
     with ThreadPoolExecutor(_PLUGINS_AT_ONCE, thread_name_prefix="warm-up") as pool:
-        for implementation in worker.host.implementations("warm_up"):
-            pool.submit(_warm_up_one, implementation, worker)
+        failures = list(pool.map(lambda one: _warm_up_one(one, worker), worker.host.implementations("warm_up")))
     log.info("warmed up in %.2f s", time.perf_counter() - began_s)
-
-
-def _warm_up_one(implementation: HookImpl, worker: Worker) -> None:
-    arguments = {"models": worker.models, "settings": worker.settings}
     try:
-        implementation.function(*[arguments[name] for name in implementation.argnames])
-    except (Exception, SystemExit):
-        log.exception("plugin %s failed in warm_up", implementation.plugin_name)
+        plain = chosen(worker.host, "transcribe", worker.settings).plugin_name
+    except PluginError:  # nobody recognises speech, which is a finding of its own
+        return None
+    return dict(filter(None, failures)).get(plain)
+
+
+def _warm_up_one(implementation: HookImpl, worker: Worker) -> tuple[str, str] | None:
+    """Name of a plugin and why it failed, where it does."""
+    name, arguments = implementation.plugin_name, {"models": worker.models, "settings": worker.settings}
+    try:
+        import_libraries(worker.host, name, worker.settings)
+        implementation.function(*[arguments[argument] for argument in implementation.argnames])
+    except (Exception, SystemExit) as error:
+        log.exception("plugin %s failed in warm_up", name)
+        worker.health.note(error)
+        return name, f"plugin {name} failed in warm_up: {failure(error)}"
+    return None
 
 
 def new_job(worker: Worker, job_id: str, data: object, *, local: bool = False) -> Job:
@@ -85,7 +102,7 @@ def new_job(worker: Worker, job_id: str, data: object, *, local: bool = False) -
         BadInputError: With all that is wrong with `data`.
     """
     asked, options = request.parse(data, worker.host.abilities, local=local)
-    job = Job(job_id, asked, worker.settings, worker.models, options, local=local)
+    job = Job(job_id, asked, worker.settings, worker.models, options, local=local, health=worker.health)
     job.models = worker.models.watched(functools.partial(note_model, job.notes))
     job.on_stage_ended = lambda job, ended: observe(worker.host, "stage_ended", job, ended=ended)
     job.time_limit_s = worker.settings.max_job_s or math.inf
@@ -136,6 +153,7 @@ def answer(  # noqa: PLR0913  what is named has a default
             result = pipeline.run(job, worker.host)
             response = respond(job, result, worker.host)
             log.info("finished: %.1f s of audio, %d segments", result.duration_s, len(response["segments"]))
+            worker.health.job_succeeded()
         except OutOfTimeError as error:
             log.info("failed: %s", error)
             return {"error": str(error)}
@@ -144,9 +162,11 @@ def answer(  # noqa: PLR0913  what is named has a default
             raise
         except WorkerError as error:
             log.info("failed: %s", error)
+            worker.health.job_failed(error)
             return {"error": masking.for_client(str(error))}
         except Exception as error:  # the other place that isolates: one job's fault never ends the worker
             log.exception("failed unexpectedly")
+            worker.health.job_failed(error)
             return unforeseen(error)
         return {**response, "logs": tail.text}
 
@@ -202,6 +222,7 @@ def write_outputs(job: Job, result: Result, host: Host, names: list[str]) -> dic
             json.dumps(text).encode()
         except Exception as error:
             log.error("the output format %s raised", name, exc_info=error)  # noqa: TRY400  a warning is told to the client
+            job.health.note(error)
             job.warn(f"the output format {name} failed ({type(error).__name__}) and is left out")
         else:
             written[name] = text
