@@ -6,6 +6,9 @@
 The worker is a process of its own with the shipped models, on a disk of a few megabytes; RunPod is `runpod_server`. Every
 job must end exactly once, with the answer that the same job always gets or with its one sentence. In the end the worker
 must hold what it held after the first hundred jobs: threads, open files, child processes, memory, and no temporary file.
+
+Then others follow, whose GPU is broken again and again, as a library would tell it: such a worker must take no further
+job, answer those that it has, and be replaced. Only what ran beside may fail, and says so.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import random
 import re
@@ -24,6 +28,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -58,6 +63,9 @@ import numpy as np
 from whisperx_worker import hookimpl
 
 
+broken = []
+
+
 @dataclass(frozen=True)
 class Options:
     fault: str = ""
@@ -76,6 +84,10 @@ def pre_audio(audio, job, options):
         np.ones((1 << 50,), np.float32)
     if options.fault == "ends the process":
         raise SystemExit(3)
+    if options.fault.startswith("GPU: "):
+        broken.append(options.fault.removeprefix("GPU: "))
+    if broken:
+        raise RuntimeError(broken[0])
     while options.fault == "waits":
         job.progress("pre_audio", 0.5)
         sleep(0.02)
@@ -138,13 +150,7 @@ KINDS = (
     Kind("plugin ends the process", 3, job_of("one.flac", plugins=faulty("ends the process")), warns=LEFT_OUT),
     Kind("out of memory", 4, job_of("one.flac", plugins=faulty("out of memory")), warns=LEFT_OUT),
     Kind(DISK_FULL, 3, job_of("large.wav"), f"^{NO_ROOM}$"),
-    Kind(
-        "model cut off",
-        4,
-        job_of("one.flac", model="cut-off"),
-        r"^transcribe failed in plugin russian_whisper: it raised",
-    ),
-    Kind("hub gone", 4, job_of("one.flac", model="nobody/nothing"), r"could not be downloaded"),
+    Kind("hub gone", 8, job_of("one.flac", model="nobody/nothing"), r"could not be downloaded"),
 )
 
 
@@ -170,6 +176,48 @@ class Outcome:
     memory_mb: list[float] = field(default_factory=list)
     """After each job."""
     not_tried: list[str] = field(default_factory=list)
+    replaced: int = 0
+    """Workers that ended since they should do no more jobs."""
+
+
+CUT_OFF = r"^transcribe failed in plugin russian_whisper: it raised"
+REPLACED_BY = (
+    "CUDA error: an illegal memory access was encountered",
+    "CUDA error: device-side assert triggered",
+    "CUDA error: uncorrectable ECC error encountered",
+    "CUDA failed with error unspecified launch failure",
+    "cuBLAS failed with status CUBLAS_STATUS_EXECUTION_FAILED",
+    "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED",
+    "CUDA failure 700: an illegal memory access was encountered ; GPU=0 ; expr=cudaStreamSynchronize(stream)",
+)
+"""What torch, CTranslate2 and onnxruntime say of a GPU that works no more."""
+GPU_FAILED = "the worker's GPU failed"
+NO_MORE = "this process should do no more jobs"
+TAKEN_BEFORE_S = 1.0
+"""The SDK begins a job so long after it took it, at most."""
+
+
+@dataclass
+class Fate:
+    """A job of the second part, from its submission to its answer, in seconds of one clock."""
+
+    name: str
+    submitted_s: float
+    answered_s: float = 0.0
+    body: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_poisoned(self) -> bool:
+        return self.name.startswith("poisoned")
+
+    @property
+    def told(self) -> bool:
+        """Whether its answer says that the GPU failed."""
+        return GPU_FAILED in str(self.body.get("output", {}).get("warnings"))
+
+    def met(self, other: Fate) -> bool:
+        """Whether both may have been on one worker at one time."""
+        return self.submitted_s < other.answered_s and other.submitted_s < self.answered_s
 
 
 def soak(jobs: int, folder: Path, seed: int = 1) -> Outcome:
@@ -181,7 +229,8 @@ def soak(jobs: int, folder: Path, seed: int = 1) -> Outcome:
         outcome.not_tried = [] if is_small else [DISK_FULL]
         kinds = [kind for kind in KINDS if kind.name not in outcome.not_tried]
         chosen = random.Random(seed).choices(kinds, [kind.share for kind in kinds], k=jobs)
-        worker = started(folder, disk, server)
+        environment = environment_of(folder, disk, server)
+        worker = start_worker(folder / "worker", environment)
         try:
             first = run_jobs(server, worker, list(enumerate(chosen))[:SETTLED_AFTER], outcome)
             settled = at_rest(worker)
@@ -192,10 +241,96 @@ def soak(jobs: int, folder: Path, seed: int = 1) -> Outcome:
             outcome.wrong += growth(settled, ended, outcome.memory_mb)
             if "failed unexpectedly" in worker.said("container_log.txt"):
                 outcome.wrong.append("a job failed in a way that nobody foresaw")
+            worker.end()
+            replaced(max(12, jobs // 4), folder / "replaced", environment, server, outcome, seed)
         finally:
             worker.end()
             server.close()
     return outcome
+
+
+def replaced(
+    jobs: int, folder: Path, environment: dict[str, str], server: RunpodServer, outcome: Outcome, seed: int
+) -> None:
+    """Run jobs on workers whose GPU breaks, or whose jobs die of one fault again and again, and start the next ones."""
+    rng, workers, over = random.Random(seed), [], threading.Event()
+
+    def supervise() -> None:
+        while not over.is_set():
+            workers.append(start_worker(folder / str(len(workers)), environment))
+            while not over.is_set() and workers[-1].process.poll() is None:
+                time.sleep(0.1)
+
+    supervisor = threading.Thread(target=supervise)
+    supervisor.start()
+    fates: list[Fate] = []
+    free = threading.Semaphore(AT_ONCE)
+
+    def one(fate: Fate, data: dict[str, Any]) -> None:
+        try:
+            server.submit((fate.name, data))
+            fate.body = server.result(fate.name, LONGEST_S)
+        except TimeoutError:
+            outcome.wrong.append(f"{fate.name} was lost")
+        fate.answered_s = time.monotonic()
+        free.release()
+
+    threads = []
+    for number in range(jobs):
+        free.acquire()
+        kind = rng.choices(("plain", "poisoned", "cut-off"), (80, 10, 10))[0] if number else "poisoned"
+        fault = f"GPU: {rng.choice(REPLACED_BY)}" if kind == "poisoned" else ""
+        data = job_of("one.flac", plugins=faulty(fault), model="cut-off" if kind == "cut-off" else "demo-whisper-ru")
+        fates.append(Fate(f"{kind}-{number}", time.monotonic()))
+        threads.append(threading.Thread(target=one, args=(fates[-1], data(server))))
+        threads[-1].start()
+    for thread in threads:
+        thread.join()
+    over.set()
+    supervisor.join()
+    for worker in workers:
+        worker.end()
+    outcome.wrong += [wrong for fate in fates for wrong in wrongs_of(fate, fates, server)]
+    outcome.ended.update(f"{fate.name.rpartition('-')[0]}: {ending_of(fate)}" for fate in fates)
+    logs = [worker.said("container_log.txt") for worker in workers]
+    outcome.replaced = len(workers) - 1
+    faults = sum(NO_MORE in log for log in logs)
+    if not 0 < outcome.replaced <= faults <= len(workers):
+        outcome.wrong.append(f"{outcome.replaced} workers ended, and {faults} had a reason")
+    outcome.wrong += [f"begun on a worker that should do no more jobs: {line}" for log in logs for line in late(log)]
+
+
+def late(log: str) -> Iterator[str]:
+    """The beginnings of jobs in a worker's log that come long after it should do no more."""
+    lines = [line for line in log.splitlines() if re.match(r"\d{4}-\d\d-\d\d ", line)]
+    times_s = [datetime.fromisoformat(line[:23].replace(",", ".")).timestamp() for line in lines]
+    faulty_s = min((at_s for line, at_s in zip(lines, times_s, strict=True) if NO_MORE in line), default=math.inf)
+    for line, at_s in zip(lines, times_s, strict=True):
+        if line.endswith("whisperx_worker.worker: started") and at_s > faulty_s + TAKEN_BEFORE_S:
+            yield line
+
+
+def ending_of(fate: Fate) -> str:
+    """How a job of the second part ended."""
+    if "error" in fate.body:
+        return "its sentence"
+    return "told that the GPU failed" if fate.told else "the right answer"
+
+
+def wrongs_of(fate: Fate, fates: list[Fate], server: RunpodServer) -> Iterator[str]:
+    """What is wrong with a job of the second part."""
+    answers = [post for post in server.posts_of(fate.name) if not post.is_progress]
+    if len(answers) != 1:
+        yield f"{fate.name} ended {len(answers)} times"
+    if fate.name.startswith("cut-off"):
+        if not re.search(CUT_OFF, fate.body.get("error", "")):
+            yield f"{fate.name}: {fate.body.get('error')}"
+    elif "error" in fate.body or not fate.body["output"]["segments"]:
+        yield f"{fate.name}: {fate.body.get('error', 'no text')}"
+    elif fate.is_poisoned and not fate.told:
+        yield f"{fate.name} is not told that the GPU failed"
+    elif fate.told and not fate.is_poisoned and not any(one.is_poisoned and one.met(fate) for one in fates):
+        yield f"{fate.name} ran on a GPU that had failed before"
 
 
 def serve_recordings(server: RunpodServer) -> None:
@@ -228,15 +363,15 @@ def small_disk(folder: Path) -> Iterator[bool]:
             subprocess.run(["umount", "--lazy", str(folder)], check=False)
 
 
-def started(folder: Path, disk: Path, server: RunpodServer) -> WorkerProcess:
-    """A worker with the chaos plugin and a model whose file is cut off."""
+def environment_of(folder: Path, disk: Path, server: RunpodServer) -> dict[str, str]:
+    """Environment of workers with the chaos plugin and a model whose file is cut off."""
     (folder / "plugins").mkdir()
     (folder / "plugins" / "chaos.py").write_text(CHAOS, encoding="utf-8")
     broken = folder / "models" / "cut-off"
     shutil.copytree(ROOT / "models" / "demo-whisper-ru", broken)
     whole = (broken / "model.bin").read_bytes()
     (broken / "model.bin").write_bytes(whole[: len(whole) // 2])
-    environment = {
+    return {
         **server.environment(),
         "TMPDIR": str(disk),
         "HF_HUB_OFFLINE": "0",
@@ -249,7 +384,6 @@ def started(folder: Path, disk: Path, server: RunpodServer) -> WorkerProcess:
         "WHISPERX_WORKER_JOBS_AT_ONCE": str(AT_ONCE),
         "WHISPERX_WORKER_THREADS": "1",
     }
-    return start_worker(folder / "worker", environment)
 
 
 def run_jobs(
@@ -412,6 +546,7 @@ def main() -> None:
         print(f"memory: {median(settled):.0f} MB around job {SETTLED_AFTER + 25}, {median(late):.0f} MB in the end")
     for name in outcome.not_tried:
         print(f"   -  {name}: not tried, since this machine does not let it be made")
+    print(f"{outcome.replaced} workers were replaced")
     print(f"{sum(outcome.ended.values())} jobs, {AT_ONCE} at a time, in {time.monotonic() - began:.0f} s")
     if outcome.wrong:
         sys.exit("\n".join([f"{len(outcome.wrong)} things are wrong:", *outcome.wrong[:40]]))
