@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,6 +18,7 @@ from whisperx_worker import (
     folder_mb,
     pick_device,
 )
+from whisperx_worker_plugins.russian_whisper.cuda_libraries import preload_cuda_libraries
 from whisperx_worker_plugins.russian_whisper.speech import WINDOW_S, Packing
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from pydantic import SecretStr
+
+log = logging.getLogger(__name__)
 
 Whisper: TypeAlias = Any
 """A `faster_whisper.WhisperModel`."""
@@ -87,6 +91,7 @@ def borrowed(models: ModelShelf, settings: Settings, folder: Path, compute_type:
 
     Raises:
         BadInputError: When the device cannot compute in this precision.
+        WorkerError: When the device is a GPU and cuBLAS is not installed.
     """
     device = _device(settings)
     compute_type = compute_type or _DEFAULT_COMPUTE_TYPE[device]
@@ -95,7 +100,12 @@ def borrowed(models: ModelShelf, settings: Settings, folder: Path, compute_type:
     def load() -> Whisper:
         from faster_whisper import WhisperModel
 
-        return WhisperModel(str(folder), device=device, compute_type=compute_type, cpu_threads=settings.cpu_threads)
+        if device == "cuda":
+            preload_cuda_libraries()
+        threads = settings.cpu_threads
+        whisper = WhisperModel(str(folder), device=device, compute_type=compute_type, cpu_threads=threads)
+        _match_mel_bands(whisper, folder)
+        return whisper
 
     key = ("whisper", str(folder), device, compute_type)
     with models.borrow(key, load, folder_mb(folder)) as whisper:
@@ -118,6 +128,25 @@ def features(whisper: Whisper, samples: NDArray[np.float32]) -> NDArray[np.float
         whisper.feature_extractor(samples), whisper.feature_extractor.nb_max_frames
     )
     return padded
+
+
+def _match_mel_bands(whisper: Whisper, folder: Path) -> None:
+    """Make the spectrogram that the weights were trained on, whatever `preprocessor_config.json` says.
+
+    Without the file faster-whisper takes 80 bands; large-v3 has 128.
+    """
+    from faster_whisper.feature_extractor import FeatureExtractor
+
+    bands, configured = whisper.model.n_mels, len(whisper.feature_extractor.mel_filters)
+    if bands == configured:
+        return
+    if "feature_size" in whisper.feat_kwargs:
+        log.warning(
+            "the preprocessor_config.json of the model %r says %d mel bands, but its weights have %d, which are used",
+            folder.name, configured, bands,
+        )  # fmt: skip
+    whisper.feat_kwargs = {**whisper.feat_kwargs, "feature_size": bands}
+    whisper.feature_extractor = FeatureExtractor(**whisper.feat_kwargs)
 
 
 def _device(settings: Settings) -> str:
