@@ -12,6 +12,7 @@ from whisperx_worker import BadInputError, Segment, in_batches, spans
 from whisperx_worker_plugins.russian_whisper import phantoms, segments
 from whisperx_worker_plugins.russian_whisper.attention_alignment import Text, are_wanted, words_of_batch
 from whisperx_worker_plugins.russian_whisper.model import TIMESTAMP_S, Encoded, Tokenizer, Whisper, features
+from whisperx_worker_plugins.russian_whisper.prompt import Prompt, budget, fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,7 +72,9 @@ def decode(  # noqa: PLR0913 - the last one is named
     Returns:
         One for each chunk, in order.
     """
-    decoder = _Decoder(whisper, _tokenizer(whisper, language, job.request.task), audio, heard, job, prompted)
+    tokenizer = _tokenizer(whisper, language, job.request.task)
+    given = _given_prompt(whisper, tokenizer, job) if prompted else None
+    decoder = _Decoder(whisper, tokenizer, audio, heard, job, given)
     return in_batches(chunks, job.request.batch_size, decoder.decode, job, "transcribe")
 
 
@@ -105,7 +108,8 @@ class _Decoder:
     audio: Audio
     heard: Sequence[Span]
     job: Job
-    prompted: bool
+    given: Prompt | None
+    """The job's prompt and hotwords, where chunks may have them."""
 
     def decode(self, chunks: Sequence[Span]) -> list[Decoded]:
         """Decode a batch, and climb the ladder with those of its chunks that still fail."""
@@ -193,17 +197,31 @@ class _Decoder:
             )
 
     def _may_be_prompted(self, chunk: Span) -> bool:
-        return self.prompted and spans.seconds_within(self.heard, chunk.start, chunk.end) >= _LEAST_SPEECH_FOR_PROMPT_S
+        return (
+            self.given is not None
+            and spans.seconds_within(self.heard, chunk.start, chunk.end) >= _LEAST_SPEECH_FOR_PROMPT_S
+        )
 
     def _is_echo(self, decoded: Decoded) -> bool:
         given = (self.job.request.initial_prompt, self.job.request.hotwords)
         return any(one and phantoms.echoes(decoded.text, one) for one in given)
 
     def _prompt(self, *, given: bool) -> list[int]:
-        before, hotwords = (self.job.request.initial_prompt, self.job.request.hotwords) if given else (None, None)
-        tokens = self.tokenizer.encode(" " + before.strip()) if before else []
-        prompt: list[int] = self.whisper.get_prompt(self.tokenizer, tokens, hotwords=hotwords)
+        tokens = self.given.tokens if given and self.given else ()
+        prompt: list[int] = self.whisper.get_prompt(self.tokenizer, list(tokens))
         return prompt
+
+
+def _given_prompt(whisper: Whisper, tokenizer: Tokenizer, job: Job) -> Prompt:
+    """The job's prompt and hotwords; the client is told where they are too long for the model."""
+    most = budget(whisper.max_length, tokenizer.sot_sequence)
+    prompt = fit(tokenizer, job.request.hotwords, job.request.initial_prompt, most)
+    if prompt.is_cut:
+        job.warn(
+            f"hotwords and initial_prompt together are longer than the {most} tokens that the model has for them; "
+            "words at the front of the hotwords, then of the prompt, were left out"
+        )
+    return prompt
 
 
 def _encoded(whisper: Whisper, mels: NDArray[np.float32]) -> Encoded:
