@@ -29,6 +29,7 @@ from whisperx_worker.testing import load_plugin, make_job, run_engine
 from whisperx_worker_plugins import russian_whisper
 from whisperx_worker_plugins.russian_whisper import attention_alignment, decoding, model, sifting, speech
 from whisperx_worker_plugins.russian_whisper.attention_alignment import Text, without_stale_words, words_by_attention
+from whisperx_worker_plugins.russian_whisper.encoded import encode
 
 pytestmark = pytest.mark.models
 
@@ -69,7 +70,7 @@ def aligned(dialogue, name):
     with model.borrowed(SHELF, settings, model.folder_of(name, settings), None) as whisper:
         tokenizer = decoding._tokenizer(whisper, "ru", "transcribe")
         sound = [dialogue.audio.between(text.chunk.start, text.chunk.end) for text in texts]
-        encoded = decoding._encoded(whisper, np.stack([model.features(whisper, samples) for samples in sound]))
+        encoded = encode(whisper, np.stack([model.features(whisper, samples) for samples in sound]))
         words = words_by_attention(whisper, tokenizer, encoded, texts, found)
     return [replace(text.segments[0], words=own[0]) for text, own in zip(texts, words, strict=True)]
 
@@ -175,7 +176,7 @@ def test_a_text_that_is_longer_than_the_decoder_has_no_words_and_harms_no_other(
     sound = dialogue.audio.between(0, 5)
     with model.borrowed(SHELF, settings, model.folder_of(SHIPPED, settings), None) as whisper:
         tokenizer = decoding._tokenizer(whisper, "ru", "transcribe")
-        encoded = decoding._encoded(whisper, np.stack([model.features(whisper, sound)] * 3))
+        encoded = encode(whisper, np.stack([model.features(whisper, sound)] * 3))
         long, none, short = (
             Text(Span(0, 5), [Segment(0, 5, text)])
             for text in ("номер " * (attention_alignment.MAX_TOKENS + 1), "", "да, номер")

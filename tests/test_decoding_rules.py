@@ -86,16 +86,16 @@ def test_a_chunk_that_fails_is_decoded_at_each_temperature_and_the_best_is_kept(
     tried = []
     generate = decoding._Decoder._generate
 
-    def watched(self, encoded, prompt, temperature):
-        tried.append((temperature, encoded.shape[0]))
-        return generate(self, encoded, prompt, temperature)
+    def watched(self, encoded, prompt, temperature, beam_size):
+        tried.append((temperature, encoded.shape[0], beam_size))
+        return generate(self, encoded, prompt, temperature, beam_size)
 
     monkeypatch.setattr(decoding._Decoder, "_generate", watched)
     picky = open_worker(Settings(logprob_threshold=-0.001, no_speech_threshold=1.0))
 
     response = hear(picky, between(dialogue, 0, 9.4))
 
-    assert [temperature for temperature, _ in tried[:6]] == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert tried[:6] == [(0.0, 1, 5), *((temperature, 5, 1) for temperature in (0.2, 0.4, 0.6, 0.8, 1.0))]
     kept = {segment["avg_logprob"] for segment in response["segments"]}
     assert len(kept) == 1
     assert text_of(response).startswith("доброе утро")

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from whisperx_worker import BadInputError, Segment, in_batches, spans
 from whisperx_worker_plugins.russian_whisper import phantoms, segments
 from whisperx_worker_plugins.russian_whisper.attention_alignment import Text, are_wanted, words_of_batch
+from whisperx_worker_plugins.russian_whisper.encoded import MAX_CHUNKS_ON_CPU, encode, perturbed, rows
 from whisperx_worker_plugins.russian_whisper.model import TIMESTAMP_S, Encoded, Tokenizer, Whisper, features
 from whisperx_worker_plugins.russian_whisper.prompt import Prompt, budget, fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from numpy.typing import NDArray
-
     from whisperx_worker import Audio, Job, Seconds, Settings, Span
     from whisperx_worker_plugins.russian_whisper.attention_alignment import Words
 
 _MAX_TEMPERATURE = 1.0
-_HYPOTHESES_WHEN_SAMPLING = 5
+_CANDIDATES = 5
+"""Of each chunk at a temperature above 0."""
 _LONGEST_FIRST_SILENCE_S: Seconds = 1.0
-_CHUNKS_AT_ONCE_ON_CPU = 4
 _LEAST_SPEECH_FOR_PROMPT_S: Seconds = 3.0
 """With less of it the model tends to write the prompt in place of what it hears."""
 
@@ -115,7 +114,7 @@ class _Decoder:
         """Decode a batch, and climb the ladder with those of its chunks that still fail."""
         request, settings = self.job.request, self.job.settings
         mels = np.stack([features(self.whisper, self.audio.between(chunk.start, chunk.end)) for chunk in chunks])
-        encoded = _encoded(self.whisper, mels)
+        encoded = encode(self.whisper, mels)
         tries: list[list[Decoded]] = [[] for _ in chunks]
         unprompted = {index for index, chunk in enumerate(chunks) if not self._may_be_prompted(chunk)}
         pending = list(range(len(chunks)))
@@ -157,22 +156,45 @@ class _Decoder:
         tries: list[list[Decoded]],
     ) -> None:
         """Decode some chunks of the batch once more. In one call all prompts have the same length."""
+        size = self._chunks_at_once(encoded.shape[0], temperature)
         for alike in ([i for i in indices if i not in unprompted], [i for i in indices if i in unprompted]):
-            if alike:
+            for start in range(0, len(alike), size):
                 self.job.stop_if_cancelled()
-                prompt = self._prompt(given=alike[0] not in unprompted)
-                for index, decoded in zip(
-                    alike, self._generate(rows(encoded, alike), prompt, temperature), strict=True
-                ):
+                part = alike[start : start + size]
+                prompt = self._prompt(given=part[0] not in unprompted)
+                for index, decoded in zip(part, self._read(rows(encoded, part), prompt, temperature), strict=True):
                     tries[index].append(decoded)
 
-    def _generate(self, encoded: Encoded, prompt: list[int], temperature: float) -> Iterator[Decoded]:
+    def _chunks_at_once(self, batch: int, temperature: float) -> int:
+        """How many chunks of a batch are decoded in one call, so that a temperature takes no more memory than none.
+
+        The decoder keeps keys and values of its cross-attention for each candidate, but for a beam only once.
+        """
+        if not temperature:
+            return batch
+        part = max(1, batch // _CANDIDATES)
+        return min(part, MAX_CHUNKS_ON_CPU) if self.whisper.model.device == "cpu" else part
+
+    def _read(self, encoded: Encoded, prompt: list[int], temperature: float) -> list[Decoded]:
+        """The best text of each item: of a beam, or of candidates.
+
+        CTranslate2 cannot seed its sampling: the generator of its thread is seeded once, so each job would go on where
+        the last one stopped. Candidates differ by noise in what is decoded, which is the same every time.
+        """
+        if not temperature:
+            return list(self._generate(encoded, prompt, temperature, self.job.request.beam_size))
+        candidates = list(self._generate(perturbed(encoded, temperature, _CANDIDATES), prompt, temperature, 1))
+        starts = range(0, len(candidates), _CANDIDATES)
+        return [_best(candidates[start : start + _CANDIDATES], self.job.settings) for start in starts]
+
+    def _generate(self, encoded: Encoded, prompt: list[int], temperature: float, beam_size: int) -> Iterator[Decoded]:
         from faster_whisper.transcribe import get_suppressed_tokens
 
         request = self.job.request
         results = self.whisper.model.generate(
             encoded,
             [prompt] * encoded.shape[0],
+            beam_size=beam_size,
             length_penalty=request.length_penalty,
             max_length=self.whisper.max_length,
             suppress_blank=True,
@@ -180,7 +202,6 @@ class _Decoder:
             max_initial_timestamp_index=round(_LONGEST_FIRST_SILENCE_S / TIMESTAMP_S),
             return_scores=True,
             return_no_speech_prob=True,
-            **_search(temperature, request.beam_size),
         )
         for result in results:
             tokens = tuple(result.sequences_ids[0])
@@ -224,48 +245,6 @@ def _given_prompt(whisper: Whisper, tokenizer: Tokenizer, job: Job) -> Prompt:
     return prompt
 
 
-def _encoded(whisper: Whisper, mels: NDArray[np.float32]) -> Encoded:
-    """What the encoder makes of spectrograms of shape (chunks, mels, frames).
-
-    A processor is no faster with many at once, and the encoder's memory grows with each: 32 chunks take 1.5 GB on top
-    of the smallest of models, four at a time 0.3, for the same numbers.
-    """
-    import ctranslate2
-
-    if whisper.model.device != "cpu" or len(mels) <= _CHUNKS_AT_ONCE_ON_CPU:
-        return whisper.encode(mels)
-    starts = range(0, len(mels), _CHUNKS_AT_ONCE_ON_CPU)
-    parts = [np.asarray(whisper.encode(mels[start : start + _CHUNKS_AT_ONCE_ON_CPU])) for start in starts]
-    return ctranslate2.StorageView.from_array(np.concatenate(parts))
-
-
-def rows(encoded: Encoded, indices: Sequence[int]) -> Encoded:
-    """Some items of a batch that the encoder is done with; the batch itself where it is all of them.
-
-    Args:
-        encoded: Shape (items, frames, width).
-        indices: Which, in rising order.
-    """
-    import ctranslate2
-
-    if len(indices) == encoded.shape[0]:
-        return encoded
-    here = encoded if encoded.device == "cpu" else encoded.to_device(ctranslate2.Device.cpu)
-    return ctranslate2.StorageView.from_array(np.ascontiguousarray(np.asarray(here)[list(indices)]))
-
-
-def _search(temperature: float, beam_size: int) -> dict[str, Any]:
-    """How CTranslate2 searches. Without `sampling_topk` 0 it takes the best token whatever the temperature is."""
-    if not temperature:
-        return {"beam_size": beam_size, "patience": 1}
-    return {
-        "beam_size": 1,
-        "num_hypotheses": _HYPOTHESES_WHEN_SAMPLING,
-        "sampling_topk": 0,
-        "sampling_temperature": temperature,
-    }
-
-
 def fails(decoded: Decoded, settings: Settings) -> bool:
     """Whether a chunk is worth another try: its text is bad or goes round in a loop, and it is not just silence."""
     wrong = is_bad(decoded, settings) or phantoms.loop(decoded.text).suspicious
@@ -277,17 +256,16 @@ def is_sure(decoded: Decoded, settings: Settings) -> bool:
     return not fails(decoded, settings) and decoded.avg_logprob >= settings.logprob_threshold / 2
 
 
-def _best(attempts: list[Decoded], settings: Settings) -> Decoded:
-    """The attempt that passed; else, of those that do not repeat themselves, the one the model believes in most."""
-    if not fails(attempts[-1], settings):
-        return attempts[-1]
+def _best(attempts: Sequence[Decoded], settings: Settings) -> Decoded:
+    """The attempt that the model believes in most: of those that pass, else of those that do not repeat themselves."""
+    passing = [attempt for attempt in attempts if not fails(attempt, settings)]
     calm = [
         attempt
         for attempt in attempts
         if attempt.compression_ratio <= settings.compression_ratio_threshold
         and not phantoms.loop(attempt.text).suspicious
     ]
-    return max(calm or attempts, key=lambda attempt: attempt.avg_logprob)
+    return max(passing or calm or attempts, key=lambda attempt: attempt.avg_logprob)
 
 
 def compression_ratio(text: str) -> float:
