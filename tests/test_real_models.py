@@ -9,8 +9,11 @@ import pytest
 from tests.real_models import real_models
 from tools.lock import ROOT
 from tools.real_models import ENCODER, WHISPER, unpack
-from whisperx_worker import Settings
+from whisperx_worker import ModelShelf, Settings
+from whisperx_worker.audio import decode
+from whisperx_worker.testing import make_job
 from whisperx_worker.worker import answer, open_worker
+from whisperx_worker_plugins.russian_whisper import language, model, speech
 
 DEMO = ROOT / "demo"
 
@@ -26,6 +29,20 @@ def test_whisper_base_writes_the_demo_as_any_model_of_a_job():
     spoken = json.loads((DEMO / "dialogue.json").read_text(encoding="utf-8"))["text"]
     written = " ".join(segment["text"] for segment in response["segments"])
     assert jiwer.wer(spoken, written, normal, normal) < 0.5
+
+
+@pytest.mark.models
+@real_models
+def test_all_windows_of_a_russian_recording_vote_for_russian():
+    audio, _ = decode(DEMO / "dialogue.flac", Settings())
+    heard = speech.find(audio, onset=0.5, offset=0.363)
+    job = make_job(beam_size=1)
+    with model.borrowed(ModelShelf(), Settings(), WHISPER, None) as whisper:
+        votes = language._votes(whisper, audio, heard, job)
+        found = language.detect(whisper, audio, heard, job)
+    assert {vote.language for vote in votes} == {"ru"}
+    assert found == ("ru", pytest.approx(sum(vote.probability for vote in votes) / len(votes)))
+    assert job.warnings == ()
 
 
 @pytest.mark.models

@@ -92,7 +92,7 @@ def test_a_language_window_holds_only_speech():
     audio = Audio(np.arange(16_000 * 100, dtype=np.float32))
     heard = (Span(10, 20), Span(50, 90))
 
-    window = speech.window(audio, heard, skip_s=5)
+    window = speech.samples_of(audio, speech.window_parts(heard, skip_s=5))
 
     assert len(window) == 30 * 16_000
     assert (window[0], window[5 * 16_000 - 1]) == (15 * 16_000, 20 * 16_000 - 1)
@@ -161,44 +161,104 @@ def test_repetition_compresses():
 class Scripted:
     """A Whisper that hears, window after window, what it is told to."""
 
+    device = "cuda"
+    is_multilingual = True
+
     def __init__(self, *heard):
         self.heard = list(heard)
         self.model = self
-        self.is_multilingual = True
 
-    def encode(self, window):
-        return window
+    def encode(self, windows):
+        return windows
 
-    def detect_language(self, _window):
-        return [[(f"<|{code}|>", probability) for code, probability in self.heard.pop(0).items()]]
+    def detect_language(self, windows):
+        return [[(f"<|{code}|>", share) for code, share in self.heard.pop(0).items()] for _ in windows]
+
+
+def detect(monkeypatch, whisper, speech_s=200.0, **fields):
+    monkeypatch.setattr(language, "features", lambda _whisper, samples: samples[:1])
+    job = make_job(**fields)
+    code, probability = language.detect(whisper, make_audio(speech_s), (Span(0.0, speech_s),), job)
+    return code, pytest.approx(probability), [str(warned) for warned in job.warnings]
+
+
+NO_WINDOW = (
+    "the language was taken to be 'ru' with probability 0.60: no window of 3 reached language_detection_min_prob 0.9"
+)
+SOUNDS_RUSSIAN = (
+    "85.00-115.00 s: 20% of the speech that was listened to sounds like 'ru', with probability 0.99; "
+    "the language was taken to be 'en'"
+)
 
 
 @pytest.mark.parametrize(
-    ("least", "tries", "heard", "found", "left"),
+    ("fields", "heard", "expected", "left"),
     [
-        (0.0, 5, [{"ru": 0.4, "en": 0.3}, {"en": 1.0}], ("ru", 0.4), 1),
-        (0.9, 5, [{"ru": 0.4, "en": 0.6}, {"ru": 0.95, "en": 0.05}, {"en": 1.0}], ("ru", 0.95), 1),
-        (0.9, 3, [{"ru": 0.4, "en": 0.6}, {"ru": 0.8, "en": 0.2}, {"ru": 0.6, "en": 0.4}], ("ru", 0.6), 0),
+        ({}, [{"ru": 0.99, "en": 0.01}, *[{"en": 1.0}] * 4], ("en", 0.802, [SOUNDS_RUSSIAN]), 0),
+        ({}, [{"ru": 0.4, "en": 0.3}, *[{"en": 0.9, "ru": 0.1}] * 4], ("en", 0.78, []), 0),
+        (
+            {"language_detection_min_prob": 0.9},
+            [{"ru": 0.4, "en": 0.35}, {"ru": 0.95, "en": 0.05}, {"en": 1.0}],
+            ("ru", 0.95, []),
+            1,
+        ),
+        (
+            {"language_detection_min_prob": 0.9, "language_detection_max_tries": 3},
+            [{"ru": 0.4, "en": 0.4}, {"ru": 0.8, "en": 0.2}, {"ru": 0.6, "en": 0.4}],
+            ("ru", 0.6, [NO_WINDOW]),
+            0,
+        ),
+        ({"language_detection_max_tries": 1}, [{"ru": 0.99, "en": 0.01}, {"en": 1.0}], ("ru", 0.99, []), 1),
     ],
-    ids=["the first window is enough", "the second one is sure", "none is sure: the mean of all"],
+    ids=[
+        "all windows vote, and the one that disagrees is told",
+        "a window that is sure of nothing is no doubt",
+        "a limit ends the search at the window that reaches it",
+        "no window reaches it",
+        "one window",
+    ],
 )
-def test_windows_are_looked_at_until_one_is_sure(monkeypatch, least, tries, heard, found, left):
-    monkeypatch.setattr(language, "features", lambda _whisper, samples: samples)
-    job = make_job(language_detection_min_prob=least, language_detection_max_tries=tries)
+def test_the_language_is_what_most_of_the_speech_is_in(monkeypatch, fields, heard, expected, left):
     whisper = Scripted(*heard)
 
-    code, probability = language.detect(whisper, make_audio(200.0), (Span(0.0, 200.0),), job)
-
-    assert (code, pytest.approx(probability)) == found
+    assert detect(monkeypatch, whisper, **fields) == expected
     assert len(whisper.heard) == left
-    assert [str(warned) for warned in job.warnings] == (
-        []
-        if probability >= least
-        else [
-            "the language was taken to be 'ru' with probability 0.60: no window of 3 "
-            "reached language_detection_min_prob 0.9"
-        ]
-    )
+
+
+def test_windows_are_looked_at_in_batches_that_fit(monkeypatch):
+    batches = []
+
+    class Small(Scripted):
+        def encode(self, windows):
+            batches.append(len(windows))
+            if len(windows) > 2:
+                raise RuntimeError("CUDA failed with error out of memory")
+            return windows
+
+    _, _, told = detect(monkeypatch, Small(*[{"ru": 1.0}] * 5), batch_size=4)
+
+    assert (batches[0], batches[-3:]) == (4, [2, 2, 1])
+    assert told == ["transcribe ran out of memory with a batch of 4, and went on with 2"]
+
+
+LANGUAGES = st.sampled_from(["ru", "en", "de"])
+
+
+@given(st.lists(st.tuples(LANGUAGES, st.floats(0.5, 1), st.integers(1, 30)), min_size=1, max_size=6))
+def test_a_vote_is_a_mean_and_everything_that_disagrees_is_told(windows):
+    votes, start = [], 0.0
+    for code, probability, speech_s in windows:
+        votes.append(language.Vote(Span(start, start + speech_s), speech_s, {code: probability}))
+        start += speech_s
+
+    code, probability = language.winner(votes)
+    told = [span for _, span in language.dissent(votes, code)]
+
+    shares = {other: sum(v.probability * v.speech_s for v in votes if v.language == other) for other, *_ in windows}
+    assert probability == pytest.approx(max(shares.values()) / start)
+    assert shares[code] == max(shares.values())
+    assert spans.total_s(told) == sum(vote.speech_s for vote in votes if vote.language != code)
+    assert all(spans.seconds_within(told, v.span.start, v.span.end) == (v.language != code) * v.speech_s for v in votes)
 
 
 def test_chunks_are_packed_as_they_should_be():

@@ -1,26 +1,59 @@
-"""Which language is spoken, from windows spread over the speech of the whole recording."""
+"""Which language is spoken: a vote of windows that are spread over the speech of the whole recording."""
 
 from __future__ import annotations
 
 import logging
 import math
 from collections import Counter
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from whisperx_worker import Fitting, Span, spans
 from whisperx_worker_plugins.russian_whisper import speech
+from whisperx_worker_plugins.russian_whisper.encoded import encode
 from whisperx_worker_plugins.russian_whisper.model import Whisper, features
 
 if TYPE_CHECKING:
-    from whisperx_worker import Audio, Job, Seconds, Span
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from whisperx_worker import Audio, Job, Seconds
 
 log = logging.getLogger(__name__)
 
+_MIN_DISSENT = 0.5
+"""A window whose best language is less probable says nothing against the others."""
+
+
+@dataclass(frozen=True)
+class Vote:
+    """What one window says."""
+
+    span: Span
+    """From the window's first speech to its last."""
+    speech_s: Seconds
+    probabilities: Mapping[str, float]
+    """By ISO code."""
+
+    @property
+    def language(self) -> str:
+        """The most probable one."""
+        return max(self.probabilities, key=self.probabilities.__getitem__)
+
+    @property
+    def probability(self) -> float:
+        """That of the most probable language."""
+        return self.probabilities[self.language]
+
 
 def detect(whisper: Whisper, audio: Audio, heard: tuple[Span, ...], job: Job) -> tuple[str, float]:
-    """The language and its probability.
+    """The language and its probability, averaged over all windows by their speech.
 
-    The first window that reaches the job's `language_detection_min_prob` decides. Where none does, probabilities are
-    averaged over all windows, and the client is told.
+    A job that sets `language_detection_min_prob` has windows looked at one by one, until one reaches it and decides.
+    The client is told where none does, and where windows are in another language than the one that was found.
 
     Args:
         whisper: The model.
@@ -31,27 +64,45 @@ def detect(whisper: Whisper, audio: Audio, heard: tuple[Span, ...], job: Job) ->
     Returns:
         ISO code and probability in 0..1.
     """
-    enough, tries = job.request.language_detection_min_prob, job.request.language_detection_max_tries
+    enough = job.request.language_detection_min_prob
     if not whisper.model.is_multilingual:
         return "en", 1.0
-    offsets = window_offsets(sum(span.duration_s for span in heard), tries)
-    total: Counter[str] = Counter()
-    for skip_s in offsets:
-        job.progress("transcribe", 0.0)
-        window = features(whisper, speech.window(audio, heard, skip_s))
-        found = {token[2:-2]: float(p) for token, p in whisper.model.detect_language(whisper.encode(window))[0]}
-        total.update(found)
-        code, probability = max(found.items(), key=lambda item: item[1])
-        log.info("language: %s with probability %.2f after %.0f s of speech", code, probability, skip_s)
-        if probability >= enough:
-            return code, probability
-    code, summed = total.most_common(1)[0]
-    probability = summed / len(offsets)
-    job.warn(
-        f"the language was taken to be {code!r} with probability {probability:.2f}: no window of {len(offsets)} "
-        f"reached language_detection_min_prob {enough:g}"
-    )
+    votes = _votes(whisper, audio, heard, job)
+    is_enough = enough > 0 and votes[-1].probability >= enough
+    code, probability = (votes[-1].language, votes[-1].probability) if is_enough else winner(votes)
+    log.info("language: %s with probability %.2f by %d windows", code, probability, len(votes))
+    if enough and not is_enough:
+        job.warn(
+            f"the language was taken to be {code!r} with probability {probability:.2f}: no window of {len(votes)} "
+            f"reached language_detection_min_prob {enough:g}"
+        )
+    for message, span in dissent(votes, code):
+        job.warn(message, span)
     return code, probability
+
+
+def winner(votes: Sequence[Vote]) -> tuple[str, float]:
+    """The language with the most probability, and its mean; both weighted by speech."""
+    total: Counter[str] = Counter()
+    for vote in votes:
+        total.update({code: probability * vote.speech_s for code, probability in vote.probabilities.items()})
+    code, summed = total.most_common(1)[0]
+    return code, summed / sum(vote.speech_s for vote in votes)
+
+
+def dissent(votes: Sequence[Vote], code: str) -> Iterator[tuple[str, Span]]:
+    """A sentence for each run of windows in another language than the one that was found, and where they lie."""
+    listened_s = sum(vote.speech_s for vote in votes)
+    in_order = sorted(votes, key=lambda vote: vote.span.start)
+    for other, run in groupby(in_order, key=attrgetter("language")):
+        windows = [vote for vote in run if vote.probability >= _MIN_DISSENT]
+        if windows and other != code:
+            share = sum(vote.speech_s for vote in windows) / listened_s
+            message = (
+                f"{share:.0%} of the speech that was listened to sounds like {other!r}, with probability "
+                f"{max(vote.probability for vote in windows):.2f}; the language was taken to be {code!r}"
+            )
+            yield message, Span(windows[0].span.start, max(vote.span.end for vote in windows))
 
 
 def window_offsets(speech_s: Seconds, tries: int) -> list[Seconds]:
@@ -65,3 +116,33 @@ def window_offsets(speech_s: Seconds, tries: int) -> list[Seconds]:
     last = max(0.0, speech_s - speech.WINDOW_S)
     spread = [last / 2] if count == 1 else [last * place / (count - 1) for place in range(count)]
     return sorted(spread, key=lambda offset: abs(offset - last / 2))
+
+
+def _votes(whisper: Whisper, audio: Audio, heard: tuple[Span, ...], job: Job) -> list[Vote]:
+    """What the windows say that are looked at; together, where none of them can end the search."""
+    request = job.request
+    offsets = window_offsets(spans.total_s(heard), request.language_detection_max_tries)
+    windows = [speech.window_parts(heard, skip_s) for skip_s in offsets]
+
+    def look(some: Sequence[list[Span]]) -> list[Vote]:
+        mels = np.stack([features(whisper, speech.samples_of(audio, parts)) for parts in some])
+        found = whisper.model.detect_language(encode(whisper, mels))
+        return [
+            Vote(
+                Span(parts[0].start, parts[-1].end),
+                spans.total_s(parts),
+                {token[2:-2]: float(probability) for token, probability in languages},
+            )
+            for parts, languages in zip(some, found, strict=True)
+        ]
+
+    enough = request.language_detection_min_prob
+    fitting = Fitting(job, "transcribe", most=request.batch_size)
+    votes: list[Vote] = []
+    size = 1 if enough else len(windows)
+    for start in range(0, len(windows), size):
+        job.progress("transcribe", 0.0)
+        votes += fitting.run(windows[start : start + size], look)
+        if enough and votes[-1].probability >= enough:
+            break
+    return votes

@@ -90,26 +90,28 @@ def chunks(speech: Sequence[Span], packing: Packing) -> list[Span]:
     return joined
 
 
-def window(audio: Audio, speech: tuple[Span, ...], skip_s: Seconds) -> NDArray[np.float32]:
+def window_parts(speech: Sequence[Span], skip_s: Seconds) -> list[Span]:
     """Up to 30 s of nothing but speech.
 
     Args:
-        audio: The recording.
-        speech: Its stretches of speech.
+        speech: Stretches of speech.
         skip_s: How much speech to leave out before it.
-
-    Returns:
-        Samples, shape (n,), n at most 480,000.
     """
-    parts, wanted_s = [], WINDOW_S
+    parts: list[Span] = []
+    wanted_s = WINDOW_S
     for span in speech:
         if skip_s >= span.duration_s:
             skip_s -= span.duration_s
             continue
         start, skip_s = span.start + skip_s, 0.0
         end = min(span.end, start + wanted_s)
-        parts.append(audio.between(start, end))
+        parts.append(Span(start, end))
         wanted_s -= end - start
         if wanted_s <= 0:
             break
-    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    return parts
+
+
+def samples_of(audio: Audio, parts: Sequence[Span]) -> NDArray[np.float32]:
+    """The samples of some stretches, one after the other; shape (n,)."""
+    return np.concatenate([np.zeros(0, np.float32), *(audio.between(part.start, part.end) for part in parts)])
