@@ -99,24 +99,6 @@ def test_a_chunk_is_not_decoded_again_as_it_was():
     ]
 
 
-def test_of_two_readings_the_fuller_one_stays():
-    thin = [Segment(0, 10, "Да."), Segment(10, 20, "Подождите, пожалуйста, номер.")]
-    again = [
-        Segment(0, 4, "Да, скидка"),
-        Segment(5, 9, "семь процентов."),
-        Segment(12, 15, "Номер."),
-        Segment(30, 31, "Алло."),
-    ]
-
-    assert coverage.fuller(thin, again) == [again[0], again[1], thin[1], again[3]]
-
-
-def test_a_fuller_reading_that_the_model_believes_less_is_not_taken():
-    thin = [Segment(0, 10, "Да.", avg_logprob=-0.3)]
-
-    assert coverage.fuller(thin, [Segment(0, 9, "Да, да, скидка.", avg_logprob=-0.4)]) == thin
-
-
 def test_a_chunk_without_any_text_is_lost_however_short_it_is():
     heard = [Span(0, 4), Span(20, 20.4), Span(30, 34), Span(34.5, 34.9)]
     said = [Segment(0, 4, SENTENCE), Segment(30, 34, SENTENCE)]

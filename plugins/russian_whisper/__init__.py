@@ -2,13 +2,13 @@
 
 speech finds where somebody speaks · language decides which one it is · decoding turns chunks of speech into text ·
 segments gives the text its times · sifting takes out what nobody said · coverage finds the speech that has no text yet,
-which is decoded again on its own. The model is loaded once and shared; everything else belongs to one job.
+which is decoded again on its own · readings merges both. The model is loaded once and shared; everything else belongs
+to one job.
 """
 
 from __future__ import annotations
 
 import logging
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from whisperx_worker import Audio, Job, ModelShelf, NeededModel, Segment, Settings, Span, Transcript, hookimpl, spans
@@ -18,6 +18,7 @@ from whisperx_worker_plugins.russian_whisper import (
     decoding,
     language,
     model,
+    readings,
     sifting,
     speech,
 )
@@ -80,26 +81,34 @@ def _text_of(  # noqa: PLR0913  what decoding takes
     chunks = speech.chunks(heard, packing)
     texts = decoding.decode(whisper, audio, chunks, heard, language, job)
     kept = sifting.sift(zip(chunks, texts, strict=True), heard, whisper, job, doubtful=True)
-    segments, removed, tried = kept.segments, kept.removed, list(chunks)
-    thin = coverage.doubted(segments, heard)
+    segments, removed, moved, tried = kept.segments, kept.removed, list[sifting.Removed](), list(chunks)
+    doubted = coverage.doubted(segments, heard)
     for _ in range(MOST_ROUNDS):
-        full = [segment for segment in segments if segment not in thin]
-        alone = coverage.apart(coverage.gaps(heard, full, packing), tried, heard)
+        sure = [segment for segment in segments if segment not in doubted]
+        alone = coverage.apart(coverage.gaps(heard, sure, packing), tried, heard)
         if not alone:
             break
         texts = decoding.decode(whisper, audio, alone, heard, language, job, prompted=False)
         again = sifting.sift(zip(alone, texts, strict=True), heard, whisper, job, doubtful=False)
-        segments = sorted([*full, *coverage.fuller(thin, again.segments)], key=attrgetter("start"))
+        segments = readings.merge(segments, doubted, again.segments)
         heard_anew = spans.joined(alone)
         removed = [one for one in removed if not spans.within(heard_anew, one.span.start, one.span.end)] + again.removed
+        wrong = readings.misplaced(segments, doubted, [*again.segments, *map(_as_segment, again.removed)], heard_anew)
+        segments = [segment for segment in segments if segment not in wrong]
+        moved += [sifting.as_removed(segment, right) for segment, right in wrong.items()]
         tried += alone
         thin = [segment for segment in segments if coverage.is_thin(segment, heard)]
-    sifting.tell(removed, job)
+        doubted = [*thin, *readings.repeated(segments, again.segments)]
+    sifting.tell([*removed, *moved], job)
     _tell_lost(coverage.lost(heard, chunks, segments, packing), [one.span for one in removed], job)
     for segment in segments:
         if coverage.is_thin(segment, heard):
             job.warn("there is far more speech here than text", Span(segment.start, segment.end))
     return attention_alignment.without_stale_words(segments)
+
+
+def _as_segment(removed: sifting.Removed) -> Segment:
+    return Segment(removed.span.start, removed.span.end, removed.text)
 
 
 def _tell_lost(lost: Sequence[Span], removed: Sequence[Span], job: Job) -> None:

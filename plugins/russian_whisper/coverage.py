@@ -97,26 +97,6 @@ def apart(found: Iterable[Span], chunks: Sequence[Span], heard: Sequence[Span]) 
     return [piece for parts in pieces for piece in parts if piece not in known]
 
 
-def fuller(thin: Iterable[Segment], again: Sequence[Segment]) -> list[Segment]:
-    """Of two readings of the same speech the second where it has more text and the model believes in it no less.
-
-    Args:
-        thin: Segments with little text.
-        again: What came out when their speech, and other speech, was decoded again.
-
-    Returns:
-        The chosen readings, and what only the second has.
-    """
-    chosen, other = [], list(again)
-    for segment in thin:
-        inside = [one for one in other if segment.start <= (one.start + one.end) / 2 <= segment.end]
-        other = [one for one in other if one not in inside]
-        believed = min((one.avg_logprob or 0.0 for one in inside), default=0.0) >= (segment.avg_logprob or 0.0)
-        is_fuller = sum(spoken_letters(one.text) for one in inside) > spoken_letters(segment.text)
-        chosen += inside if believed and is_fuller else [segment]
-    return chosen + other
-
-
 def _matters(piece: Span, heard: Sequence[Span]) -> bool:
     """Whether speech without text is long enough to hold a word."""
     whole = heard[bisect_right(heard, piece.start, key=attrgetter("start")) - 1] == piece

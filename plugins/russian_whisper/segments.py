@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from whisperx_worker import Seconds, Segment, Span
@@ -11,11 +12,12 @@ if TYPE_CHECKING:
     from whisperx_worker_plugins.russian_whisper.decoding import Decoded
     from whisperx_worker_plugins.russian_whisper.model import Whisper
 
-_SHORTEST_S: Seconds = 0.02
+_MIN_LENGTH_S: Seconds = 0.01
+"""Half a timestamp; what is shorter has no time of its own."""
 
 
 def cut(decoded: Decoded, chunk: Span, whisper: Whisper) -> list[Segment]:
-    """The segments of one chunk, in time order, none empty, all inside the chunk.
+    """The segments of one chunk, in time order and apart from each other, none empty, all inside the chunk.
 
     Args:
         decoded: What the model said.
@@ -32,8 +34,8 @@ def cut(decoded: Decoded, chunk: Span, whisper: Whisper) -> list[Segment]:
         if text:
             segments.append(
                 Segment(
-                    start=round(chunk.start + part.start, 3),
-                    end=round(chunk.start + part.end, 3),
+                    start=_whole_ms(chunk.start + part.start),
+                    end=_whole_ms(chunk.start + part.end),
                     text=text,
                     words=decoded.words[len(segments)] if decoded.words else (),
                     avg_logprob=decoded.avg_logprob,
@@ -49,7 +51,8 @@ def timed(tokens: tuple[int, ...], first_timestamp: int, duration_s: Seconds) ->
     """Runs of text tokens between timestamp tokens.
 
     A run without a closing timestamp, or whose closing one is not after its opening one, lasts until the next run
-    begins, or until the chunk ends. Times never run backwards, whatever the model says.
+    begins, or until the chunk ends. One that has no time even so goes into the one before it, or else after it.
+    Times never run backwards or overlap, whatever the model says.
 
     Args:
         tokens: Text and timestamp tokens.
@@ -73,8 +76,20 @@ def timed(tokens: tuple[int, ...], first_timestamp: int, duration_s: Seconds) ->
     if text:
         runs.append((began, began, text))
     later = [*(began for began, _, _ in runs[1:]), duration_s]
-    return [(_span(began, end if end > began else later[place]), run) for place, (began, end, run) in enumerate(runs)]
+    found: list[tuple[Span, list[int]]] = []
+    timeless: list[int] = []
+    for (began, end, run), latest in zip(runs, later, strict=False):
+        span = Span(began, end if end > began else latest)
+        if span.duration_s >= _MIN_LENGTH_S:
+            found.append((span, timeless + run))
+            timeless = []
+        elif found:
+            found[-1][1].extend(run)
+        else:
+            timeless += run
+    return found or ([(Span(max(0.0, duration_s - TIMESTAMP_S), duration_s), timeless)] if timeless else [])
 
 
-def _span(began: Seconds, end: Seconds) -> Span:
-    return Span(max(0.0, min(began, end - _SHORTEST_S)), max(end, _SHORTEST_S))
+def _whole_ms(time_s: Seconds) -> Seconds:
+    """A time rounded down to milliseconds, so that nothing ends after the recording."""
+    return math.floor(time_s * 1000 + 1e-6) / 1000

@@ -59,6 +59,12 @@ def sift(
     return sifted
 
 
+def as_removed(segment: Segment, right: Segment) -> Removed:
+    """A segment that is not kept because its sentence belongs to another time."""
+    why = f"its words are those of {right.start:.2f}-{right.end:.2f} s, and this speech alone does not give them"
+    return Removed(Span(segment.start, segment.end), segment.text, why)
+
+
 def tell(removed: Iterable[Removed], job: Job) -> None:
     """Tell the client what is not kept: where and why, and with `debug` the text itself."""
     for one in removed:
