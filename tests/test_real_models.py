@@ -4,12 +4,13 @@ import json
 import zipfile
 
 import jiwer
+import numpy as np
 import pytest
 
 from tests.real_models import real_models
 from tools.lock import ROOT
 from tools.real_models import ENCODER, WHISPER, unpack
-from whisperx_worker import ModelShelf, Settings
+from whisperx_worker import SAMPLE_RATE_HZ, ModelShelf, Settings
 from whisperx_worker.audio import decode
 from whisperx_worker.testing import make_job
 from whisperx_worker.worker import answer, open_worker
@@ -43,6 +44,23 @@ def test_all_windows_of_a_russian_recording_vote_for_russian():
     assert {vote.language for vote in votes} == {"ru"}
     assert found == ("ru", pytest.approx(sum(vote.probability for vote in votes) / len(votes)))
     assert job.warnings == ()
+
+
+@pytest.mark.models
+@real_models
+def test_a_sentence_behind_babble_stands_once_and_where_it_is_said(tmp_path):
+    """Decoded at once, Whisper base puts it at the beginning of the window; its stretch alone gives it again."""
+    import soundfile
+
+    audio, _ = decode(DEMO / "dialogue.flac", Settings())
+    babble = np.sum([audio.between(start, start + 20) for start in (30.9775, 35.9413, 7.4574, 3.7906)], axis=0) / 2
+    pause = np.zeros(SAMPLE_RATE_HZ // 2, np.float32)
+    soundfile.write(tmp_path / "babble.flac", np.hstack([babble, pause, audio.between(56.3, 58.2)]), SAMPLE_RATE_HZ)
+    asked = {"audio_file": str(tmp_path / "babble.flac"), "model": str(WHISPER), "language": "ru"}
+    worker = open_worker(Settings())
+    response = answer(worker, "job", asked, local=True)
+    assert [s["start"] > 20 for s in response["segments"] if "Иван Петрович" in s["text"]] == [True]
+    assert answer(worker, "job", asked, local=True)["segments"] == response["segments"]
 
 
 @pytest.mark.models
