@@ -15,6 +15,7 @@ from whisperx_worker import Audio, Job, ModelShelf, NeededModel, Segment, Settin
 from whisperx_worker_plugins.russian_whisper import (
     attention_alignment,
     coverage,
+    cuda_libraries,
     decoding,
     language,
     model,
@@ -43,6 +44,7 @@ def register_models(settings: Settings) -> list[NeededModel]:
             libraries=("faster_whisper", "ctranslate2"),
             imports=("faster_whisper", "onnxruntime"),
             optional=("preprocessor_config.json",),
+            gpu_setup=(f"{cuda_libraries.__name__}:preload_cuda_libraries",),
         )
     ]
 
