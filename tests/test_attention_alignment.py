@@ -149,14 +149,14 @@ def test_words_are_not_looked_for_where_they_are_of_no_use(heard, fields):
 class Broken:
     """A Whisper model that cannot align."""
 
-    def __init__(self, real):
-        self.real = real
+    def __init__(self, real, says="there are no alignment heads"):
+        self.real, self.says = real, says
 
     def __getattr__(self, name):
         return getattr(self.real, name)
 
     def align(self, *_arguments, **_named):
-        raise RuntimeError("there are no alignment heads")
+        raise RuntimeError(self.says)
 
 
 def test_where_the_model_cannot_align_the_job_goes_on_without_words(heard, monkeypatch, caplog):
@@ -169,6 +169,16 @@ def test_where_the_model_cannot_align_the_job_goes_on_without_words(heard, monke
     assert transcript.segments == expected.segments
     assert job.warnings == ()
     assert "no word times by attention: there are no alignment heads" in caplog.messages
+
+
+def test_a_gpu_that_fails_while_words_are_looked_for_is_noted(heard, monkeypatch):
+    settings = Settings(model=SHIPPED, device="cpu")
+    with model.borrowed(SHELF, settings, model.folder_of(SHIPPED, settings), None) as whisper:
+        broken = Broken(whisper.model, "CUDA failed with error an illegal memory access was encountered")
+        monkeypatch.setattr(whisper, "model", broken)
+        _, job = heard(diarization=True)
+
+    assert job.health.fault.is_gpu
 
 
 def test_a_text_that_is_longer_than_the_decoder_has_no_words_and_harms_no_other(dialogue):

@@ -100,6 +100,7 @@ def words_of_batch(  # noqa: PLR0913  what aligning takes, and the job
         raise
     except (RuntimeError, ValueError, IndexError, WorkerError) as error:
         log.warning("no word times by attention: %s", error)
+        job.health.note(error)
         return [() for _ in texts]
 
 

@@ -96,7 +96,11 @@ class Request(_Strict):
         None, "ISO code; null detects it", 'one of Whisper\'s language codes, such as "ru" or "en", or null'
     )
     language_detection_min_prob: float = described(
-        0.0, "keep looking at further windows until one reaches it", "a number from 0 to 1", ge=0, le=1
+        0.0,
+        "0: all windows vote, weighted by their speech; above: they are looked at one by one until one reaches it",
+        "a number from 0 to 1",
+        ge=0,
+        le=1,
     )
     language_detection_max_tries: int = described(
         5, "windows to look at, spread over the speech of the whole file", "a whole number of at least 1", ge=1
@@ -112,7 +116,13 @@ class Request(_Strict):
     )
     batch_size: int = described(32, "chunks that are decoded at once", "a whole number from 1 to 1024", ge=1, le=1024)
     beam_size: int = described(5, "width of the beam search", "a whole number from 1 to 100", ge=1, le=100)
-    temperature: float = described(0.0, "the first temperature", "a number from 0 to 1", ge=0, le=1)
+    temperature: float = described(
+        0.0,
+        "the first temperature; above 0 the best of five varied candidates, the same every time",
+        "a number from 0 to 1",
+        ge=0,
+        le=1,
+    )
     temperature_increment_on_fallback: float | None = described(
         0.2,
         "step to the next temperature for chunks that fail a threshold; null: no fallback",
@@ -169,7 +179,7 @@ class Request(_Strict):
     stream: bool = described(
         False, "show segments at RunPod's `/stream` as they are recognised; the answer stays the same", "true or false"
     )
-    strict: bool = described(False, "true: a warning becomes an error", "true or false")
+    strict: bool = described(False, "true: a warning becomes an error, save one of memory", "true or false")
     debug: bool = described(False, "stage timings, what was loaded and what was removed", "true or false")
 
     @property
