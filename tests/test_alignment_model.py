@@ -264,7 +264,7 @@ def test_a_batch_that_does_not_fit_into_memory_is_halved(models, sound):
     found = all_emissions(replace(model, network=small), recordings)
 
     assert sorted(found) == [0, 1, 2, 3, 4]
-    assert sizes == [5, 2, 2, 1]
+    assert sizes == [5, 5, 2, 2, 1]
 
 
 def test_a_window_that_does_not_fit_into_memory_is_an_error(models, sound):

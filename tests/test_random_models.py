@@ -106,7 +106,7 @@ def test_the_diarization_pipeline_clusters_embeddings_of_256_by_vbx(models, clip
     from whisperx_worker_plugins.pyannote_diarization import pipelines
 
     loaded = pipelines.load(DIARIZATION, models / DIARIZATION, "cpu", Path)
-    assert type(loaded.pipeline.clustering).__name__ == "VBxClustering"
+    assert type(loaded.pipeline.clustering.clustering).__name__ == "VBxClustering"
     assert loaded.pipeline._segmentation.model.specifications.num_powerset_classes == 7
     found = pipelines.run(loaded, Audio(clip), make_job())
     assert found.turns

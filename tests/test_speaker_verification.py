@@ -518,7 +518,7 @@ def test_a_batch_that_does_not_fit_into_memory_is_halved(shipped, monkeypatch):
     monkeypatch.setattr(shipped.classifier, "encode_batch", encode_two_at_most)
     halved = replace(shipped, device="cuda").embed(pieces, 4, Fitting(job, "verify_speakers"))
 
-    assert sizes == [4, 2, 2, 1]
+    assert sizes == [4, 4, 2, 2, 1]
     assert np.abs(halved - whole).max() < 1e-4
     assert [str(warned) for warned in job.warnings] == [
         "verify_speakers ran out of memory with a batch of 4, and went on with 2"

@@ -29,17 +29,9 @@ THRESHOLD_VARIABLES = {
 """Thresholds that are the worker's own, by their name without separators, and the variable that sets each."""
 
 COMPUTE_TYPES = (
-    "auto",
-    "default",
-    "int8",
-    "int8_float32",
-    "int8_float16",
-    "int8_bfloat16",
-    "int16",
-    "float16",
-    "bfloat16",
+    "auto", "default", "int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16", "float16", "bfloat16",
     "float32",
-)
+)  # fmt: skip
 
 _MAX_SAMPLES = 200
 
