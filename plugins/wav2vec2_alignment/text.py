@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ LANGUAGES_WITHOUT_SPACES = frozenset({"ja", "km", "lo", "my", "th", "yue", "zh"}
 _SPOKEN_SIGNS = frozenset("%‰&@#§№°+=×÷±")
 _ALIKE = {"е": "ё", "’": "'", "ʼ": "'", "‑": "-"}
 """What a character may be written as in an alphabet that lacks it; letters with marks become their plain letter."""
+_LAST_CYRILLIC = 0x52F
 _TERMINATORS = tuple(".!?…。！？؟।۔")
 _CLOSERS = "\"'»”’)]」』）"
 _DASHES = frozenset("-–—")
@@ -74,6 +76,12 @@ class Alphabet:
             found += [*signs, column] if found else [column]
             signs.clear()
         return found
+
+    @cached_property
+    def letters(self) -> frozenset[str]:
+        """Characters in lower case that can be spelled, those among them that are only alike one of its own."""
+        candidates = {*self.columns, *map(chr, range(ord("a"), _LAST_CYRILLIC + 1))}
+        return frozenset(char for char in candidates if self._column(char) not in {None, WILDCARD})
 
     def _column(self, char: str) -> int | None:
         if char in self.columns:
