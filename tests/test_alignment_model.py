@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -32,6 +34,7 @@ pytestmark = pytest.mark.models
 
 NAME = "wav2vec2_alignment"
 SHIPPED = "demo-wav2vec2-ru"
+SPEECH = Path(__file__).parent / "speech"
 LETTERS = "абвгдежзийклмнопрстуфхцчшщъыьэюя"
 
 
@@ -138,30 +141,24 @@ def aligned_by_whisperx(monkeypatch, folder, audio, segments):
     return whisperx.alignment.align(plain, model, metadata, audio.samples, "cpu")["word_segments"]
 
 
-TEXTS = ["добрый день это проверка", "Номер 25 и еще Wi", "а", "на проводе Мария семь восемь девять да да да нет"]
+@pytest.mark.parametrize("number", range(6))
+def test_word_times_are_those_of_whisperx(run, monkeypatch, number):
+    """Save at the end: whisperX lets the path end before the sound does."""
+    import soundfile
 
+    spoken = json.loads((SPEECH / "index.json").read_text(encoding="utf-8"))[number]
+    recording, _ = soundfile.read(SPEECH / spoken["file"], dtype="float32")
+    first, last = round(spoken["start"] * SAMPLE_RATE_HZ), round(spoken["end"] * SAMPLE_RATE_HZ)
+    audio = Audio(recording[first:last].copy())
+    segment = Segment(0.0, audio.duration_s, re.sub(r"[^\w ]", "", spoken["text"]))
+    theirs = aligned_by_whisperx(monkeypatch, shipped_models() / SHIPPED, audio, [segment])
 
-@pytest.mark.parametrize("kind", ["group", "layer"])
-def test_word_times_are_those_of_whisperx(run, models, sound, monkeypatch, kind):
-    bounds = [(0.0, 3.25), (3.5, 6.0), (6.0, 6.5), (6.75, 12.0)]
-    segments = tuple(Segment(start, end, text) for (start, end), text in zip(bounds, TEXTS, strict=True))
-    theirs = aligned_by_whisperx(monkeypatch, models / kind, sound, segments)
-
-    transcript, _ = run(sound, Transcript(segments, "ru"), kind)
+    transcript, _ = run(audio, Transcript((segment,), "ru"), SHIPPED)
     ours = [word for segment in transcript.segments for word in segment.words]
 
-    assert [(word.word, word.start, word.end) for word in ours] == [(w["word"], w["start"], w["end"]) for w in theirs]
-    assert [word.score for word in ours] == pytest.approx([word["score"] for word in theirs], abs=2e-3)
-
-
-def test_the_shipped_model_aligns_as_whisperx_does(run, sound, monkeypatch):
-    segment = Segment(0.0, 12.0, "добрый день на проводе Мария")
-    theirs = aligned_by_whisperx(monkeypatch, shipped_models() / SHIPPED, sound, [segment])
-
-    transcript, _ = run(sound, Transcript((segment,), "ru"), SHIPPED)
-    ours = [word for segment in transcript.segments for word in segment.words]
-
-    assert [(word.word, word.start, word.end) for word in ours] == [(w["word"], w["start"], w["end"]) for w in theirs]
+    assert [(word.word, word.start) for word in ours] == [(w["word"], w["start"]) for w in theirs]
+    assert [word.end for word in ours[:-1]] == [w["end"] for w in theirs[:-1]]
+    assert [word.score for word in ours[:-1]] == pytest.approx([w["score"] for w in theirs[:-1]], abs=2e-3)
 
 
 # --- emissions
@@ -283,22 +280,32 @@ def test_a_window_that_does_not_fit_into_memory_is_an_error(models, sound):
 def test_segments_that_cannot_be_aligned_keep_their_times_and_say_why(run, sound):
     bad = [
         (Segment(0.0, 1.0, "— …"), "nothing in its text is spoken"),
-        (Segment(1.0, 1.1, "очень длинное предложение"), "its 25 characters do not fit into 4 frames of sound"),
         (Segment(11.0, 11.0, "да"), "it has no length"),
         (Segment(50.0, 60.0, "да"), "it lies outside the recording"),
         (Segment(60.0, 61.0, ""), "it has no text"),
     ]
-    good = Segment(2.0, 4.0, "добрый день")
+    good = Segment(2.0, 4.0, "да нет")
 
-    transcript, job = run(sound, Transcript((bad[0][0], bad[1][0], good, *(s for s, _ in bad[2:])), "ru"))
+    transcript, job = run(sound, Transcript((bad[0][0], good, *(s for s, _ in bad[1:])), "ru"))
 
     kept = [segment for segment in transcript.segments if not segment.words]
     assert kept == [segment for segment, _ in bad]
-    assert [word.word for word in transcript.segments[2].words] == ["добрый", "день"]
+    assert [word.word for word in transcript.segments[1].words] == ["да", "нет"]
     assert sorted(map(str, job.warnings)) == sorted(
         f"{segment.start:.2f}-{segment.end:.2f} s: could not be aligned: {why}; it keeps its times"
         for segment, why in bad
     )
+
+
+def test_a_text_that_is_longer_than_the_sound_is_told(run, sound):
+    segment = Segment(1.0, 1.1, "очень длинное предложение")
+    transcript, job = run(
+        Audio(sound.samples[: SAMPLE_RATE_HZ * 3 // 10]), Transcript((replace(segment, start=0.1, end=0.2),), "ru")
+    )
+    assert transcript.segments[0].words == ()
+    assert [warned.message for warned in job.warnings] == [
+        "could not be aligned: its 25 characters do not fit into 14 frames of sound; it keeps its times"
+    ]
 
 
 def test_in_a_strict_job_a_segment_that_cannot_be_aligned_is_an_error(run, sound):
@@ -318,14 +325,15 @@ def test_progress_grows_to_one(run, sound):
     job = make_job(run.host, plugins={NAME: {"model": "group"}})
     seen = []
     job.on_progress = lambda stage, fraction: seen.append((stage, fraction))
-    run(sound, Transcript((Segment(0.0, 1.0, "да"), Segment(1.0, 4.0, "нет")), "ru"), job=job)
+    long = Audio(np.tile(sound.samples, 3))
+    run(long, Transcript((Segment(0.3, 0.7, "да"), Segment(20.3, 22.7, "нет")), "ru"), job=job)
     assert seen == [("align", 0.25), ("align", 1.0)]
 
 
 def test_sentences_follow_each_other_in_the_order_of_the_segments(run, sound):
-    before = Transcript((Segment(4.0, 8.0, "Да. Нет."), Segment(0.0, 4.0, "Кто там? Это я.")), "ru", 0.9)
+    before = Transcript((Segment(4.0, 8.0, "Да. Нет."), Segment(0.0, 4.0, "Кто? Это я.")), "ru", 0.9)
     transcript, job = run(sound, before)
-    assert [segment.text for segment in transcript.segments] == ["Да.", "Нет.", "Кто там?", "Это я."]
+    assert [segment.text for segment in transcript.segments] == ["Да.", "Нет.", "Кто?", "Это я."]
     assert transcript.text == before.text
     assert (transcript.language, transcript.language_probability, job.warnings) == ("ru", 0.9, ())
 

@@ -23,11 +23,13 @@ from whisperx_worker import (
 from whisperx_worker_plugins.wav2vec2_alignment import bundles, checkpoints
 from whisperx_worker_plugins.wav2vec2_alignment.ctc import UnalignableError
 from whisperx_worker_plugins.wav2vec2_alignment.emissions import iter_emissions
+from whisperx_worker_plugins.wav2vec2_alignment.groups import grouped
 from whisperx_worker_plugins.wav2vec2_alignment.held import held, wordless
-from whisperx_worker_plugins.wav2vec2_alignment.lines import align_lines, prepare
+from whisperx_worker_plugins.wav2vec2_alignment.lines import Line, align_lines
+from whisperx_worker_plugins.wav2vec2_alignment.texts import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -35,11 +37,12 @@ if TYPE_CHECKING:
 
     from whisperx_worker import Audio, Job, ModelShelf, Settings, Transcript
     from whisperx_worker_plugins.wav2vec2_alignment.emissions import AcousticModel
-    from whisperx_worker_plugins.wav2vec2_alignment.lines import Line
+    from whisperx_worker_plugins.wav2vec2_alignment.groups import Group
+    from whisperx_worker_plugins.wav2vec2_alignment.texts import Text
 
 
 LINES_AT_ONCE = 32
-"""Segments whose paths are found together."""
+"""Groups of segments whose paths are found together."""
 
 
 class Options(BaseModel):
@@ -111,30 +114,54 @@ def align(audio: Audio, transcript: Transcript, job: Job, options: Options | Non
 def _align(audio: Audio, transcript: Transcript, job: Job, model: AcousticModel) -> list[list[Segment]]:
     """The sentences of each segment."""
     aligned = [[replace(segment, words=())] for segment in transcript.segments]
-    lines: list[tuple[int, Line]] = []
+    texts: dict[int, Text] = {}
     for number, segment in enumerate(transcript.segments):
         try:
-            lines.append((number, prepare(segment, model.alphabet, transcript.language, audio.duration_s)))
+            texts[number] = read_text(segment, model.alphabet, transcript.language, audio.duration_s)
         except UnalignableError as error:
             _warn(segment, error, job)
-    recordings = [audio.between(line.span.start, line.span.end) for _, line in lines]
+    numbers = list(texts)
+    groups = grouped([text.span for text in texts.values()], transcript.speech, audio.duration_s)
+    for group, sentences in _aligned_groups(
+        audio, [(group, _line(group, texts, numbers)) for group in groups], job, model
+    ):
+        for member, told in zip(group.members, sentences, strict=True):
+            number = numbers[member]
+            if isinstance(told, UnalignableError):
+                _warn(transcript.segments[number], told, job)
+            else:
+                aligned[number] = told
+    return aligned
+
+
+def _line(group: Group, texts: Mapping[int, Text], numbers: Sequence[int]) -> Line:
+    return Line([texts[numbers[member]] for member in group.members], group.pieces)
+
+
+def _aligned_groups(
+    audio: Audio, lines: Sequence[tuple[Group, Line]], job: Job, model: AcousticModel
+) -> Iterator[tuple[Group, list[list[Segment] | UnalignableError]]]:
+    """Each group with the sentences of its texts, in the order in which their sound is ready."""
+    pieces = [(number, piece) for number, (group, _) in enumerate(lines) for piece in group.pieces]
+    recordings = [audio.between(piece.start, piece.end) for _, piece in pieces]
     total = sum(len(samples) for samples in recordings)
-    waiting: list[tuple[int, NDArray[np.float32]]] = []
+    heard: dict[int, dict[int, NDArray[np.float32]]] = {}
+    ready: list[int] = []
     done = 0
     for finished in iter_emissions(model, recordings, job.request.batch_size, Fitting(job, "align")):
-        waiting += finished
-        done += sum(len(recordings[index]) for index, _ in finished)
-        if len(waiting) >= LINES_AT_ONCE or done == total:
-            heard = [(*lines[index], emission) for index, emission in waiting]
-            found = align_lines([line for _, line, _ in heard], [emission for *_, emission in heard], model.alphabet)
-            for (number, line, _), sentences in zip(heard, found, strict=True):
-                if isinstance(sentences, UnalignableError):
-                    _warn(line.segment, sentences, job)
-                else:
-                    aligned[number] = sentences
-            waiting.clear()
+        for index, emission in finished:
+            number, _ = pieces[index]
+            parts = heard.setdefault(number, {})
+            parts[index] = emission
+            done += len(recordings[index])
+            if len(parts) == len(lines[number][1].pieces):
+                ready.append(number)
+        if len(ready) >= LINES_AT_ONCE or done == total:
+            emissions = [[emission for _, emission in sorted(heard.pop(number).items())] for number in ready]
+            found = align_lines([lines[number][1] for number in ready], emissions, model.alphabet)
+            yield from ((lines[number][0], sentences) for number, sentences in zip(ready, found, strict=True))
+            ready.clear()
         job.progress("align", done / total)
-    return aligned
 
 
 def _warn_of_wordless(speech: Sequence[Span], job: Job) -> None:

@@ -1,4 +1,4 @@
-"""One segment's way: its text and its emissions become words with times, and sentences. Knows no model library."""
+"""One group's way: its texts and its emissions become words with times, and sentences. Knows no model library."""
 
 from __future__ import annotations
 
@@ -6,133 +6,94 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from whisperx_worker import Seconds, Segment, Span, Word
-from whisperx_worker_plugins.wav2vec2_alignment.ctc import UnalignableError, best_paths, with_wildcard
-from whisperx_worker_plugins.wav2vec2_alignment.text import WILDCARD, has_spaces, sentence_starts, word_spans
+from whisperx_worker_plugins.wav2vec2_alignment.ctc import UnalignableError
+from whisperx_worker_plugins.wav2vec2_alignment.holes import without_holes
+from whisperx_worker_plugins.wav2vec2_alignment.placing import Placed, Task, place, room, settle
+from whisperx_worker_plugins.wav2vec2_alignment.sound import Sound
+from whisperx_worker_plugins.wav2vec2_alignment.text import sentence_starts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
-    from whisperx_worker_plugins.wav2vec2_alignment.ctc import TokenTimes
-    from whisperx_worker_plugins.wav2vec2_alignment.text import Alphabet, TextSpan
+    from whisperx_worker_plugins.wav2vec2_alignment.placing import Settled
+    from whisperx_worker_plugins.wav2vec2_alignment.text import Alphabet
+    from whisperx_worker_plugins.wav2vec2_alignment.texts import Text
 
 _DIGITS = 3
 """Times are told in milliseconds, and scores as finely."""
 
 
-SHORTEST_S: Seconds = 0.01
-"""Less sound than this is no speech, and its times would round to nothing."""
-
-
 @dataclass(frozen=True)
 class Line:
-    """A segment that can be aligned."""
+    """Texts that are aligned as one."""
 
-    segment: Segment
-    span: Span
-    """The part of the recording to listen to: the segment's, cut to what exists."""
-    words: Sequence[TextSpan]
-    """Every word of the text."""
-    tokens: Sequence[Sequence[int]]
-    """Columns of each word's spoken characters; empty for a word that is only punctuation."""
-    language: str | None
-
-
-def prepare(segment: Segment, alphabet: Alphabet, language: str | None, duration_s: Seconds) -> Line:
-    """Read a segment's text.
-
-    Args:
-        segment: The segment.
-        alphabet: The acoustic model's characters.
-        language: ISO code.
-        duration_s: Length of the recording.
-
-    Raises:
-        UnalignableError: When there is nothing to say or nothing to hear.
-    """
-    words = word_spans(segment.text, language)
-    tokens = [alphabet.tokens(segment.text[start:end]) for start, end in words]
-    if not words:
-        raise UnalignableError("it has no text")
-    if not any(tokens):
-        raise UnalignableError("nothing in its text is spoken")
-    if segment.end <= segment.start:
-        raise UnalignableError("it has no length")
-    span = Span(max(0.0, segment.start), min(segment.end, duration_s))
-    if span.duration_s <= 0:
-        raise UnalignableError("it lies outside the recording")
-    if span.duration_s < SHORTEST_S:
-        raise UnalignableError(f"it is shorter than {SHORTEST_S} s")
-    return Line(segment, span, words, tokens, language)
-
-
-@dataclass(frozen=True)
-class Spelling:
-    """A line as the acoustic model spells it."""
-
-    tokens: list[int]
-    """Columns of all words' characters, with separators between words; `WILDCARD` for what the alphabet lacks."""
-    places: list[tuple[int, int] | None]
-    """Where each word begins and ends in the tokens; None for one that is only punctuation."""
+    texts: Sequence[Text]
+    """In time order."""
+    pieces: Sequence[Span]
+    """The sound that has them."""
 
 
 def align_lines(
-    lines: Sequence[Line], emissions: Sequence[NDArray[np.float32]], alphabet: Alphabet
-) -> list[list[Segment] | UnalignableError]:
-    """Give the words of some segments their times, and cut the segments into sentences.
+    lines: Sequence[Line], emissions: Sequence[Sequence[NDArray[np.float32]]], alphabet: Alphabet
+) -> list[list[list[Segment] | UnalignableError]]:
+    """Give the words of some texts their times, and cut the texts into sentences.
 
     Args:
-        lines: The segments as read.
-        emissions: For each, shape (frames, columns): log-probabilities that cover `line.span` evenly.
+        lines: The texts as read.
+        emissions: For each piece of each line, shape (frames, columns): log-probabilities that cover it evenly.
         alphabet: The acoustic model's characters.
 
     Returns:
-        For each, one segment per sentence, with its words; text and words together are those of the whole. Or why it
-        cannot be aligned: the characters do not fit into the frames.
+        For each text of each line, one segment per sentence, with its words; text and words together are those of the
+        whole. Or why it cannot be aligned: its characters do not fit into the frames, or its words are not there.
     """
-    spellings = [_spelled(line, alphabet) for line in lines]
-    heard, tokens = [], []
-    for spelling, emission in zip(spellings, emissions, strict=True):
-        has_wildcard = WILDCARD in spelling.tokens
-        heard.append(with_wildcard(emission, alphabet.blank) if has_wildcard else emission)
-        tokens.append([emission.shape[1] if token == WILDCARD else token for token in spelling.tokens])
-    paths = best_paths(heard, tokens, alphabet.blank)
+    sounds = [Sound.of(line.pieces, parts, alphabet.blank) for line, parts in zip(lines, emissions, strict=True)]
+    whole = [Task(line.texts, sound, 0, len(sound.emission)) for line, sound in zip(lines, sounds, strict=True)]
+    together = place(whole, alphabet)
     return [
-        path if isinstance(path, UnalignableError) else _sentences(line, _timed(line, spelling, path, len(emission)))
-        for line, spelling, path, emission in zip(lines, spellings, paths, heard, strict=True)
+        _told(line, sound, settle(line.texts, sound, paths, alphabet))
+        for line, sound, paths in zip(lines, sounds, together, strict=True)
     ]
 
 
-def _spelled(line: Line, alphabet: Alphabet) -> Spelling:
-    separator = alphabet.separator if has_spaces(line.language) else None
-    spelling = Spelling([], [])
-    for spoken in line.tokens:
-        if spoken and spelling.tokens and separator is not None:
-            spelling.tokens.append(separator)
-        first = len(spelling.tokens)
-        spelling.places.append((first, first + len(spoken)) if spoken else None)
-        spelling.tokens.extend(spoken)
-    return spelling
-
-
-def _timed(line: Line, spelling: Spelling, path: TokenTimes, frames: int) -> list[Word]:
-    """All words of a line with their times."""
-    frame_s = line.span.duration_s / frames
-    starts, ends, scores = path.starts.tolist(), path.ends.tolist(), path.scores.tolist()
-    timed = []
-    for (begin, stop), place in zip(line.words, spelling.places, strict=True):
-        text = line.segment.text[begin:stop]
-        if not place:
-            timed.append(Word(text))
+def _told(line: Line, sound: Sound, settled: Settled) -> list[list[Segment] | UnalignableError]:
+    """The sentences of each text."""
+    kept = {number: placed for number, placed in enumerate(settled) if isinstance(placed, Placed)}
+    told: list[list[Segment] | UnalignableError] = []
+    for number, (text, placed) in enumerate(zip(line.texts, settled, strict=True)):
+        if isinstance(placed, UnalignableError):
+            told.append(placed)
             continue
-        first, after = place
-        start = _clock(starts[first] * frame_s + line.span.start, line.span)
-        end = _clock(ends[after - 1] * frame_s + line.span.start, line.span)
-        timed.append(Word(text, start, end, round(sum(scores[first:after]) / (after - first), _DIGITS)))
-    return _with_punctuation(timed, line.span, frame_s)
+        first, after = room(number, kept, sound)
+        between = Span(float(sound.starts_s[first]), float(sound.ends_s[after - 1]))
+        told.append(_sentences(text, _timed(text, placed, sound, between)))
+    return told
+
+
+def _timed(text: Text, placed: Placed, sound: Sound, between: Span) -> list[Word]:
+    """All words of a text with their times."""
+    path = without_holes(placed.path, placed.places, sound)
+    last = np.minimum(path.ends, sound.piece_ends[path.starts]) - 1
+    starts, ends = (
+        np.round(times_s, _DIGITS).clip(between.start, between.end).tolist()
+        for times_s in (sound.starts_s[path.starts], sound.ends_s[last])
+    )
+    scores = path.scores.tolist()
+    timed = []
+    for (begin, stop), (first, after) in zip(text.words, placed.places, strict=True):
+        written = text.segment.text[begin:stop]
+        if first == after:
+            timed.append(Word(written))
+            continue
+        score = round(sum(scores[first:after]) / (after - first), _DIGITS)
+        timed.append(Word(written, starts[first], ends[after - 1], score))
+    frame_s = float(sound.ends_s[path.starts[0]] - sound.starts_s[path.starts[0]])
+    return _with_punctuation(timed, between, frame_s)
 
 
 def _clock(time_s: Seconds, span: Span) -> Seconds:
@@ -175,13 +136,13 @@ def _edge(before: Span | None, after: Span | None, span: Span, frame_s: Seconds)
     return span
 
 
-def _sentences(line: Line, words: list[Word]) -> list[Segment]:
-    text = line.segment.text
-    firsts = sentence_starts(text, line.words, line.language)
+def _sentences(whole: Text, words: list[Word]) -> list[Segment]:
+    text = whole.segment.text
+    firsts = sentence_starts(text, whole.words, whole.language)
     if len(firsts) == 1:
-        return [_segment(line.segment, text, words)]
+        return [_segment(whole.segment, text, words)]
     return [
-        _segment(line.segment, text[line.words[first][0] : line.words[after - 1][1]], words[first:after])
+        _segment(whole.segment, text[whole.words[first][0] : whole.words[after - 1][1]], words[first:after])
         for first, after in pairwise([*firsts, len(words)])
     ]
 
