@@ -36,9 +36,11 @@ quality: $(VENV)/bench  ## how well it hears beside whisperX and faster-whisper,
 real-models: $(VENV)/worker  ## Whisper base and a speaker encoder for tests, checked, into build/real-models
 	$(BIN)/python -m tools.real_models
 
+# docopt serves num2words' own command only, and comes as source, which the image does not build.
 lock: $(BIN)/uv  ## pin everything that the image installs, with hashes; what is pinned stays unless UPGRADE=--upgrade
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes $(UPGRADE) \
-		--custom-compile-command 'make lock' --extra worker setup.cfg --output-file requirements.lock
+		--custom-compile-command 'make lock' --no-emit-package docopt \
+		--extra worker setup.cfg --output-file requirements.lock
 
 licences: $(VENV)/worker  ## write the table of LICENCES.md anew
 	$(BIN)/python -m tools.licences
