@@ -34,6 +34,29 @@ def test_a_fuller_reading_that_the_model_believes_less_is_not_taken():
     assert readings.merge(thin, thin, [Segment(0, 9, "Ну, скидка есть.", avg_logprob=-0.4)]) == thin
 
 
+def test_a_text_that_an_unsure_reading_of_a_part_has_too_stands_in_that_part():
+    stretched = Segment(0, 23, ADDRESS, avg_logprob=-0.2)
+    unsure = [Segment(3, 5, "Рубль."), Segment(21, 23, "скажите адрес пожалуйста")]
+
+    found = readings.confirmed([stretched], unsure)
+
+    assert found == {stretched: Segment(21, 23, ADDRESS, avg_logprob=-0.2)}
+
+
+@pytest.mark.parametrize(
+    "unsure",
+    [
+        [Segment(21, 23, "Говорите громче.")],
+        [Segment(3, 5, ADDRESS), Segment(21, 23, ADDRESS)],
+        [Segment(21, 24, ADDRESS)],
+        [Segment(0, 23, ADDRESS)],
+    ],
+    ids=["other words", "twice", "partly outside", "the same time"],
+)
+def test_a_text_that_no_single_part_has_stays_where_it_is(unsure):
+    assert readings.confirmed([Segment(0, 23, ADDRESS)], unsure) == {}
+
+
 def test_the_same_words_in_less_time_are_better_even_if_the_model_believes_them_less():
     stretched = [Segment(0, 23, ADDRESS, avg_logprob=-0.2)]
     again = [Segment(3, 5, "Рубль."), Segment(21, 23, "Скажите адрес, пожалуйста,", avg_logprob=-0.3)]

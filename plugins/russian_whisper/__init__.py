@@ -92,9 +92,13 @@ def _text_of(  # noqa: PLR0913  what decoding takes
             break
         texts = decoding.decode(whisper, audio, alone, heard, language, job, prompted=False)
         again = sifting.sift(zip(alone, texts, strict=True), heard, whisper, job, doubtful=False)
+        agreed = readings.confirmed(doubted, [_as_segment(one) for one in again.removed])
+        segments, doubted = ([agreed.get(one, one) for one in some] for some in (segments, doubted))
         segments = readings.merge(segments, doubted, again.segments)
         heard_anew = spans.joined(alone)
-        removed = [one for one in removed if not spans.within(heard_anew, one.span.start, one.span.end)] + again.removed
+        taken = {(one.start, one.end) for one in agreed.values()}
+        unread = [one for one in again.removed if (one.span.start, one.span.end) not in taken]
+        removed = [one for one in removed if not spans.within(heard_anew, one.span.start, one.span.end)] + unread
         wrong = readings.misplaced(segments, doubted, [*again.segments, *map(_as_segment, again.removed)], heard_anew)
         segments = [segment for segment in segments if segment not in wrong]
         moved += [sifting.as_removed(segment, right) for segment, right in wrong.items()]

@@ -238,9 +238,11 @@ def _given_prompt(whisper: Whisper, tokenizer: Tokenizer, job: Job) -> Prompt:
     most = budget(whisper.max_length, tokenizer.sot_sequence)
     prompt = fit(tokenizer, job.request.hotwords, job.request.initial_prompt, most)
     if prompt.is_cut:
+        given = [name for name in ("hotwords", "initial_prompt") if getattr(job.request, name)]
+        subject = " and ".join(given) + (" together are" if len(given) > 1 else " is")
         job.warn(
-            f"hotwords and initial_prompt together are longer than the {most} tokens that the model has for them; "
-            "words at the front of the hotwords, then of the prompt, were left out"
+            f"{subject} longer than the {most} tokens that the model has for it; words at the front were left out"
+            + (", those of the hotwords first" if len(given) > 1 else "")
         )
     return prompt
 

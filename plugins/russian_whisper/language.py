@@ -28,6 +28,10 @@ _MIN_DISSENT = 0.5
 """A window whose best language is less probable says nothing against the others."""
 
 
+_MIN_CERTAIN = 0.6
+"""A language with less is told as a doubt."""
+
+
 @dataclass(frozen=True)
 class Vote:
     """What one window says."""
@@ -76,6 +80,8 @@ def detect(whisper: Whisper, audio: Audio, heard: tuple[Span, ...], job: Job) ->
             f"the language was taken to be {code!r} with probability {probability:.2f}: no window of {len(votes)} "
             f"reached language_detection_min_prob {enough:g}"
         )
+    elif probability < _MIN_CERTAIN:
+        job.warn(f"the language is not certain: {code!r} was taken, with probability {probability:.2f}")
     for message, span in dissent(votes, code):
         job.warn(message, span)
     return code, probability

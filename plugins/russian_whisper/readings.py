@@ -10,6 +10,7 @@ Example:
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from difflib import SequenceMatcher
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -63,6 +64,24 @@ def misplaced(
         others = [one for one in segments if one is not segment and one not in doubted]
         if not _contains(own, segment) and (elsewhere := _twin(segment, others)):
             found[segment] = elsewhere
+    return found
+
+
+def confirmed(doubted: Iterable[Segment], unsure: Sequence[Segment]) -> dict[Segment, Segment]:
+    """Doubted segments that a reading of a part of their speech says too, each as it stands in that part alone.
+
+    Two readings that agree are two signs for a text, however unsure the model is of the second; and that one was of
+    less sound, so its times are the better ones.
+
+    Args:
+        doubted: Segments whose speech was decoded again.
+        unsure: What came out and was not kept, each with the times of what was decoded.
+    """
+    found: dict[Segment, Segment] = {}
+    for segment in doubted:
+        same = [one for one in unsure if _is_inside(one, segment) and _contains([one], segment)]
+        if len(same) == 1:
+            found[segment] = replace(segment, start=same[0].start, end=same[0].end, words=())
     return found
 
 
@@ -136,6 +155,10 @@ def _letters(segments: Iterable[Segment]) -> int:
 
 def _length_s(segment: Segment) -> Seconds:
     return segment.end - segment.start
+
+
+def _is_inside(some: Segment, other: Segment) -> bool:
+    return other.start <= some.start and some.end <= other.end and _length_s(some) < _length_s(other)
 
 
 def _meet(some: Segment, other: Segment) -> bool:
