@@ -32,6 +32,7 @@ MEMORY = [
     MemoryError("std::bad_alloc"),
     OSError(errno.ENOMEM, "Cannot allocate memory"),
     # torch
+    RuntimeError('NVML_SUCCESS == r INTERNAL ASSERT FAILED at "../c10/cuda/CUDACachingAllocator.cpp":995'),
     OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 23.64 GiB"),
     OutOfMemoryError("Allocation on device"),
     AcceleratorError(f"CUDA error: out of memory{HINT}"),
@@ -74,6 +75,8 @@ MEMORY = [
 
 GPU = [
     # torch
+    RuntimeError("CUDA error: GPU has fallen off the bus"),
+    RuntimeError("NVRM: Xid 79, GPU has fallen off the bus."),
     AcceleratorError(f"CUDA error: an illegal memory access was encountered{HINT}"),
     AcceleratorError(f"CUDA error: device-side assert triggered{HINT}"),
     AcceleratorError(f"CUDA error: uncorrectable ECC error encountered{HINT}"),

@@ -484,3 +484,12 @@ def test_a_log_level_that_prints_tokens_is_refused(run_main, arguments):
     assert run_main(*arguments) == (
         1, "", "the worker cannot start: at this --rp_log_level RunPod's SDK would print jobs with their tokens\n"
     )  # fmt: skip
+
+
+def test_a_plugin_that_raises_keyboard_interrupt_costs_its_own_job_only(monkeypatch):
+    def interrupted(*_arguments, **_named):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(handler_module, "answer", interrupted)
+    response = asyncio.run(handler({"id": "job", "input": {"audio_base64": base64.b64encode(wav(0.5)).decode()}}))
+    assert response["error"] == "the worker failed on this job (RuntimeError); its log has the details"

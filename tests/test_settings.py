@@ -48,6 +48,7 @@ def test_the_plain_name_of_a_threshold_wins_over_the_older_one(monkeypatch, fiel
         ("WHISPERX_WORKER_THREADS", "two", 'WHISPERX_WORKER_THREADS must be a whole number from 0 to 256, not "two"'),
         ("WHISPERX_WORKER_WARM_UP", "maybe", 'WHISPERX_WORKER_WARM_UP must be true or false, not "maybe"'),
         ("WHISPERX_WORKER_PLUGINS_DIR", "/no/such", 'WHISPERX_WORKER_PLUGINS_DIR must be a folder that exists, not "/no/such"'),
+        ("WHISPERX_WORKER_HUB_MODELS", "org/name,a b", 'WHISPERX_WORKER_HUB_MODELS must be names of models separated by commas, not "org/name,a b"'),
         ("WHISPERX_WORKER_MAX_AUDIO_S", "-1", 'WHISPERX_WORKER_MAX_AUDIO_S must be a number above 0, not "-1"'),
     ],
 )  # fmt: skip

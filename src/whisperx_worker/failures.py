@@ -22,6 +22,8 @@ _MEMORY = re.compile(
     # The handle needs memory of its own, and both libraries say no more than this when there is none.
     r"|CUBLAS_STATUS_NOT_INITIALIZED|CUDNN_STATUS_NOT_INITIALIZED"
     r"|can't allocate memory|cannot allocate memory|not enough memory|failed to allocate memory"
+    # torch's allocator asks NVML when memory is short, and fails of that where it is not there.
+    r"|CUDACachingAllocator\.cpp.* INTERNAL ASSERT|INTERNAL ASSERT.*CUDACachingAllocator\.cpp"
     r"|available memory of \d+ is smaller than requested",
     re.IGNORECASE,
 )
@@ -32,7 +34,8 @@ _GPU = re.compile(
     r"|cudaGetDeviceCount\(\)|CUDA driver (initialization|version)|No CUDA GPUs are available|no NVIDIA driver"
     r"|\bcu(BLAS|DNN|FFT|SOLVER|SPARSE|RAND)(Lt)?( frontend)? (error|failure|failed)\b"
     r"|\bCU(BLAS|DNN|FFT|SOLVER|SPARSE|RAND)_(STATUS_)?[A-Z]|\bCUDNN_(BACKEND|FE)\b|\bNVRTC\b"
-    r"|Triton Error \[CUDA\]|illegal memory access|device-side assert|uncorrectable ECC|unspecified launch failure",
+    r"|Triton Error \[CUDA\]|illegal memory access|device-side assert|uncorrectable ECC|unspecified launch failure"
+    r"|GPU has fallen off the bus",
     re.IGNORECASE,
 )
 """The same libraries on everything else that a GPU can do wrong."""

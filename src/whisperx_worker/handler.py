@@ -80,6 +80,12 @@ async def handler(job: Mapping[str, Any]) -> dict[str, Any]:
         _in_flight.discard(job_id)
 
 
+def _warm_up_local(opened: Worker) -> None:
+    """Load models beside the local API, and end it where the GPU fails meanwhile."""
+    warm_up(opened)
+    _leave_local_api()
+
+
 def _leave_local_api() -> None:
     """End a process that serves RunPod's local API and whose GPU failed, once all requests are answered.
 
@@ -150,8 +156,12 @@ def _in_a_thread(work: Callable[[], T]) -> tuple[asyncio.Future[T], threading.Th
     def run() -> None:
         try:
             done.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
+        except Exception as error:  # noqa: BLE001 - it is raised where it is awaited
             done.set_exception(error)
+        except BaseException as error:  # noqa: BLE001 - a plugin's: no signal reaches this thread
+            ending = RuntimeError(f"a plugin raised {type(error).__name__}")
+            ending.__cause__ = error
+            done.set_exception(ending)
 
     thread = threading.Thread(target=run, name="job", daemon=True)
     thread.start()
@@ -199,7 +209,7 @@ def main() -> None:
         register_fitness_checks(opened)
         take_jobs_until(opened.health.ended)
     elif opened.settings.warm_up:
-        threading.Thread(target=warm_up, args=(opened,), daemon=True).start()
+        threading.Thread(target=_warm_up_local, args=(opened,), daemon=True).start()
     log.info("ready for jobs %.2f s after the process began", age_s())
     try:
         sdk.start({"handler": handler, "concurrency_modifier": jobs_at_once})

@@ -127,7 +127,7 @@ def allowed_revision(hub_id: str, settings: Settings) -> str | None:
     """The revision to download, or None where the hub must not be asked."""
     for allowed in settings.hub_models:
         listed, _, revision = allowed.partition("@")
-        if listed in {hub_id, "*"} and re.fullmatch(r"[\w.\-]+/[\w.\-]+", hub_id):
+        if HUB_IDS.get(listed, listed) in {hub_id, "*"} and re.fullmatch(r"[\w.\-]+/[\w.\-]+", hub_id):
             return revision or PINNED_REVISIONS.get(hub_id, MAIN)
     return None
 

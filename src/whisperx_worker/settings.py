@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from whisperx_worker import machine
 from whisperx_worker.errors import SettingsError
-from whisperx_worker.fields import described, joined, sentence
+from whisperx_worker.fields import described, is_model_name, joined, sentence
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     hub_models: Names = described(
         (),
         "models that may be downloaded from the Hugging Face hub, as `org/name` or `org/name@revision`; `*` is any",
-        "names separated by commas",
+        "names of models separated by commas",
     )
     device: Literal["auto", "cpu", "cuda"] = described(
         "auto",
@@ -185,6 +185,13 @@ class Settings(BaseSettings):
     @classmethod
     def _gpu_of_runpod(cls, value: str) -> str:
         return "cuda" if value == "auto" and machine.on_runpod_gpu() else value
+
+    @field_validator("hub_models")
+    @classmethod
+    def _names_of_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(name != "*" and not is_model_name(name.partition("@")[0]) for name in value):
+            raise ValueError("no name of a model")
+        return value
 
     @field_validator("plugins_dir")
     @classmethod

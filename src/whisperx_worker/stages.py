@@ -9,7 +9,7 @@ import logging
 from typing import TYPE_CHECKING, TypeVar
 
 from whisperx_worker.errors import BadInputError, JobCancelledError, PluginError, StrictError, WorkerError
-from whisperx_worker.failures import of_the_gpu
+from whisperx_worker.failures import is_out_of_memory, of_the_gpu
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -171,7 +171,9 @@ def failure(error: BaseException) -> str:
     if isinstance(error, WorkerError) and (gpu is None or gpu is error):
         return str(error)
     log.error("a plugin raised", exc_info=error)
-    return f"the worker's GPU failed ({_kind(gpu)})" if gpu else f"it raised {_kind(error)}"
+    if gpu:
+        return f"the worker's GPU failed ({_kind(gpu)})"
+    return f"it ran out of memory ({_kind(error)})" if is_out_of_memory(error) else f"it raised {_kind(error)}"
 
 
 def _kind(value: object) -> str:
