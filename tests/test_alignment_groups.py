@@ -170,6 +170,15 @@ def test_a_true_text_is_found_with_a_weak_model_too(quality, seed):
         assert not found(false)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_model_that_has_learned_nothing_doubts_no_text(seed):
+    draw = np.random.default_rng(seed)
+    emission = np.log(draw.dirichlet(np.ones(len(RUSSIAN.columns) + 2), 300)).astype(np.float32)
+    text = read_text(Segment(0.0, 6.0, " ".join(SENTENCES)), RUSSIAN, "ru", 6.0)
+    ((sentences,),) = align_lines([Line([text], [Span(0.0, 6.0)])], [[emission]], RUSSIAN)
+    assert [word.word for sentence in sentences for word in sentence.words] == " ".join(SENTENCES).split()
+
+
 # --- holes
 
 

@@ -30,6 +30,8 @@ _SURE_BELOW = -2.4
 """Above this, the first number alone says that the words are there."""
 _SURE_PROBABILITY = 0.45
 """Mean probability of its characters that a false text has not, whatever the model."""
+_MIN_BLANK_SHARE = 0.1
+"""A model that has learned something gives the blank in more of the frames; another one can say nothing of a text."""
 _SHUFFLES = 5
 _SHUFFLED = 200
 """Characters that are shuffled in all, or once: the longer a text, the less it matters in which order."""
@@ -64,7 +66,7 @@ def is_found(path: Path, sound: Sound, first: int, after: int, separator: int | 
     if count < MIN_JUDGED or np.exp(entered).mean() > _SURE_PROBABILITY:
         return True
     below = below_best(path, sound)
-    if below > _SURE_BELOW:
+    if below > _SURE_BELOW or sound.blank_share < _MIN_BLANK_SHARE:
         return True
     own = gain(sound.emission, columns, starts, sound.blank)
     part = sound.emission[first:after]

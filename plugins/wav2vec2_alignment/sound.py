@@ -69,6 +69,11 @@ class Sound:
         below = self.emission[:, self.blank] - best
         return np.concatenate([[0.0], np.cumsum(below, dtype=np.float64)])
 
+    @cached_property
+    def blank_share(self) -> float:
+        """Share of the frames in which the blank is the best column, 0..1."""
+        return float(np.mean(np.diff(self.loss) == 0.0))
+
     def frames_within(self, start: Seconds, end: Seconds) -> tuple[int, int]:
         """The first frame, and the one after the last, of those between two times."""
         first = np.searchsorted(self.ends_s, start, side="right")
