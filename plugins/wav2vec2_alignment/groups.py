@@ -143,10 +143,10 @@ def _nearest(parts: Sequence[Sequence[Span]], segment: Span) -> int:
 
 
 def _reached(blocks: Sequence[Span], segments: Sequence[Span]) -> list[Span]:
-    """Blocks that the segments may be in: speech before the first or after the last one may have no text."""
+    """What of the blocks the segments may be in: speech before the first or after the last one may have no text."""
     start = min(segment.start for segment in segments) - _MAX_ERROR_S
     end = max(segment.end for segment in segments) + _MAX_ERROR_S
-    return [block for block in blocks if block.end > start and block.start < end]
+    return spans.within(blocks, start, end)
 
 
 def _pieces(blocks: Sequence[Span], segments: Sequence[Span], room: Span) -> list[Span]:
