@@ -28,7 +28,8 @@ class Server(BaseHTTPRequestHandler):
         how, number = self.server.how, len(self.server.asked)
         self.server.asked.append((self.headers.get("Range"), self.headers.get("If-Range")))
         changed = number >= how.get("changes_after", 1_000)
-        body, version = (NEW, how.get("new", how.get("old", {}))) if changed else (OLD, how.get("old", {}))
+        old = how.get("old", {})
+        body, version = (NEW + how.get("more", b""), how.get("new", old)) if changed else (OLD, old)
         start = int(re.fullmatch(r"bytes=(\d+)-", self.headers["Range"])[1]) if self.headers["Range"] else 0
         known = self.headers["If-Range"] in version.values() or how.get("lies")
         if start and how.get("refuses"):
@@ -37,17 +38,19 @@ class Server(BaseHTTPRequestHandler):
             start += how.get("skips", 0)
             whole = how.get("whole", len(body))
             name = f"bytes {start}-{len(body) - 1}/{whole}"
-            self.send(206, body[start:], number, {**version, "Content-Range": name})
+            length = {"Content-Length": None} if how.get("uncounted") else {}
+            self.send(206, body[start:], number, {**version, "Content-Range": name, **length})
         else:
             self.send(200, body, number, version)
 
     def send(self, status, body, number, headers) -> None:
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
+            if value is not None:
+                self.send_header(name, value)
         self.end_headers()
         with contextlib.suppress(OSError):
-            self.wfile.write(body[:HALF] if number < self.server.how.get("breaks", 1) else body)
+            self.wfile.write(body[: self.server.how.get("cut", HALF)] if number < self.server.how.get("breaks", 1) else body)
         self.close_connection = True
 
     def log_message(self, *_arguments) -> None:
@@ -102,11 +105,30 @@ def test_a_body_that_breaks_off_twice_goes_on_twice(fetched) -> None:
         {"old": DAY, "new": {"Last-Modified": NEW_DAY}, "changes_after": 1},
         {"old": TAG, "new": {"ETag": '"two"'}, "changes_after": 1, "lies": True},
         {"old": DAY, "new": {"Last-Modified": NEW_DAY}, "changes_after": 1, "lies": True},
+        {"old": TAG, "new": {}, "changes_after": 1, "lies": True},
+        {"old": DAY, "new": {}, "changes_after": 1, "lies": True},
+        {"old": TAG, "more": b"more", "changes_after": 1},
+        {"old": DAY, "more": b"more", "changes_after": 1},
     ],
-    ids=["tag", "date", "tag and a server that does not compare", "date and a server that does not compare"],
+    ids=[
+        "tag",
+        "date",
+        "tag and a server that does not compare",
+        "date and a server that does not compare",
+        "tag, then none",
+        "date, then none",
+        "tag of two lengths",
+        "date of two lengths",
+    ],
 )
 def test_a_file_that_changed_in_between_is_fetched_anew(fetched, how) -> None:
-    assert fetched(**how)[0] == NEW
+    assert fetched(**how)[0] == NEW + how.get("more", b"")
+
+
+def test_a_rest_that_ends_early_and_does_not_count_its_bytes_is_not_the_end(fetched) -> None:
+    body, asked = fetched(old=TAG, breaks=2, uncounted=True)
+    assert body == OLD
+    assert [place for place, _ in asked] == [None, f"bytes={HALF}-", f"bytes={2 * HALF}-"]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +155,7 @@ def test_a_server_that_does_not_know_ranges_sends_the_whole(fetched) -> None:
     assert len(asked) == 2
 
 
-@pytest.mark.parametrize("how", [{"skips": 5}, {"whole": 5}, {"whole": 10**9}, {"refuses": True}], ids=str)
+@pytest.mark.parametrize("how", [{"skips": 5}, {"whole": 5}, {"whole": 10**9}, {"whole": "*"}, {"refuses": True}], ids=str)
 def test_an_answer_that_is_not_the_rest_is_thrown_away(fetched, how) -> None:
     body, asked = fetched(old=TAG, **how)
     assert body == OLD

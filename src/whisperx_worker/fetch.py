@@ -288,6 +288,8 @@ class _Try:
                 self.part.add(len(piece))
             if not self.part.size:
                 raise _Failure("the server sent nothing")
+            if self.part.whole not in {None, self.part.size}:
+                raise _Failure("the connection broke off", again=True)
 
     def _stop_if_unwanted(self) -> None:
         if not self.wanted:

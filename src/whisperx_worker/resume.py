@@ -1,7 +1,7 @@
 """What has come of a body before its connection broke off, and whether an answer goes on from there. Pure.
 
 Two versions of a file are never glued together: the server is told which version the part is of, and its answer must
-name the same one and begin where the part ends.
+name the same one, count as many bytes for the whole and begin where the part ends.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PARTIAL, _UNSATISFIABLE = 206, 416
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
+"""An answer that does not count the whole body is not gone on with: nothing shows that it is of the same one."""
 _MIN_AGE_S = 1.0
 """A file that changed in the second of the answer may change again within it, and its date does not show that."""
 
@@ -40,7 +41,7 @@ class Part:
         return {"Range": f"bytes={self.size}-", "If-Range": self.version} if self.size and self.version else {}
 
     def begin(self, status: int, headers: Mapping[str, str]) -> None:
-        """Take an answer: `size` is where it goes on, 0 where it begins anew.
+        """Take an answer: `size` is where it goes on, 0 where it begins anew; an error leaves all as it is.
 
         Raises:
             WrongPartError: It is neither the rest nor the whole; the next answer must be the whole.
@@ -49,18 +50,19 @@ class Part:
         if status == _UNSATISFIABLE and asked:
             self._forget()
             raise WrongPartError("the server does not have the rest of it")
+        if status // 100 != 2:  # noqa: PLR2004 - 2xx
+            return
         if status != _PARTIAL:
             self._forget()
-            self.version = _version_of(headers)
+            self.version, self.whole = _version_of(headers), _length_of(headers)
             return
         found = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
-        start, end, whole = (int(found[1]), int(found[2]) + 1, found[3]) if found else (-1, -1, "*")
-        same = self.whole is None or whole in {"*", str(self.whole)}
-        to_the_end = whole == "*" or int(whole) == end
-        if start != self.size * asked or not same or not to_the_end or not self._same_version(headers, asked=asked):
+        start, end, whole = (int(number) for number in found.groups()) if found else (-1, -1, -1)
+        same = self.whole in {None, whole} and self._same_version(headers, asked=asked)
+        if start != self.size * asked or end + 1 != whole or not same:
             self._forget()
             raise WrongPartError("the server sent another part of it than was asked for")
-        self.whole = None if whole == "*" else int(whole)
+        self.whole = whole
 
     def add(self, size: int) -> None:
         """Count bytes that have come."""
@@ -70,7 +72,7 @@ class Part:
         if not asked:
             return True
         name = "ETag" if self.version and self.version.startswith('"') else "Last-Modified"
-        return not _is_encoded(headers) and headers.get(name, self.version) == self.version
+        return not _is_encoded(headers) and headers.get(name) == self.version
 
     def _forget(self) -> None:
         self.size, self.version, self.whole = 0, None, None
@@ -89,6 +91,14 @@ def _version_of(headers: Mapping[str, str]) -> str | None:
     except (KeyError, TypeError, ValueError):
         return None
     return headers["Last-Modified"] if old and headers["Last-Modified"].isprintable() else None
+
+
+def _length_of(headers: Mapping[str, str]) -> int | None:
+    """Give how many bytes a whole body has; None where the answer does not say so, or counts them encoded."""
+    declared = headers.get("Content-Length", "")
+    if _is_encoded(headers) or "Transfer-Encoding" in headers or not re.fullmatch(r"\d{1,18}", declared):
+        return None
+    return int(declared)
 
 
 def _is_encoded(headers: Mapping[str, str]) -> bool:
