@@ -32,7 +32,9 @@ class Server(BaseHTTPRequestHandler):
         body, version = (NEW + how.get("more", b""), how.get("new", old)) if changed else (OLD, old)
         start = int(re.fullmatch(r"bytes=(\d+)-", self.headers["Range"])[1]) if self.headers["Range"] else 0
         known = self.headers["If-Range"] in version.values() or how.get("lies")
-        if start and how.get("refuses"):
+        if number == how.get("fails_at"):
+            self.send(503, b"busy", number, {"ETag": '"busy"'})
+        elif start and how.get("refuses"):
             self.send(416, b"", 0, {})
         elif start and how.get("ranges", True) and known:
             start += how.get("skips", 0)
@@ -50,7 +52,9 @@ class Server(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.end_headers()
         with contextlib.suppress(OSError):
-            self.wfile.write(body[: self.server.how.get("cut", HALF)] if number < self.server.how.get("breaks", 1) else body)
+            self.wfile.write(
+                body[: self.server.how.get("cut", HALF)] if number < self.server.how.get("breaks", 1) else body
+            )
         self.close_connection = True
 
     def log_message(self, *_arguments) -> None:
@@ -155,11 +159,39 @@ def test_a_server_that_does_not_know_ranges_sends_the_whole(fetched) -> None:
     assert len(asked) == 2
 
 
-@pytest.mark.parametrize("how", [{"skips": 5}, {"whole": 5}, {"whole": 10**9}, {"whole": "*"}, {"refuses": True}], ids=str)
+@pytest.mark.parametrize(
+    "how", [{"skips": 5}, {"whole": 5}, {"whole": 10**9}, {"whole": "*"}, {"refuses": True}], ids=str
+)
 def test_an_answer_that_is_not_the_rest_is_thrown_away(fetched, how) -> None:
     body, asked = fetched(old=TAG, **how)
     assert body == OLD
     assert [place for place, _ in asked] == [None, f"bytes={HALF}-", None]
+
+
+def test_tries_that_each_bring_something_are_not_counted(fetched) -> None:
+    body, asked = fetched(old=TAG, breaks=1_000, cut=10_000)
+    assert body == OLD
+    assert len(asked) == -(-len(OLD) // 10_000)
+
+
+def test_tries_that_bring_something_are_bounded_in_all(fetched, server, monkeypatch) -> None:
+    monkeypatch.setattr(fetching, "_MAX_TRIES", 5)
+    with pytest.raises(FetchError, match=r"the connection broke off$"):
+        fetched(old=TAG, breaks=1_000, cut=10_000)
+    assert len(server.asked) == 5
+
+
+@pytest.mark.parametrize("how", [{}, {"old": TAG, "ranges": False}, {"old": TAG, "refuses": True}], ids=str)
+def test_tries_that_bring_the_same_again_are_no_progress(fetched, server, how) -> None:
+    with pytest.raises(FetchError):
+        fetched(breaks=1_000, **how)
+    assert len(server.asked) <= 1 + 3
+
+
+def test_an_error_in_between_does_not_lose_what_has_come(fetched) -> None:
+    body, asked = fetched(old=TAG, fails_at=1)
+    assert body == OLD
+    assert [place for place, _ in asked] == [None, f"bytes={HALF}-", f"bytes={HALF}-"]
 
 
 def test_tries_stay_bounded_and_nothing_is_left(fetched, tmp_path) -> None:

@@ -36,7 +36,9 @@ _BYTES_PER_MB = 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
 _BYTES_PER_KB = 1024
 _PAUSES_S = (0.5, 2.0)
-"""Rests between tries; one try more than there are rests."""
+"""Rests before tries in a row that bring nothing new; the first also follows a try that did."""
+_MAX_TRIES = 100
+"""Of one fetch, however much each of them brings."""
 _CONNECT_S = 10.0
 _LOOK_S = 0.1
 """How often the one who waits for a server looks whether the job is still wanted."""
@@ -206,18 +208,22 @@ def _download(url: str, folder: Path, settings: Settings, still_wanted: Callable
     # urllib3 logs whole URLs: each request at DEBUG, and a malformed header at WARNING.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     import_runpod()
-    pauses, part = iter(_PAUSES_S), Part()
+    part, furthest = Part(), 0
+    pauses = iter(_PAUSES_S)
     with _new_file(folder) as (path, number):
-        while True:
+        for tries_left in reversed(range(_MAX_TRIES)):
             try:
                 _try_once(_Try(url, number, part, settings), still_wanted)
             except _Failure as failure:
+                if part.kept > furthest:
+                    furthest, pauses = part.kept, iter(_PAUSES_S)
                 pause_s = next(pauses, None)
-                if not failure.again or pause_s is None:
+                if not failure.again or pause_s is None or not tries_left:
                     raise FetchError(f"the audio could not be fetched from {_describe_url(url)}: {failure}") from None
             else:
-                return path
+                break
             _rest(pause_s, still_wanted)
+        return path
 
 
 def _rest(pause_s: float, still_wanted: Callable[[], None]) -> None:

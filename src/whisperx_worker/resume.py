@@ -36,9 +36,14 @@ class Part:
     whole: int | None = None
     """Bytes that the whole body has, where that is known."""
 
+    @property
+    def kept(self) -> int:
+        """Bytes that another answer can go on from."""
+        return self.size if self.version else 0
+
     def headers(self) -> dict[str, str]:
         """Make the headers that ask for the rest; none where the body is asked for from its beginning."""
-        return {"Range": f"bytes={self.size}-", "If-Range": self.version} if self.size and self.version else {}
+        return {"Range": f"bytes={self.size}-", "If-Range": self.version} if self.version and self.kept else {}
 
     def begin(self, status: int, headers: Mapping[str, str]) -> None:
         """Take an answer: `size` is where it goes on, 0 where it begins anew; an error leaves all as it is.
