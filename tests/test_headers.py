@@ -147,6 +147,13 @@ def test_a_wav_with_an_odd_chunk_is_read_with_its_last_byte_and_without(decoded,
         assert np.array_equal(audio.samples, expected)
 
 
+def test_a_size_that_looks_like_a_letter_does_not_hide_the_sound_after_an_odd_chunk(decoded) -> None:
+    silence = bytes(20_000)
+    assert chr(len(silence) % 256).isprintable()
+    audio, warnings = decoded(riff(FMT, chunk(b"LIST", INFO, padded=False), chunk(b"data", silence)))
+    assert (len(audio.samples), warnings) == (10_000, [])
+
+
 def test_rf64_and_aiff_with_an_odd_chunk_without_its_last_byte_are_read(decoded) -> None:
     odd = chunk(b"bext", b"hello", padded=False)
     rf64 = by_library("RF64")
@@ -165,6 +172,28 @@ def test_a_wav_whose_header_was_not_written_again_is_read_to_its_end_and_told(de
     audio, warnings = decoded(riff(FMT, b"data" + struct.pack("<I", 16_000) + PCM, size=16_036))
     assert audio.duration_s == LENGTH_S
     assert warnings == ["the file's header counts less sound than the file has; all of it was read"]
+
+
+@pytest.mark.parametrize("between", [[], [chunk(b"LIST", INFO)], [chunk(b"LIST", INFO, padded=False)]], ids=len)
+@pytest.mark.parametrize("cuts", [[20_000], [20_000, 20_000, 40_000], [0], [len(PCM)]], ids=str)
+def test_a_wav_with_several_chunks_of_sound_is_read_whole_and_told(decoded, between, cuts) -> None:
+    pieces = [PCM[start:end] for start, end in zip([0, *cuts], [*cuts, len(PCM)], strict=True)]
+    sounds = [part for piece in pieces for part in (chunk(b"data", piece), *between)]
+    audio, warnings = decoded(riff(FMT, *sounds))
+    assert np.array_equal(audio.samples, np.frombuffer(PCM, "<i2") / np.float32(32_768))
+    assert warnings == [f"the file has its sound in {len(pieces)} chunks of data; they were read one after another"]
+
+
+def test_a_chunk_of_sound_that_ends_within_a_sample_does_not_spoil_the_next(decoded) -> None:
+    audio, _ = decoded(riff(FMT, chunk(b"data", PCM[:20_001]), chunk(b"data", PCM[20_000:])))
+    assert np.array_equal(audio.samples, np.frombuffer(PCM, "<i2") / np.float32(32_768))
+
+
+def test_a_wav_whose_last_chunk_of_sound_is_cut_off_is_told(decoded) -> None:
+    content = riff(FMT, chunk(b"data", PCM[:20_000]), chunk(b"data", PCM[20_000:]))
+    audio, warnings = decoded(content[:-16_000])
+    assert audio.duration_s == LENGTH_S - 0.5
+    assert warnings[-1] == "the file says that it is 2.00 s long but ends at 1.50 s; it may be cut off"
 
 
 @pytest.mark.parametrize(

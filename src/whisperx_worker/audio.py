@@ -166,7 +166,7 @@ class _Source:
 
 
 class _Repaired(_Source):
-    """A file whose header is read from elsewhere."""
+    """A file whose header is read from elsewhere, and pieces of which follow it."""
 
     def __init__(self, file: FileIO, repair: Repair) -> None:
         super().__init__(file)
@@ -181,13 +181,20 @@ class _Repaired(_Source):
         if self._place < len(head):
             content = head[self._place : self._place + size]
         else:
-            content = os.pread(self._file.fileno(), size, self._place - len(head) + self._repair.begins)
+            content = self._of_pieces(self._place - len(head), size)
         self._place += len(content)
         return content
 
+    def _of_pieces(self, place: int, size: int) -> bytes:
+        for begins, ends in self._repair.pieces:
+            if place < ends - begins:
+                return os.pread(self._file.fileno(), min(size, ends - begins - place), begins + place)
+            place -= ends - begins
+        return b""
+
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """As of files."""
-        end = os.fstat(self._file.fileno()).st_size - self._repair.begins + len(self._repair.head)
+        end = len(self._repair.head) + sum(ends - begins for begins, ends in self._repair.pieces)
         place = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: end}.get(whence, -1 << 62)
         if place < 0:
             return -1

@@ -16,9 +16,11 @@ _HEAD_BYTES = 12
 _CHUNK_BYTES = 8
 _MAX_CHUNKS = 1_000
 _MAX_KEPT_BYTES = 65_536
+_MAX_SIZE = 0xFFFF_FFFF
 _PLACEHOLDER = 0x7FFF_0000
 _MIN_REST_BYTES = 4_096
 _STALE = "the file's header counts less sound than the file has; all of it was read"
+_MANY = "the file has its sound in {} chunks of data; they were read one after another"
 _ID = re.compile(rb"[A-Za-z][\x20-\x7e]{3}")
 _NEEDED = frozenset({b"fmt ", b"fact", b"ds64", b"COMM", b"FVER"})
 _SOUND = frozenset({b"data", b"SSND"})
@@ -32,11 +34,11 @@ _FORMS: dict[tuple[bytes, bytes], _Order] = {
 
 @dataclass(frozen=True)
 class Repair:
-    """A header to be read in place of a file's own."""
+    """A header to be read in place of a file's own, and what of the file follows it."""
 
     head: bytes
-    begins: int
-    """Where the file goes on after it."""
+    pieces: tuple[tuple[int, int], ...]
+    """Where in the file each piece begins and ends."""
     told: str | None = None
     """A warning's sentence, where something was guessed."""
 
@@ -44,7 +46,8 @@ class Repair:
 def repair_of(file: FileIO) -> Repair | None:
     """Find out whether a header needs to be put right, and how.
 
-    A chunk of an odd length is followed by a byte that some programs leave out, after which ffmpeg finds no sound.
+    A chunk of an odd length is followed by a byte that some programs leave out, after which ffmpeg finds no sound. Of
+    several chunks of sound in a WAV it reads the last one only.
 
     Args:
         file: Any file; it is not moved in.
@@ -53,21 +56,33 @@ def repair_of(file: FileIO) -> Repair | None:
     order = _FORMS.get((start[:4], start[8:12]))
     if order is None:
         return None
-    kept, irregular, sound = b"", False, None
+    size_bytes = os.fstat(file.fileno()).st_size
+    kept, irregular, block_bytes = b"", False, 1
+    sounds: list[tuple[int, int]] = []
     for place, name, size, skewed in _chunks(file, order):
-        irregular |= skewed
+        irregular |= skewed and not (sounds and order == "little")
+        begins = place + _CHUNK_BYTES
         if name in _SOUND:
-            sound = sound or place
-            if order == "little":
-                if _goes_on(file, place + _CHUNK_BYTES, size):
-                    head = start + kept + b"data\xff\xff\xff\xff"
-                    return Repair(head, place + _CHUNK_BYTES, _STALE)
-                break
-        elif name in _NEEDED and size <= _MAX_KEPT_BYTES:
-            kept += os.pread(file.fileno(), _CHUNK_BYTES + size, place) + bytes(size % 2)
-    if not irregular or sound is None:
+            if order == "little" and not sounds and _goes_on(file, begins, size):
+                return Repair(start + kept + b"data\xff\xff\xff\xff", ((begins, size_bytes),), _STALE)
+            sounds.append((begins, min(begins + size, size_bytes)))
+        elif name in _NEEDED and size <= _MAX_KEPT_BYTES and not (sounds and order == "little"):
+            content = os.pread(file.fileno(), size, begins)
+            kept += os.pread(file.fileno(), _CHUNK_BYTES, place) + content + bytes(size % 2)
+            if name == b"fmt ":
+                block_bytes = int.from_bytes(content[12:14], "little") or 1
+    if order == "little" and len(sounds) > 1:
+        return _joined(start + kept, sounds, block_bytes)
+    if not irregular or not sounds:
         return None
-    return Repair(start + kept, sound)
+    return Repair(start + kept, ((sounds[0][0] - _CHUNK_BYTES, size_bytes),))
+
+
+def _joined(head: bytes, sounds: list[tuple[int, int]], block_bytes: int) -> Repair:
+    """Make one chunk of several; an odd end of each is left out, after which channels would change places."""
+    pieces = tuple((begins, ends - (ends - begins) % block_bytes) for begins, ends in sounds)
+    total = min(sum(ends - begins for begins, ends in pieces), _MAX_SIZE)
+    return Repair(head + b"data" + total.to_bytes(4, "little"), pieces, _MANY.format(len(sounds)))
 
 
 def _chunks(file: FileIO, order: _Order) -> Iterator[tuple[int, bytes, int, bool]]:
@@ -92,11 +107,12 @@ def _goes_on(file: FileIO, begins: int, size: int) -> bool:
 
 
 def _begins_chunk(file: FileIO, place: int, order: _Order, size_bytes: int) -> bool:
-    """Say whether a chunk begins at an odd place, and none a byte later, where it should."""
+    """Say whether a chunk begins at an odd place, and not a byte later, where it should."""
     head = os.pread(file.fileno(), _CHUNK_BYTES + 1, place)
 
     def fits(start: int) -> bool:
         name, size = head[start : start + 4], int.from_bytes(head[start + 4 : start + 8], order)
         return bool(_ID.fullmatch(name)) and (name in _SOUND or place + start + _CHUNK_BYTES + size <= size_bytes + 1)
 
-    return len(head) > _CHUNK_BYTES and fits(0) and not fits(1)
+    # `data` and a size that begins with a letter look like a chunk `ata?` too.
+    return len(head) > _CHUNK_BYTES and fits(0) and (head[:4] in _SOUND or not fits(1))
