@@ -114,6 +114,22 @@ def test_a_file_that_really_is_cut_off_is_told_however_little_is_left(decoded, t
     assert warnings[-1].startswith("the file says that it is 200.00 s long but ends at ")
 
 
+@pytest.mark.parametrize("subtype", ["OPUS", "VORBIS"])
+@pytest.mark.parametrize("left", [0.5, 0.9, 0.999], ids=str)
+def test_an_ogg_file_without_its_last_page_is_told(decoded, subtype, left) -> None:
+    content = by_library("OGG", subtype, length_s=20.0)
+    assert decoded(content)[1] == []
+    audio, warnings = decoded(content[: int(len(content) * left)])
+    told = f"the file ends at {audio.duration_s:.2f} s without the mark of its end; it may be cut off"
+    assert warnings[-1] == told
+
+
+def test_what_follows_the_last_page_of_an_ogg_file_is_not_its_end(decoded) -> None:
+    for extra in (b"TAG" + bytes(125), bytes(1_000), bytes(200_000)):
+        _, warnings = decoded(by_library("OGG", "VORBIS") + extra)
+        assert not any("cut off" in warned for warned in warnings)
+
+
 def chunk(name, content, *, order="<", padded=True):
     return name + struct.pack(order + "I", len(content)) + content + b"\0" * (len(content) % 2 if padded else 0)
 

@@ -24,6 +24,10 @@ _HEAD_BYTES = 4096
 _WAV_PLACEHOLDER = 0x7FFF_0000
 """A program that writes WAV into a pipe cannot know the size, and puts the largest number there."""
 _XING_HAS_FRAMES, _XING_HAS_BYTES = 1, 2
+_OGG_MARK = b"OggS\0"
+_OGG_HEAD_BYTES = 27
+_OGG_LAST_PAGE = 4
+_MAX_OGG_PAGE_BYTES = 65_307
 _MAX_BOXES = 10_000
 
 
@@ -38,6 +42,8 @@ class Claim:
     missing_bytes: int | None
     """What the file lacks by its own account; None where it gives none."""
     missing_s: Seconds = 0.0
+    unfinished: bool = False
+    """Whether it lacks the mark that its container puts at the end."""
 
     def cut_off_from(self, duration_s: Seconds, *, damaged: bool) -> Seconds | None:
         """Give the length from which a track seems to be cut off; None where it is whole.
@@ -72,7 +78,13 @@ def claim_of(container: Any, stream: Any, file: FileIO, longest_s: Seconds) -> C
     plain = stream.codec_context.name.startswith(("pcm_", "adpcm_"))
     missing_s = 8 * (missing_bytes or 0) / (stream.codec_context.bit_rate or float("inf")) if plain else 0.0
     nonsense = end_s is not None and end_s > longest_s and not possible
-    return Claim(None if nonsense else end_s, possible, missing_bytes, missing_s if missing_s <= longest_s else 0.0)
+    return Claim(
+        None if nonsense else end_s,
+        possible,
+        missing_bytes,
+        missing_s if missing_s <= longest_s else 0.0,
+        container.format.name == "ogg" and not _ends_with_last_page(file, size_bytes),
+    )
 
 
 def _min_bits_per_s(codec: Any) -> float:  # noqa: ANN401 - an av.AudioCodecContext
@@ -111,6 +123,23 @@ def _missing_bytes(file: FileIO, size_bytes: int) -> int | None:
         begins, counted = _xing(file) or (0, 0)
         whole = begins + counted if counted else None
     return None if whole is None else max(0, whole - size_bytes)
+
+
+def _ends_with_last_page(file: FileIO, size_bytes: int) -> bool:
+    """Say whether the last page of an Ogg file is whole and flagged as the last of its stream.
+
+    So it counts too where only something else lies at the end, since the page is then not looked for.
+    """
+    begins = max(0, size_bytes - 2 * _MAX_OGG_PAGE_BYTES)
+    tail = os.pread(file.fileno(), size_bytes - begins, begins)
+    if _OGG_MARK not in tail:
+        return True
+    page = tail[tail.rfind(_OGG_MARK) :]
+    if len(page) < _OGG_HEAD_BYTES:
+        return False
+    segments = page[_OGG_HEAD_BYTES : _OGG_HEAD_BYTES + page[26]]
+    whole = len(segments) == page[26] and len(page) >= _OGG_HEAD_BYTES + len(segments) + sum(segments)
+    return whole and bool(page[5] & _OGG_LAST_PAGE)
 
 
 def _matroska_bytes(head: bytes) -> int | None:

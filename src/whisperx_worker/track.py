@@ -132,6 +132,8 @@ class Track:
             yield Warned(
                 f"the file says that it is {whole_s:.2f} s long but ends at {self.duration_s:.2f} s; it may be cut off"
             )
+        elif self._claim.unfinished:
+            yield Warned(f"the file ends at {self.duration_s:.2f} s without the mark of its end; it may be cut off")
         if self._wave.not_numbers:
             yield Warned(
                 f"{self._wave.not_numbers} samples are no sound (not a number, or far too loud) and were silenced"
