@@ -108,12 +108,13 @@ def test_a_stage_that_fails_gives_its_memory_back_too(cuda):
     assert gpu._running == []
 
 
-def test_a_gpu_that_failed_does_not_fail_those_who_release_memory(cuda, monkeypatch):
+def test_a_gpu_that_failed_does_not_fail_those_who_release_memory(cuda, monkeypatch, caplog):
     def fails():
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
     monkeypatch.setattr(cuda, "empty_cache", fails)
     release_memory()
+    assert "the GPU's memory could not be given back" in caplog.text
 
 
 @pytest.mark.slow
