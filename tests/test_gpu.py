@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from whisperx_worker import gpu
-from whisperx_worker.gpu import release_memory, torch_stage
+from whisperx_worker.gpu import release_memory, torch_loading, torch_stage
 
 
 class Cuda:
@@ -134,3 +134,21 @@ def test_the_real_torch_has_all_that_is_used():
     release_memory()
     named = ("Stream", "stream", "default_stream", "memory_reserved", "memory_allocated", "empty_cache")
     assert [name for name in named if not callable(getattr(torch.cuda, name, None))] == []
+
+
+def test_torch_models_are_loaded_one_at_a_time():
+    order = []
+
+    @torch_loading()
+    def load(name):
+        order.append(f"{name} begins")
+        if name == "first":
+            other = threading.Thread(target=load, args=["second"])
+            other.start()
+            other.join(0.2)
+            order.append("first ends")
+            return other
+        return None
+
+    load("first").join()
+    assert order == ["first begins", "first ends", "second begins"]

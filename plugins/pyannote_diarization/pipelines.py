@@ -10,7 +10,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from whisperx_worker import SAMPLE_RATE_HZ, Diarization, Fitting, SpeakerTurn, WorkerError
+from whisperx_worker import SAMPLE_RATE_HZ, Diarization, Fitting, SpeakerTurn, WorkerError, torch_loading
 from whisperx_worker_plugins.pyannote_diarization.once import hear_once
 from whisperx_worker_plugins.pyannote_diarization.sparing import interruptible, spare_memory
 
@@ -89,6 +89,7 @@ def quiet() -> None:
     logging.getLogger("lightning.pytorch.utilities.migration.utils").setLevel(logging.WARNING)
 
 
+@torch_loading()
 def load(name: str, folder: Path, device: str, locate: Callable[[str], Path]) -> LoadedPipeline:
     """Load a pipeline onto a device.
 

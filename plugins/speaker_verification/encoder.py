@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from whisperx_worker import SAMPLE_RATE_HZ, WorkerError
+from whisperx_worker import SAMPLE_RATE_HZ, WorkerError, torch_loading
 from whisperx_worker_plugins.speaker_verification.cache import Cache
 from whisperx_worker_plugins.speaker_verification.scores import mean_embedding
 
@@ -146,6 +146,7 @@ def _windows(piece: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     return [piece[start : start + size] for start in starts]
 
 
+@torch_loading()
 def load(folder: Path, name: str, device: str) -> Encoder:
     """Load an encoder from a folder in SpeechBrain's layout, without asking any hub.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from whisperx_worker import ModelNotFoundError, WorkerError, find_model, folder_mb, import_in_turn
+from whisperx_worker import ModelNotFoundError, WorkerError, find_model, folder_mb, import_in_turn, torch_loading
 from whisperx_worker_plugins.wav2vec2_alignment.emissions import AcousticModel
 from whisperx_worker_plugins.wav2vec2_alignment.text import Alphabet
 
@@ -101,6 +101,7 @@ def find(name: str, settings: Settings, token: SecretStr | None) -> Checkpoint:
     return Checkpoint(name, None, bundle=name)
 
 
+@torch_loading()
 def load(checkpoint: Checkpoint, device: str) -> AcousticModel:
     """Load a model onto a device.
 

@@ -14,7 +14,7 @@ from .errors import (
     WorkerError as WorkerError,
 )
 from .fields import ModelName as ModelName
-from .gpu import torch_stage as torch_stage
+from .gpu import torch_loading as torch_loading, torch_stage as torch_stage
 from .hookspecs import hookimpl as hookimpl
 from .imports import import_in_turn as import_in_turn
 from .job import Job as Job, StageEnd as StageEnd

@@ -20,10 +20,22 @@ MIN_RELEASED_MB = 512.0
 """Less unused memory than this stays torch's: to ask the driver for it again costs more than others gain by it."""
 
 _lock = threading.Lock()
+_loading = threading.RLock()
 _streams: dict[str, Any] = {}
 """A CUDA stream for each stage, so that the memory that torch keeps of one job serves the next one's."""
 _running: list[str] = []
 """Stages that run now."""
+
+
+@contextmanager
+def torch_loading() -> Iterator[None]:
+    """Load a torch model while no other thread loads one.
+
+    Libraries change for the whole process how torch makes modules while they load theirs; a module that another thread
+    makes meanwhile has no weights ("Cannot copy out of meta tensor").
+    """
+    with _loading:
+        yield
 
 
 @contextmanager
