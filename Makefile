@@ -18,7 +18,7 @@ test: check $(VENV)/worker real-models  ## everything
 test-fast: $(VENV)/light  ## what needs neither torch nor a model, without the slow ones
 	$(BIN)/python -m pytest -m "not models and not slow" -q -n auto --dist worksteal --hypothesis-profile=fast
 
-check: $(VENV)/worker build/links/whisperx_worker_plugins  ## types and lint, the Dockerfile too
+check: $(VENV)/worker  ## types and lint, the Dockerfile too
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -72,7 +72,7 @@ $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
-$(VENV)/light: $(BIN)/uv setup.cfg
+$(VENV)/light: $(BIN)/uv setup.cfg setup.py
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[dev]'
 	touch $@
 
@@ -83,7 +83,3 @@ $(VENV)/worker: $(VENV)/light
 $(VENV)/bench: $(VENV)/worker
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[worker,dev,bench]'
 	touch $@
-
-build/links/whisperx_worker_plugins:
-	mkdir -p build/links
-	ln -sfn ../../plugins $@

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 ROOT = Path(__file__).parent.parent
-MODELS = ROOT / "models"
+MODELS = ROOT / "src" / "whisperx_worker_models"
 WHISPER, ALIGNER = MODELS / "demo-whisper-ru", MODELS / "demo-wav2vec2-ru"
 DIALOGUE = ROOT / "demo" / "dialogue.flac"
 RATE_HZ = 16_000

@@ -368,7 +368,7 @@ def environment_of(folder: Path, disk: Path, server: RunpodServer) -> dict[str, 
     (folder / "plugins").mkdir()
     (folder / "plugins" / "chaos.py").write_text(CHAOS, encoding="utf-8")
     broken = folder / "models" / "cut-off"
-    shutil.copytree(ROOT / "models" / "demo-whisper-ru", broken)
+    shutil.copytree(ROOT / "src" / "whisperx_worker_models" / "demo-whisper-ru", broken)
     whole = (broken / "model.bin").read_bytes()
     (broken / "model.bin").write_bytes(whole[: len(whole) // 2])
     return {

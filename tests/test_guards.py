@@ -25,7 +25,7 @@ from whisperx_worker.testing import load_plugin, make_audio, make_job, make_tran
 
 ROOT = Path(__file__).parent.parent
 CORE = sorted((ROOT / "src" / "whisperx_worker").glob("*.py"))
-PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
+PLUGINS = sorted((ROOT / "plugins" / "whisperx_worker_plugins").rglob("*.py"))
 EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 HOOKS = {
     name: hook
@@ -274,7 +274,7 @@ def test_a_plugin_imports_public_names_only():
 
 def test_a_plugin_knows_no_other_plugin():
     def others(path):
-        own = path.relative_to(ROOT / "plugins").parts[0].removesuffix(".py")
+        own = path.relative_to(ROOT / "plugins" / "whisperx_worker_plugins").parts[0].removesuffix(".py")
         known = (name.split(".") for name in imports(path, typing_too=True))
         return {parts[1] for parts in known if parts[0] == "whisperx_worker_plugins"} - {own}
 

@@ -77,7 +77,7 @@ def test_what_is_installed_is_there_and_is_sent_to_the_builder():
     sent = {
         line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line.startswith("!")
     }
-    needed = {"LICENSE", "README.md", "models", "plugins", "pyproject.toml", "requirements.lock", "setup.cfg", "src"}
+    needed = {"LICENSE", "README.md", "plugins", "pyproject.toml", "requirements.lock", "setup.cfg", "setup.py", "src"}
     assert sent == needed
     assert [name for name in sent if not (ROOT / name).exists()] == []
 

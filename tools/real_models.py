@@ -78,7 +78,7 @@ def make_speechbrain_folder(folder: Path) -> None:
     """Write Resemblyzer's weights as the shipped encoder's class loads them, with a projection that changes nothing."""
     import torch
 
-    shipped = ROOT / "models" / "demo-speaker-embedding" / "hyperparams.yaml"
+    shipped = ROOT / "src" / "whisperx_worker_models" / "demo-speaker-embedding" / "hyperparams.yaml"
     layout = shipped.read_text(encoding="utf-8").replace("dimension: 64", "dimension: 256")
     (folder / "hyperparams.yaml").write_text(layout, encoding="utf-8")
     state = torch.load(folder / "pretrained.pt", map_location="cpu", weights_only=True)["model_state"]

@@ -17,9 +17,9 @@ from torch import nn
 if TYPE_CHECKING:
     from speaker_teacher import Targets, Teacher
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-FOLDER = Path(__file__).parents[1] / "demo-speaker-embedding"
+FOLDER = Path(__file__).parents[1] / "src" / "whisperx_worker_models" / "demo-speaker-embedding"
 DIMENSION = 64
 HYPERPARAMS = """\
 # A small speaker encoder in the layout of speechbrain/spkrec-ecapa-voxceleb; see README.md.

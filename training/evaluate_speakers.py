@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-TESTS = Path(__file__).parents[2] / "tests" / "speech"
+TESTS = Path(__file__).parents[1] / "tests" / "speech"
 RATE_HZ = 16_000
 CHANGES = ((1.0, 1.0), (0.8, 0.86), (1.25, 1.16), (0.82, 1.12), (1.22, 0.9), (1.0, 1.22), (1.05, 0.84))
 """(pitch, formants) of the people that each voice is turned into; no two are near each other."""

@@ -23,7 +23,7 @@ from whisperx_worker_plugins.wav2vec2_alignment.ctc import best_path
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ALIGNER = Path(__file__).parents[1] / "demo-wav2vec2-ru"
+ALIGNER = Path(__file__).parents[1] / "src" / "whisperx_worker_models" / "demo-wav2vec2-ru"
 FRAME_S = 0.02
 MARGIN_S = 0.1
 

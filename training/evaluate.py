@@ -25,8 +25,11 @@ from grammar import normalise
 from numpy.typing import NDArray
 from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
 
-ROOT = Path(__file__).parents[2]
-WHISPER, WAV2VEC2 = ROOT / "models" / "demo-whisper-ru", ROOT / "models" / "demo-wav2vec2-ru"
+ROOT = Path(__file__).parents[1]
+WHISPER, WAV2VEC2 = (
+    ROOT / "src" / "whisperx_worker_models" / "demo-whisper-ru",
+    ROOT / "src" / "whisperx_worker_models" / "demo-wav2vec2-ru",
+)
 SPEECH = ROOT / "tests" / "speech"
 RATE_HZ = 16_000
 SILENCE_S = 0.25

@@ -1,9 +1,9 @@
-"""Writes `models/demo-diarization`: a pyannote.audio pipeline folder around the models that are already here.
+"""Writes `demo-diarization`: a pyannote.audio pipeline folder around the models that are already here.
 
     python make_diarization_folder.py [--threshold 0.7]
 
 The folder holds a `config.yaml` alone: the segmentation model is the one that the installed whisperx package carries,
-the embedding model is `models/demo-speaker-embedding`. Without `--threshold` it is the one with the lowest mean
+the embedding model is `demo-speaker-embedding`. Without `--threshold` it is the one with the lowest mean
 diarization error rate on dialogues of the tests' recipe whose seeds no test uses; look again at both after the
 embedding model was trained.
 """
@@ -23,7 +23,7 @@ FIRST_SEED = 1000
 STEPS = np.arange(0.4, 1.401, 0.05).round(2).tolist()
 
 CONFIG = """\
-# Written by models/training/make_diarization_folder.py; README.md says what it reaches.
+# Written by training/make_diarization_folder.py; README.md says what it reaches.
 dependencies:
   pyannote.audio: 4.0.0
 pipeline:

@@ -19,7 +19,7 @@ import soundfile
 from numpy.typing import NDArray
 from synthesise import RATE_HZ, RHVoice, Spoken, Voice
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 DEMO, TESTS = ROOT / "demo", ROOT / "tests" / "speech"
 Wave = NDArray[np.float32]
 

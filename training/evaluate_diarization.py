@@ -1,4 +1,4 @@
-"""Measures `models/demo-diarization` and pyannote's own pipeline on the same weights, and prints Markdown tables.
+"""Measures `demo-diarization` and pyannote's own pipeline on the same weights, and prints Markdown tables.
 
     python evaluate_diarization.py [--ami ../../../shared/audio/ami]
     python evaluate_diarization.py --long            dialogues of five and ten minutes, with this pipeline alone
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402  after the path
@@ -35,7 +35,7 @@ from pyannote.metrics.diarization import DiarizationErrorRate  # noqa: E402
 
 from tests.dialogues import CASTS, Dialogue, make_dialogue, standard_dialogues  # noqa: E402
 
-FOLDER = ROOT / "models" / "demo-diarization"
+FOLDER = ROOT / "src" / "whisperx_worker_models" / "demo-diarization"
 SAMPLE = Path(pyannote.audio.__file__).parent / "sample"
 RATE_HZ = 16_000
 PUBLISHED_THRESHOLD = 0.7045654963945799
