@@ -97,7 +97,7 @@ def acoustic_model() -> Outcome:
     import whisperx
     from transformers import Wav2Vec2Config, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC
 
-    from whisperx_worker import Fitting
+    from whisperx_worker import OomBackoff
     from whisperx_worker.testing import make_job
     from whisperx_worker_plugins.wav2vec2_alignment import checkpoints, ctc, emissions
 
@@ -116,7 +116,7 @@ def acoustic_model() -> Outcome:
     found: dict[str, list[NDArray[np.float32]]] = {}
 
     def ours() -> None:
-        batches = emissions.iter_emissions(model, sounds, 32, Fitting(make_job(), "align"))
+        batches = emissions.iter_emissions(model, sounds, 32, OomBackoff(make_job(), "align"))
         parts = dict(part for batch in batches for part in batch)
         found["ours"] = [parts[number] for number in range(len(sounds))]
 
@@ -252,11 +252,11 @@ def finding_speech() -> Outcome:
     import torch
     from whisperx.vads.pyannote import Pyannote
 
-    from whisperx_worker import Audio, Span, spans
+    from whisperx_worker import Audio, Span, intervals
     from whisperx_worker_plugins.russian_whisper import speech
 
     words = json.loads((ROOT / "demo" / "dialogue.json").read_text(encoding="utf-8"))["words"]
-    truth = spans.joined(Span(word["start"], word["end"]) for word in words)
+    truth = intervals.merge(Span(word["start"], word["end"]) for word in words)
     sound = dialogue(300.0)
     audio = Audio(sound)
     detector = Pyannote(torch.device("cpu"), vad_onset=0.5, chunk_size=30)
@@ -271,7 +271,9 @@ def finding_speech() -> Outcome:
         heard["theirs"] = [Span(*pair) for chunk in merged for pair in chunk["segments"]]
 
     best = alternated(ours, theirs, 2)
-    recall = {who: spans.total_s(spans.shared(truth, spans.joined(found))) for who, found in heard.items()}
-    whole = spans.total_s(truth)
+    recall = {
+        who: intervals.total_s(intervals.intersect(truth, intervals.merge(found))) for who, found in heard.items()
+    }
+    whole = intervals.total_s(truth)
     note = f"5 min; recall {recall['ours'] / whole:.1%} against {recall['theirs'] / whole:.1%}"
     return Outcome(*best, note=note, sound=recall["ours"] >= recall["theirs"] - 0.001 * whole)

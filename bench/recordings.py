@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo.demo import plain
-from whisperx_worker import SAMPLE_RATE_HZ, Seconds, Span, spans
+from whisperx_worker import SAMPLE_RATE_HZ, Seconds, Span, intervals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -88,8 +88,8 @@ class Recording:
     @cached_property
     def silences(self) -> list[Span]:
         """Where certainly nobody speaks, in time order: pauses of a second and more, without their edges."""
-        speech = spans.joined((Span(word.start - EDGE_S, word.end + EDGE_S) for word in self.words), LEAST_PAUSE_S)
-        return spans.outside(speech, 0.0, self.duration_s)
+        speech = intervals.merge((Span(word.start - EDGE_S, word.end + EDGE_S) for word in self.words), LEAST_PAUSE_S)
+        return intervals.gaps(speech, 0.0, self.duration_s)
 
 
 @dataclass(frozen=True)
@@ -303,7 +303,7 @@ def with_music(piece: Piece, draw: Rng) -> Sound:
         end_s = at_s + float(draw.uniform(5.0, 15.0))
         gain_db[round(at_s * SAMPLE_RATE_HZ) : round(end_s * SAMPLE_RATE_HZ)] = -3.0
         at_s = end_s + float(draw.uniform(2.0, 6.0))
-    for span in spans.joined((Span(word.start, word.end) for word in piece.words), LEAST_PAUSE_S):
+    for span in intervals.merge((Span(word.start, word.end) for word in piece.words), LEAST_PAUSE_S):
         under = slice(round(span.start * SAMPLE_RATE_HZ), round(span.end * SAMPLE_RATE_HZ))
         gain_db[under] = np.minimum(gain_db[under], -14.0)
     fade = np.full(SAMPLE_RATE_HZ // 10, 10.0 / SAMPLE_RATE_HZ, np.float32)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import jiwer
 
-from whisperx_worker import Seconds, Span, spans
+from whisperx_worker import Seconds, Span, intervals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -104,8 +104,8 @@ def score(said: Sequence[TimedWord], heard: Sequence[TimedWord], silences: Seque
         heard: What a system made of it, in its order.
         silences: Where nobody speaks, in time order, apart from each other.
     """
-    invented = sum(bool(spans.within(silences, *around_middle(word))) for word in heard)
-    silent_s = spans.total_s(silences)
+    invented = sum(bool(intervals.within(silences, *around_middle(word))) for word in heard)
+    silent_s = intervals.total_s(silences)
     if not said or not heard:
         return Score(len(said), deleted=len(said), inserted=len(heard), invented=invented, silent_s=silent_s)
     compared = jiwer.process_words(" ".join(word.text for word in said), " ".join(word.text for word in heard))

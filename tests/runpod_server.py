@@ -359,7 +359,7 @@ def register_options():
 
 @hookimpl
 def transcribe(audio, job, options):
-    with job.models.borrow(("actor's script",), load=object):
+    with job.models.use(("actor's script",), load=object):
         if options.meets:
             together.wait()
         if options.logs:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.test_alignment_spoken import BLANK, FRAME_S, RUSSIAN, SEPARATOR, sound_of
-from whisperx_worker import Segment, Span, spans
+from whisperx_worker import Segment, Span, intervals
 from whisperx_worker_plugins.wav2vec2_alignment.ctc import UnalignableError, best_path
 from whisperx_worker_plugins.wav2vec2_alignment.found import Path, is_found
 from whisperx_worker_plugins.wav2vec2_alignment.groups import MAX_GROUP_S, grouped
@@ -73,7 +73,7 @@ TIMES = st.lists(st.tuples(st.integers(0, 900), st.integers(1, 200)), max_size=1
 @given(TIMES.filter(bool), TIMES)
 def test_each_segment_is_in_one_group_and_groups_do_not_share_sound(segments, speech):
     times = [Span(start / 10, (start + length) / 10) for start, length in segments]
-    heard = spans.joined(Span(start / 10, (start + length) / 10) for start, length in speech)
+    heard = intervals.merge(Span(start / 10, (start + length) / 10) for start, length in speech)
     duration_s = max(one.end for one in times)
 
     groups = grouped(times, heard, duration_s)

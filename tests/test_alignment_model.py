@@ -14,8 +14,8 @@ import pytest
 from whisperx_worker import (
     SAMPLE_RATE_HZ,
     Audio,
-    Fitting,
     JobCancelledError,
+    OomBackoff,
     Segment,
     Settings,
     StrictError,
@@ -97,7 +97,7 @@ def load(folder, name):
 
 
 def fitting():
-    return Fitting(make_job(), "align")
+    return OomBackoff(make_job(), "align")
 
 
 def all_emissions(model, recordings, batch_size=8):
@@ -359,8 +359,8 @@ def test_a_model_is_loaded_once_for_several_jobs(run, models, sound):
 
 
 def test_warming_up_loads_the_operators_model(models):
-    from whisperx_worker import ModelShelf
+    from whisperx_worker import ModelCache
 
-    shelf = ModelShelf()
+    shelf = ModelCache()
     wav2vec2_alignment.warm_up(shelf, Settings(models=models, align_model="layer", device="cpu"))
     assert shelf.loaded() == [("wav2vec2_alignment", "layer", str(models / "layer"), "cpu")]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from whisperx_worker import SAMPLE_RATE_HZ, Audio, Segment, Span, Transcript, spans
+from whisperx_worker import SAMPLE_RATE_HZ, Audio, Segment, Span, Transcript, intervals
 from whisperx_worker.stages import engine
 from whisperx_worker.testing import load_plugin, make_job
 from whisperx_worker_plugins import wav2vec2_alignment
@@ -93,7 +93,9 @@ def test_a_sentence_that_the_text_leaves_out_is_told(known, left_out):
     # for a word of it.
     places = [Span(float(a), float(b)) for a, b in re.findall(r"(\d+\.\d\d)-(\d+\.\d\d)", str(told))]
     sentences = [Span(one["start"], one["end"]) for one in three]
-    assert any(spans.total_s(spans.within(places, one.start, one.end)) > one.duration_s / 2 for one in sentences)
+    assert any(
+        intervals.total_s(intervals.within(places, one.start, one.end)) > one.duration_s / 2 for one in sentences
+    )
 
 
 def row_of(spoken, audio, gap_s=0.15):

@@ -16,7 +16,7 @@ from tools.real_models import WHISPER
 from whisperx_worker import (
     Audio,
     Diarization,
-    ModelShelf,
+    ModelCache,
     Segment,
     Settings,
     Span,
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.models
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = "demo-whisper-ru"
-SHELF = ModelShelf()
+SHELF = ModelCache()
 MAX_CHUNK_S = 20.0
 
 

@@ -5,7 +5,7 @@ import weakref
 import numpy as np
 import pytest
 
-from whisperx_worker import Fitting, WorkerError, batches, in_batches
+from whisperx_worker import OomBackoff, WorkerError, batches, in_batches
 from whisperx_worker.errors import JobCancelledError
 from whisperx_worker.failures import is_out_of_memory
 from whisperx_worker.testing import make_job
@@ -65,7 +65,7 @@ def test_a_size_is_tried_once_more_after_memory_was_given_back_and_that_is_no_wa
             raise MemoryError
         return "done"
 
-    assert Fitting(job, "align").sized(8, work) == "done"
+    assert OomBackoff(job, "align").run_at_size(8, work) == "done"
     assert (tried, given_back) == ([8, 8], [1])
     assert job.warnings == ()
 
@@ -84,7 +84,7 @@ def test_what_the_failed_try_held_is_gone_when_the_next_one_begins():
             raise MemoryError
         return sum(one() is not None for one in held)
 
-    assert Fitting(job, "align").sized(4, work) == 1
+    assert OomBackoff(job, "align").run_at_size(4, work) == 1
 
 
 def test_a_smaller_batch_costs_time_only_so_that_a_strict_job_goes_on():
@@ -107,8 +107,8 @@ def test_work_that_makes_its_own_batches_begins_anew_with_smaller_ones():
             raise MemoryError
         return "done"
 
-    fitting = Fitting(job, "diarize")
-    assert [fitting.sized(13, work), fitting.sized(13, work)] == ["done", "done"]
+    fitting = OomBackoff(job, "diarize")
+    assert [fitting.run_at_size(13, work), fitting.run_at_size(13, work)] == ["done", "done"]
     assert tried == [13, 13, 6, 3, 3]
     assert len(job.warnings) == 2
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperx_worker import Segment, Span, spans
+from whisperx_worker import Segment, Span, intervals
 from whisperx_worker_plugins.russian_whisper import coverage
 from whisperx_worker_plugins.russian_whisper.speech import Packing
 
@@ -56,18 +56,18 @@ def test_gaps_are_speech_outside_all_text(heard, said, expected):
     st.lists(st.tuples(st.integers(0, 200), st.integers(1, 20)), max_size=12),
 )
 def test_gaps_and_text_cover_all_speech_and_do_not_meet(heard, said):
-    heard = spans.joined(Span(start, start + length) for start, length in heard)
+    heard = intervals.merge(Span(start, start + length) for start, length in heard)
     cut = [Span(span.start + at, min(span.end, span.start + at + 30)) for span in heard for at in range(0, 60, 30)]
     heard = [span for span in cut if span.duration_s > 0]
     segments = [Segment(start, start + length, SENTENCE) for start, length in said]
 
     found = coverage.gaps(heard, segments, Packing())
 
-    told = spans.joined(Span(segment.start, segment.end) for segment in segments)
-    assert spans.shared(found, told) == []
+    told = intervals.merge(Span(segment.start, segment.end) for segment in segments)
+    assert intervals.intersect(found, told) == []
     assert all(gap.duration_s <= 30 for gap in found)
-    covered = spans.joined([*told, *found])
-    assert spans.total_s(spans.shared(heard, covered)) == spans.total_s(heard)
+    covered = intervals.merge([*told, *found])
+    assert intervals.total_s(intervals.intersect(heard, covered)) == intervals.total_s(heard)
 
 
 @pytest.mark.parametrize(

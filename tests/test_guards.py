@@ -19,7 +19,7 @@ import pytest
 import whisperx_worker
 from whisperx_worker import Audio, Diarization, Result, Transcript, hookspecs
 from whisperx_worker.job import Job, StageEnd
-from whisperx_worker.models import ModelShelf
+from whisperx_worker.models import ModelCache
 from whisperx_worker.settings import Settings
 from whisperx_worker.testing import load_plugin, make_audio, make_job, make_transcript
 
@@ -103,7 +103,7 @@ def test_a_hooks_example_is_a_plugin_that_works(name):
         "job": make_job(host),
         "options": None,
         "ended": StageEnd("transcribe", 0.0, 1.0),
-        "models": ModelShelf(),
+        "models": ModelCache(),
         "settings": Settings(),
     }
     answer = implementation.function(*[values[argument] for argument in implementation.argnames])

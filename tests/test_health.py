@@ -20,7 +20,7 @@ from whisperx_worker import (
 from whisperx_worker.errors import JobCancelledError, MemoryExhaustedError, StrictError
 from whisperx_worker.health import Health, is_internal
 from whisperx_worker.host import Candidate, load_host
-from whisperx_worker.models import ModelShelf
+from whisperx_worker.models import ModelCache
 from whisperx_worker.settings import Settings
 from whisperx_worker.testing import make_transcript
 from whisperx_worker.worker import Worker, answer, warm_up
@@ -79,7 +79,7 @@ class Engines:
 
 def worker_with(plugin):
     host = load_host(Settings(plugins_allow=("engines",)), [Candidate("engines", "test", "0", load=lambda: plugin)])
-    return Worker(Settings(), host, ModelShelf())
+    return Worker(Settings(), host, ModelCache())
 
 
 def ask(worker, **fields):

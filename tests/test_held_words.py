@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperx_worker import Segment, Span, Word, spans
+from whisperx_worker import Segment, Span, Word, intervals
 from whisperx_worker_plugins.wav2vec2_alignment.held import held, hold, longest_s, wordless
 
 HEARD = [Span(0.0, 2.0), Span(6.0, 8.0)]
@@ -60,7 +60,7 @@ def test_a_segment_ends_where_its_last_word_ends():
     st.lists(st.integers(0, 340), min_size=2, max_size=12),
 )
 def test_held_words_keep_their_order_and_their_times_do_not_grow(speech, edges):
-    heard = spans.joined(Span(start / 10, (start + length) / 10) for start, length in speech)
+    heard = intervals.merge(Span(start / 10, (start + length) / 10) for start, length in speech)
     edges = sorted(edges)
     words = tuple(Word("слово", start / 10, end / 10) for start, end in pairwise(edges))
     whole = Segment(edges[0] / 10, edges[-1] / 10, " ".join(["слово"] * len(words)), words)
@@ -72,8 +72,8 @@ def test_held_words_keep_their_order_and_their_times_do_not_grow(speech, edges):
     for before, after in zip(whole.words, cut.words, strict=True):
         assert before.start <= after.start <= after.end <= before.end
         assert after.end - after.start <= longest_s("слово") + 0.001
-        inside = spans.within(heard, after.start, after.end)
-        assert not inside or spans.total_s(inside) == pytest.approx(after.end - after.start, abs=0.002)
+        inside = intervals.within(heard, after.start, after.end)
+        assert not inside or intervals.total_s(inside) == pytest.approx(after.end - after.start, abs=0.002)
 
 
 def sentence(*words):

@@ -15,10 +15,10 @@ from types import SimpleNamespace
 import pytest
 
 from tests.clips import wav
-from whisperx_worker import Diarization, NeededModel, hookimpl, imports
+from whisperx_worker import Diarization, ModelRequirement, hookimpl, imports
 from whisperx_worker.host import Candidate, load_host
 from whisperx_worker.imports import import_in_turn
-from whisperx_worker.models import ModelShelf
+from whisperx_worker.models import ModelCache
 from whisperx_worker.settings import Settings
 from whisperx_worker.testing import make_transcript
 from whisperx_worker.worker import Worker, answer, warm_up
@@ -74,7 +74,7 @@ class Recogniser:
 class Aligner:
     @hookimpl
     def register_models(self):
-        return [NeededModel("a", "align", imports=("tangled",))]
+        return [ModelRequirement("a", "align", imports=("tangled",))]
 
     @hookimpl
     def align(self, transcript):
@@ -92,7 +92,7 @@ class Diarizer:
 
     @hookimpl
     def register_models(self):
-        return [NeededModel("d", "diarize", imports=("tangled.part",))]
+        return [ModelRequirement("d", "diarize", imports=("tangled.part",))]
 
     @hookimpl
     def diarize(self):
@@ -109,7 +109,7 @@ class Diarizer:
 def worker(tangled):
     plugins = {"recogniser": Recogniser(), "aligner": Aligner(), "diarizer": Diarizer(tangled)}
     candidates = [Candidate(name, "test", "0", load=lambda plugin=plugin: plugin) for name, plugin in plugins.items()]
-    return Worker(Settings(), load_host(Settings(plugins_allow=tuple(plugins)), candidates), ModelShelf())
+    return Worker(Settings(), load_host(Settings(plugins_allow=tuple(plugins)), candidates), ModelCache())
 
 
 def test_words_and_speakers_of_the_first_job_do_not_meet_in_an_import(worker):

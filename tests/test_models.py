@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.hub import COMMIT, TOKEN, reach, serving
-from whisperx_worker import BadInputError, ModelNotFoundError, ModelShelf, Settings, find_model, folder_mb, models
+from whisperx_worker import BadInputError, ModelCache, ModelNotFoundError, Settings, find_model, folder_mb, models
 from whisperx_worker.testing import make_job
 from whisperx_worker.worker import note_model
 
@@ -245,7 +245,7 @@ def threads_that(count, function):
 
 
 def test_eight_jobs_that_want_the_same_model_load_it_once():
-    shelf, all_here = ModelShelf(), threading.Barrier(8, timeout=20)
+    shelf, all_here = ModelCache(), threading.Barrier(8, timeout=20)
     loads, borrowed = [], []
 
     def load():
@@ -254,7 +254,7 @@ def test_eight_jobs_that_want_the_same_model_load_it_once():
 
     def job(_number):
         all_here.wait()
-        with shelf.borrow("model", load) as model:
+        with shelf.use("model", load) as model:
             borrowed.append(model)
             all_here.wait()
 
@@ -265,7 +265,7 @@ def test_eight_jobs_that_want_the_same_model_load_it_once():
 
 
 def test_a_loading_that_fails_leaves_nothing_and_the_next_one_tries_again():
-    shelf, tries = ModelShelf(), []
+    shelf, tries = ModelCache(), []
 
     def load():
         tries.append(len(tries))
@@ -273,16 +273,16 @@ def test_a_loading_that_fails_leaves_nothing_and_the_next_one_tries_again():
             raise OSError("broken off")
         return "model"
 
-    with pytest.raises(OSError, match="broken off"), shelf.borrow("key", load):
+    with pytest.raises(OSError, match="broken off"), shelf.use("key", load):
         pass
     assert shelf.loaded() == []
-    with shelf.borrow("key", load) as model:
+    with shelf.use("key", load) as model:
         assert model == "model"
     assert tries == [0, 1]
 
 
 def test_those_who_wait_for_a_loading_that_fails_try_it_themselves():
-    shelf, all_here = ModelShelf(), threading.Barrier(4, timeout=20)
+    shelf, all_here = ModelCache(), threading.Barrier(4, timeout=20)
     tries, got = [], []
 
     def load():
@@ -293,7 +293,7 @@ def test_those_who_wait_for_a_loading_that_fails_try_it_themselves():
 
     def job(_number):
         all_here.wait()
-        with shelf.borrow("key", load) as model:
+        with shelf.use("key", load) as model:
             got.append(model)
 
     assert [type(error) for error in threads_that(4, job)] == [OSError]
@@ -302,58 +302,58 @@ def test_those_who_wait_for_a_loading_that_fails_try_it_themselves():
 
 
 def test_a_job_that_fails_gives_its_model_back():
-    shelf = ModelShelf(budget_mb=10)
-    with pytest.raises(ValueError, match="job"), shelf.borrow("old", object, 8):
+    shelf = ModelCache(budget_mb=10)
+    with pytest.raises(ValueError, match="job"), shelf.use("old", object, 8):
         raise ValueError("job")
-    with shelf.borrow("new", object, 8):
+    with shelf.use("new", object, 8):
         assert shelf.loaded() == ["new"]
 
 
 def test_the_budget_lets_go_of_the_least_recently_used_first(monkeypatch):
     clock = iter(range(100))
     monkeypatch.setattr(models.time, "monotonic", lambda: float(next(clock)))
-    shelf = ModelShelf(budget_mb=30)
+    shelf = ModelCache(budget_mb=30)
     for key in ("a", "b", "c", "a"):
-        with shelf.borrow(key, object, 10):
+        with shelf.use(key, object, 10):
             pass
-    with shelf.borrow("d", object, 10):
+    with shelf.use("d", object, 10):
         assert sorted(shelf.loaded()) == ["a", "c", "d"]
-    with shelf.borrow("e", object, 20):
+    with shelf.use("e", object, 20):
         assert sorted(shelf.loaded()) == ["d", "e"]
 
 
 def test_the_budget_never_takes_a_model_that_is_in_use():
-    shelf = ModelShelf(budget_mb=10)
-    with shelf.borrow("used", object, 10) as used:
-        with shelf.borrow("other", object, 10):
+    shelf = ModelCache(budget_mb=10)
+    with shelf.use("used", object, 10) as used:
+        with shelf.use("other", object, 10):
             assert sorted(shelf.loaded()) == ["other", "used"]
-        with shelf.borrow("used", object, 10) as again:
+        with shelf.use("used", object, 10) as again:
             assert again is used
-    with shelf.borrow("third", object, 10):
+    with shelf.use("third", object, 10):
         assert shelf.loaded() == ["third"]
 
 
 def test_a_model_larger_than_the_budget_is_loaded_alone():
-    shelf = ModelShelf(budget_mb=10)
-    with shelf.borrow("small", object, 5):
+    shelf = ModelCache(budget_mb=10)
+    with shelf.use("small", object, 5):
         pass
-    with shelf.borrow("large", object, 50):
+    with shelf.use("large", object, 50):
         assert shelf.loaded() == ["large"]
 
 
 def test_without_a_budget_everything_is_kept():
-    shelf = ModelShelf()
+    shelf = ModelCache()
     for number in range(20):
-        with shelf.borrow(number, object, 1e6):
+        with shelf.use(number, object, 1e6):
             pass
     assert shelf.loaded() == list(range(20))
 
 
 def test_two_different_models_load_at_the_same_time():
-    shelf, both_load = ModelShelf(), threading.Barrier(2, timeout=20)
+    shelf, both_load = ModelCache(), threading.Barrier(2, timeout=20)
 
     def job(number):
-        with shelf.borrow(number, both_load.wait):
+        with shelf.use(number, both_load.wait):
             pass
 
     assert threads_that(2, job) == []
@@ -361,12 +361,12 @@ def test_two_different_models_load_at_the_same_time():
 
 
 def test_what_is_being_loaded_counts_in_the_budget():
-    shelf, both_load = ModelShelf(budget_mb=20), threading.Barrier(2, timeout=20)
-    with shelf.borrow("idle", object, 5):
+    shelf, both_load = ModelCache(budget_mb=20), threading.Barrier(2, timeout=20)
+    with shelf.use("idle", object, 5):
         pass
 
     def job(number):
-        with shelf.borrow(number, both_load.wait, 10):
+        with shelf.use(number, both_load.wait, 10):
             pass
 
     assert threads_that(2, job) == []
@@ -374,21 +374,21 @@ def test_what_is_being_loaded_counts_in_the_budget():
 
 
 def test_a_model_that_was_let_go_is_loaded_again():
-    shelf, loads = ModelShelf(budget_mb=10), []
+    shelf, loads = ModelCache(budget_mb=10), []
     for key in ("a", "b", "a"):
         with ExitStack() as stack:
-            stack.enter_context(shelf.borrow(key, lambda key=key: loads.append(key), 10))
+            stack.enter_context(shelf.use(key, lambda key=key: loads.append(key), 10))
     assert loads == ["a", "b", "a"]
 
 
 def test_who_watches_a_shelf_is_told_what_is_borrowed_through_it_and_whether_it_was_there():
-    shelf, told = ModelShelf(), []
+    shelf, told = ModelCache(), []
     watched = shelf.watched(told.append)
-    with watched.borrow(("kind", "/models/large", "cpu"), load=object) as model:
+    with watched.use(("kind", "/models/large", "cpu"), load=object) as model:
         pass
-    with shelf.borrow(("kind", "/models/large", "cpu"), load=object) as unwatched:
+    with shelf.use(("kind", "/models/large", "cpu"), load=object) as unwatched:
         pass
-    with watched.borrow(("kind", "/models/large", "cpu"), load=object) as again:
+    with watched.use(("kind", "/models/large", "cpu"), load=object) as again:
         pass
     assert (unwatched, again) == (model, model)
     assert [(borrowed.model, borrowed.cached) for borrowed in told] == [
@@ -399,6 +399,6 @@ def test_who_watches_a_shelf_is_told_what_is_borrowed_through_it_and_whether_it_
 
 def test_debug_names_a_model_without_its_path_and_tells_of_its_first_use():
     job = make_job()
-    note_model(job.notes, models.Borrowed("kind /models/large cpu", cached=False, seconds=1.5))
-    note_model(job.notes, models.Borrowed("kind /models/large cpu", cached=True, seconds=0.0))
+    note_model(job.notes, models.ModelUse("kind /models/large cpu", cached=False, seconds=1.5))
+    note_model(job.notes, models.ModelUse("kind /models/large cpu", cached=True, seconds=0.0))
     assert job.notes["models"] == {"kind large cpu": {"cached": False, "seconds": 1.5}}

@@ -13,7 +13,7 @@ from tests.clips import wav
 from whisperx_worker import (
     Diarization,
     JobCancelledError,
-    ModelShelf,
+    ModelCache,
     PluginError,
     Segment,
     Settings,
@@ -66,7 +66,7 @@ def answered(*plugins, **fields):
         Candidate(f"plugin{number}", "test", "0", load=lambda plugin=plugin: plugin)
         for number, plugin in enumerate((Engines(), *plugins))
     ]
-    worker = Worker(Settings(), load_host(Settings(), candidates), ModelShelf())
+    worker = Worker(Settings(), load_host(Settings(), candidates), ModelCache())
     return answer(worker, "job-1", {"audio_base64": AUDIO, **fields})
 
 

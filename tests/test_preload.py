@@ -16,10 +16,19 @@ import pytest
 from pydantic import SecretStr
 
 from tests.hub import COMMIT, LISTING, TOKEN, reach, serving
-from whisperx_worker import BadInputError, NeededModel, Settings, WorkerError, download, find_model, models, preload
+from whisperx_worker import (
+    BadInputError,
+    ModelRequirement,
+    Settings,
+    WorkerError,
+    download,
+    find_model,
+    models,
+    preload,
+)
 from whisperx_worker.host import load_host
 from whisperx_worker.modellock import read_lock
-from whisperx_worker.needs import needed_models
+from whisperx_worker.needs import required_models
 from whisperx_worker.preload import wanted_models
 
 pytestmark = pytest.mark.slow  # each starts a hub or a process
@@ -36,7 +45,7 @@ FILES = {
                "plda/xvec_transform.npz"),
     ENCODER: ("hyperparams.yaml", "embedding_model.ckpt"),
 }  # fmt: skip
-NEEDS = needed_models(load_host(Settings()), Settings())
+NEEDS = required_models(load_host(Settings()), Settings())
 GATED = f"the model '{DIARIZER}' is gated, and the token does not open it"
 
 
@@ -329,7 +338,7 @@ def test_models_of_an_engine_that_is_not_chosen_are_not_brought(parrot):  # noqa
     from whisperx_worker.settings import load_settings
 
     settings = load_settings()
-    assert [need.step for need in needed_models(load_host(settings), settings)] == [
+    assert [need.step for need in required_models(load_host(settings), settings)] == [
         "align", "diarize", "verify_speakers"
     ]  # fmt: skip
 
@@ -351,10 +360,10 @@ def test_a_plugin_that_cannot_say_what_it_needs_is_logged_and_the_others_can(cap
     class Good:
         @hookimpl
         def register_models(self, settings):
-            return [NeededModel(settings.model, "pre_audio")]
+            return [ModelRequirement(settings.model, "pre_audio")]
 
     host = load_host(Settings(), [Candidate(kind.__name__, "test", "1", kind) for kind in (Broken, Wrong, Good)])
-    assert needed_models(host, Settings(model="mine")) == [NeededModel("mine", "pre_audio")]
+    assert required_models(host, Settings(model="mine")) == [ModelRequirement("mine", "pre_audio")]
     assert caplog.messages == [
         "plugin Broken failed in register_models", "plugin Wrong failed in register_models"
     ]  # fmt: skip

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.runpod_server import RunpodServer
-from whisperx_worker import NeededModel, Settings, checks, download, preload
+from whisperx_worker import ModelRequirement, Settings, checks, download, preload
 from whisperx_worker.host import load_host
 from whisperx_worker.modellock import read_lock
-from whisperx_worker.needs import known_models, needed_models
+from whisperx_worker.needs import registered_models, required_models
 from whisperx_worker.preload import wanted_models
 from whisperx_worker_plugins.wav2vec2_alignment import bundles
 
@@ -29,7 +29,7 @@ def server():
 def bring(server, tmp_path, monkeypatch):
     """Bring the model from the server's URL."""
     monkeypatch.setattr(download, "WAITS_S", (0.0, 0.0))
-    need = NeededModel("WEIGHTS", "align", ("weights.pth",), url=f"{server.url}/weights.pth")
+    need = ModelRequirement("WEIGHTS", "align", ("weights.pth",), url=f"{server.url}/weights.pth")
 
     def bring(name="WEIGHTS"):
         (brought,) = preload.preload(wanted_models([need], [name]), tmp_path, None)
@@ -90,19 +90,19 @@ def test_it_has_no_revisions(bring):
 # --- torchaudio's bundles
 
 
-def names(settings, models=needed_models):
+def names(settings, models=required_models):
     return [need.name for need in models(load_host(settings), settings) if need.step == "align"]
 
 
 def test_a_bundle_is_needed_where_the_operator_chose_it_and_else_only_known():
     assert BUNDLE not in names(Settings())
-    assert BUNDLE in names(Settings(), known_models)
+    assert BUNDLE in names(Settings(), registered_models)
     assert names(Settings(align_model=BUNDLE)) == [BUNDLE]
 
 
 def test_a_bundle_is_fetched_by_its_name():
     settings = Settings()
-    known = known_models(load_host(settings), settings)
+    known = registered_models(load_host(settings), settings)
     (wanted,) = wanted_models(known, [BUNDLE])
     assert wanted.need.url == f"https://download.pytorch.org/torchaudio/models/{FILE}"
     assert BUNDLE not in [one.need.name for one in wanted_models(known, [])]
@@ -112,7 +112,7 @@ def test_a_bundle_is_fetched_by_its_name():
 def test_doctor_finds_a_bundle_wherever_the_worker_does(monkeypatch, tmp_path, place):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     settings = Settings(align_model=BUNDLE, models=tmp_path / "models")
-    (need,) = [need for need in needed_models(load_host(settings), settings) if need.step == "align"]
+    (need,) = [need for need in required_models(load_host(settings), settings) if need.step == "align"]
     assert checks._model(need, settings) == ("warning", f"not here, neither in {tmp_path}/models nor in a cache")
     folder = tmp_path / "torch" / "hub" / "checkpoints" if place == "torch" else tmp_path / "models" / place
     folder.mkdir(parents=True)

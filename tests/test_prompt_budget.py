@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.random_whisper import Shape, make_whisper
 from tests.test_decoding_rules import DIALOGUE, between, hear, text_of
 from tests.test_decoding_rules import dialogue as dialogue  # noqa: PLC0414  a fixture
-from whisperx_worker import ModelShelf, Settings
+from whisperx_worker import ModelCache, Settings
 from whisperx_worker.testing import make_audio, make_job
 from whisperx_worker.types import Span
 from whisperx_worker.worker import open_worker
@@ -96,7 +96,7 @@ def test_no_prompt_is_too_long_for_the_decoder(tmp_path_factory, words_of_hotwor
     )  # fmt: skip
     chunk = Span(0.0, 4.0)
 
-    with model.borrowed(ModelShelf(), Settings(), folder, "float32") as whisper:
+    with model.borrowed(ModelCache(), Settings(), folder, "float32") as whisper:
         [decoded] = decoding.decode(whisper, make_audio(4.0), [chunk], [chunk], "ru", job)
 
     assert len(decoded.tokens) >= 220

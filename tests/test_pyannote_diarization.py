@@ -21,7 +21,7 @@ from whisperx_worker import (
     BadInputError,
     Diarization,
     JobCancelledError,
-    ModelShelf,
+    ModelCache,
     PluginError,
     Settings,
     SpeakerTurn,
@@ -241,7 +241,7 @@ def shelf():
 
     # Its threads wait for each other by spinning, which is slow where tests share a processor.
     torch.set_num_threads(1)
-    return ModelShelf()
+    return ModelCache()
 
 
 @pytest.fixture(scope="module")
@@ -303,7 +303,7 @@ def test_the_shipped_dialogue_is_told_apart(told, dialogue):
 def test_windows_that_do_not_fit_into_memory_together_go_through_in_smaller_batches(shelf, diarize, told, dialogue):
     import torch
 
-    (pipeline,) = [kept.model.pipeline for kept in shelf._kept.values()]
+    (pipeline,) = [kept.model.pipeline for kept in shelf._entries.values()]
     sizes = []
 
     def with_little_memory(_model, given):

@@ -9,9 +9,9 @@ import pytest
 
 from tools import random_models
 from tools.random_models import ALIGNER, DIARIZATION, SETTINGS, SPEAKERS, WHISPER, make_models
-from whisperx_worker import SAMPLE_RATE_HZ, Audio, Fitting, Settings
+from whisperx_worker import SAMPLE_RATE_HZ, Audio, OomBackoff, Settings
 from whisperx_worker.decoder import decode
-from whisperx_worker.models import ModelShelf
+from whisperx_worker.models import ModelCache
 from whisperx_worker.testing import make_job
 from whisperx_worker.worker import answer, open_worker
 
@@ -66,7 +66,7 @@ def test_whisper_hears_128_bands_and_says_its_script_whatever_it_hears(models):
 
     settings = Settings(models=models)
     folder = model.folder_of(WHISPER, settings)
-    with model.borrowed(ModelShelf(), settings, folder, compute_type=None) as whisper:
+    with model.borrowed(ModelCache(), settings, folder, compute_type=None) as whisper:
         noise = np.random.default_rng(0).normal(0, 0.1, 30 * SAMPLE_RATE_HZ).astype(np.float32)
         bands = model.features(whisper, noise)
         encoded = whisper.encode(bands)
@@ -92,7 +92,7 @@ def test_a_padded_batch_of_the_large_aligner_gives_what_each_recording_gives_alo
     recordings = [clip[: 2 * SAMPLE_RATE_HZ], clip[: 3 * SAMPLE_RATE_HZ], clip[SAMPLE_RATE_HZ : 2 * SAMPLE_RATE_HZ]]
 
     def emissions(one):
-        batches = iter_emissions(one, recordings, 4, Fitting(make_job(), "align"))
+        batches = iter_emissions(one, recordings, 4, OomBackoff(make_job(), "align"))
         return dict(pair for batch in batches for pair in batch)
 
     alone, padded = emissions(model), emissions(replace(model, batching="padded"))

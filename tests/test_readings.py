@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.test_phantoms import Letters
-from whisperx_worker import Segment, Span, spans
+from whisperx_worker import Segment, Span, intervals
 from whisperx_worker.testing import make_audio, make_job
 from whisperx_worker_plugins import russian_whisper
 from whisperx_worker_plugins.russian_whisper import decoding, readings, speech
@@ -83,16 +83,18 @@ def test_a_merged_reading_is_in_order_and_apart_and_keeps_all_that_is_sure(first
     first = apart(first_times, "сказано")
     doubted = [segment for place, segment in enumerate(first) if place in places]
     sure = [segment for segment in first if segment not in doubted]
-    walls = spans.joined(Span(segment.start, segment.end) for segment in sure)
-    again = [one for one in apart(again_times, "снова сказано то же") if not spans.within(walls, one.start, one.end)]
+    walls = intervals.merge(Span(segment.start, segment.end) for segment in sure)
+    again = [
+        one for one in apart(again_times, "снова сказано то же") if not intervals.within(walls, one.start, one.end)
+    ]
 
     merged = readings.merge(first, doubted, again)
 
     assert all(before.end <= after.start for before, after in pairwise(merged))
     assert set(sure) <= set(merged) <= set(first) | set(again)
-    covered = spans.joined(Span(segment.start, segment.end) for segment in merged)
+    covered = intervals.merge(Span(segment.start, segment.end) for segment in merged)
     for lost in {*doubted, *again} - set(merged):
-        assert spans.within(covered, lost.start, lost.end)
+        assert intervals.within(covered, lost.start, lost.end)
 
 
 # --- whole jobs, with a model that says what a table says

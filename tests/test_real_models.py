@@ -10,7 +10,7 @@ import pytest
 from tests.real_models import real_models
 from tools.lock import ROOT
 from tools.real_models import ENCODER, WHISPER, unpack
-from whisperx_worker import SAMPLE_RATE_HZ, ModelShelf, Settings
+from whisperx_worker import SAMPLE_RATE_HZ, ModelCache, Settings
 from whisperx_worker.audio import decode
 from whisperx_worker.testing import make_job
 from whisperx_worker.worker import answer, open_worker
@@ -38,7 +38,7 @@ def test_all_windows_of_a_russian_recording_vote_for_russian():
     audio, _ = decode(DEMO / "dialogue.flac", Settings())
     heard = speech.find(audio, onset=0.5, offset=0.363)
     job = make_job(beam_size=1)
-    with model.borrowed(ModelShelf(), Settings(), WHISPER, None) as whisper:
+    with model.borrowed(ModelCache(), Settings(), WHISPER, None) as whisper:
         votes = language._votes(whisper, audio, heard, job)
         found = language.detect(whisper, audio, heard, job)
     assert {vote.language for vote in votes} == {"ru"}

@@ -16,7 +16,7 @@ from whisperx_worker import fitness
 from whisperx_worker.health import Health
 from whisperx_worker.hookspecs import hookimpl
 from whisperx_worker.host import Candidate, load_host
-from whisperx_worker.models import ModelShelf
+from whisperx_worker.models import ModelCache
 from whisperx_worker.runpod_sdk import import_runpod
 from whisperx_worker.settings import Settings
 from whisperx_worker.worker import Worker
@@ -149,7 +149,7 @@ class Plugin:
 def opened(plugin, **settings):
     chosen = Settings(plugins_allow=("plugin",), transcribe_engine="plugin", device="cpu", **settings)
     return Worker(
-        chosen, load_host(chosen, [Candidate("plugin", "test", "0", load=lambda: plugin)]), ModelShelf(), Health()
+        chosen, load_host(chosen, [Candidate("plugin", "test", "0", load=lambda: plugin)]), ModelCache(), Health()
     )
 
 

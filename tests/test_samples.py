@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tests.clips import wav
-from whisperx_worker import BadInputError, FetchError, ModelShelf, StrictError, WorkerError, read_sample
+from whisperx_worker import BadInputError, FetchError, ModelCache, StrictError, WorkerError, read_sample
 from whisperx_worker.host import load_host
 from whisperx_worker.settings import Settings
 from whisperx_worker.testing import make_job
@@ -28,7 +28,7 @@ def inline(audio, name="Анна"):
 def job_of(*samples, local=False, settings=None, **fields):
     data = {"audio_base64": CLIP, "speaker_samples": list(samples), **fields}
     settings = settings or Settings()
-    return new_job(Worker(settings, load_host(settings, ()), ModelShelf()), "job-1", data, local=local)
+    return new_job(Worker(settings, load_host(settings, ()), ModelCache()), "job-1", data, local=local)
 
 
 def failure(job, index=0, kind=WorkerError):

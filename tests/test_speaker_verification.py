@@ -17,9 +17,9 @@ from whisperx_worker import (
     Audio,
     BadInputError,
     Diarization,
-    Fitting,
     JobCancelledError,
-    ModelShelf,
+    ModelCache,
+    OomBackoff,
     PluginError,
     Segment,
     Settings,
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.models
 NAME = "speaker_verification"
 SHIPPED = "demo-speaker-embedding"
 DEMO = Path(__file__).parent.parent / "demo"
-SHELF = ModelShelf()
+SHELF = ModelCache()
 """The tests share the loaded encoder."""
 
 
@@ -448,7 +448,7 @@ def counted(monkeypatch):
 
 
 def test_a_sample_is_remembered_by_its_sound_and_not_by_its_name(job_of, call, counted):
-    shelf = ModelShelf()
+    shelf = ModelCache()
     first = job_of(sample("Ivan", sound("ivan")), shelf=shelf)
     second = job_of(sample("Pyotr", sound("ivan")), shelf=shelf)
     third = job_of(sample("Ivan", sound("olga")), shelf=shelf)
@@ -461,7 +461,7 @@ def test_a_sample_is_remembered_by_its_sound_and_not_by_its_name(job_of, call, c
 
 def test_another_model_remembers_nothing(job_of, call, counted):
     for _ in range(2):
-        verify(job_of(*OLGA, shelf=ModelShelf()), *call)
+        verify(job_of(*OLGA, shelf=ModelCache()), *call)
     assert len(counted) == 2
 
 
@@ -516,7 +516,7 @@ def test_a_batch_that_does_not_fit_into_memory_is_halved(shipped, monkeypatch):
     pieces, job = [sound("olga")[start : start + 20_000] for start in range(0, 50_000, 10_000)], make_job()
     whole = shipped.embed(pieces)
     monkeypatch.setattr(shipped.classifier, "encode_batch", encode_two_at_most)
-    halved = replace(shipped, device="cuda").embed(pieces, 4, Fitting(job, "verify_speakers"))
+    halved = replace(shipped, device="cuda").embed(pieces, 4, OomBackoff(job, "verify_speakers"))
 
     assert sizes == [4, 4, 2, 2, 1]
     assert np.abs(halved - whole).max() < 1e-4
@@ -549,7 +549,7 @@ def test_a_cancelled_job_stops(job_of, call):
 
 
 def test_warming_up_loads_the_encoder():
-    shelf = ModelShelf()
+    shelf = ModelCache()
     speaker_verification.warm_up(shelf, Settings(speaker_model=SHIPPED, device="cpu"))
     assert [key[0] for key in shelf.loaded()] == [NAME]
 
@@ -639,7 +639,7 @@ def test_a_folder_in_the_production_layout_goes_through_the_same_plugin(tmp_path
     parts["label_encoder"].save(folder / "label_encoder.txt")
 
     audio, transcript, diarization = call
-    job = job_of(*ANNA[:1], settings=Settings(models=tmp_path, device="cpu"), shelf=ModelShelf())
+    job = job_of(*ANNA[:1], settings=Settings(models=tmp_path, device="cpu"), shelf=ModelCache())
     with speaker_verification.borrowed(job.settings.speaker_model, job.models, job.settings, None) as encoder:
         assert encoder.threshold == 0.25
         assert encoder.embed([sound("anna")]).shape == (1, 192)

@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 from tests.clips import wav
-from whisperx_worker import ModelShelf, Segment, Transcript, hookimpl, read_sample
+from whisperx_worker import ModelCache, Segment, Transcript, hookimpl, read_sample
 from whisperx_worker import fetch as fetching
 from whisperx_worker.fetch import describe_place
 from whisperx_worker.settings import Settings
@@ -308,7 +308,7 @@ def worker():
 
     plugin.transcribe, plugin.verify_speakers = transcribe, verify_speakers
     settings = Settings()
-    return Worker(settings, load_plugin(plugin, name="reader"), ModelShelf())
+    return Worker(settings, load_plugin(plugin, name="reader"), ModelCache())
 
 
 def for_recording(worker, url):

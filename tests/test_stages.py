@@ -13,7 +13,7 @@ from whisperx_worker import (
     BadInputError,
     Diarization,
     JobCancelledError,
-    ModelShelf,
+    ModelCache,
     PluginError,
     Result,
     StrictError,
@@ -459,7 +459,7 @@ def client(monkeypatch, tmp_path):
     joblog.start_logging(tmp_path / "container_log.txt", console=False)
 
     def send(plugins, **fields):
-        worker = Worker(Settings(), loaded(**plugins), ModelShelf())
+        worker = Worker(Settings(), loaded(**plugins), ModelCache())
         return answer(worker, "job-1", {"audio_base64": "UklGRg==", **fields})
 
     yield send
@@ -546,6 +546,6 @@ def test_a_plugin_that_cannot_warm_up_is_logged_and_the_others_do(caplog):
         def warm_up(self, settings, models):
             warmed.append((settings.device, models.loaded()))
 
-    warm_up(Worker(Settings(), loaded(a=Cold(), b=Warm()), ModelShelf()))
+    warm_up(Worker(Settings(), loaded(a=Cold(), b=Warm()), ModelCache()))
     assert warmed == [("auto", [])]
     assert [line for line in caplog.messages if "failed" in line] == ["plugin a failed in warm_up"]

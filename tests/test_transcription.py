@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperx_worker import SAMPLE_RATE_HZ, Audio, ModelNotFoundError, Settings, Span, spans
+from whisperx_worker import SAMPLE_RATE_HZ, Audio, ModelNotFoundError, Settings, Span, intervals
 from whisperx_worker.audio import decode
 from whisperx_worker.testing import make_audio, make_job
 from whisperx_worker_plugins.russian_whisper import language, model, speech
@@ -257,8 +257,10 @@ def test_a_vote_is_a_mean_and_everything_that_disagrees_is_told(windows):
     shares = {other: sum(v.probability * v.speech_s for v in votes if v.language == other) for other, *_ in windows}
     assert probability == pytest.approx(max(shares.values()) / start)
     assert shares[code] == max(shares.values())
-    assert spans.total_s(told) == sum(vote.speech_s for vote in votes if vote.language != code)
-    assert all(spans.seconds_within(told, v.span.start, v.span.end) == (v.language != code) * v.speech_s for v in votes)
+    assert intervals.total_s(told) == sum(vote.speech_s for vote in votes if vote.language != code)
+    assert all(
+        intervals.seconds_within(told, v.span.start, v.span.end) == (v.language != code) * v.speech_s for v in votes
+    )
 
 
 def test_chunks_are_packed_as_they_should_be():
@@ -307,9 +309,9 @@ def test_speech_found_in_pieces_is_the_speech_of_the_whole(monkeypatch):
     pieces = speech.find(audio, onset=0.5, offset=0.363, longest_s=20)
 
     assert all(before.end <= after.start for before, after in pairwise(pieces))
-    in_both = sum(spans.seconds_within(pieces, span.start, span.end) for span in whole)
-    assert in_both == pytest.approx(spans.total_s(whole), abs=0.3)
-    assert in_both == pytest.approx(spans.total_s(pieces), abs=0.2)
+    in_both = sum(intervals.seconds_within(pieces, span.start, span.end) for span in whole)
+    assert in_both == pytest.approx(intervals.total_s(whole), abs=0.3)
+    assert in_both == pytest.approx(intervals.total_s(pieces), abs=0.2)
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def transcribe(audio, job, options):
         job.progress("transcribe", 0.5)
         sleep(0.02)
     job.recognised([Segment(0.0, 0.1, f"{options.mark} perhaps")])
-    with job.models.borrow(("a model",), load=object):
+    with job.models.use(("a model",), load=object):
         said = f"{options.mark} {job.request.initial_prompt} {job.request.hotwords}"
         return Transcript((Segment(0.0, round(audio.duration_s, 3), said),), "ru")
 

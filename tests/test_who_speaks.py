@@ -16,7 +16,7 @@ from whisperx_worker import (
     BadInputError,
     Diarization,
     JobCancelledError,
-    ModelShelf,
+    ModelCache,
     PluginError,
     SpeakerMatch,
     SpeakerTurn,
@@ -89,7 +89,7 @@ def ask(*plugins, started=lambda _job: None, **fields):
     candidates = [
         Candidate(type(plugin).__name__.lower(), "test", "0", load=lambda plugin=plugin: plugin) for plugin in plugins
     ]
-    worker = Worker(Settings(), load_host(Settings(), candidates), ModelShelf())
+    worker = Worker(Settings(), load_host(Settings(), candidates), ModelCache())
     assert len(worker.host.active) == len(plugins)
     return answer(worker, "job-1", {"audio_base64": CLIP, "diarization": True, **fields}, started=started)
 

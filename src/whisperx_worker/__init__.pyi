@@ -1,7 +1,7 @@
 # What plugins may rely on. `__init__.py` reads this list, and imports each name when it is first wanted.
 
-from . import spans as spans
-from .batches import Fitting as Fitting, in_batches as in_batches
+from . import intervals as intervals
+from .batches import OomBackoff as OomBackoff, in_batches as in_batches
 from .errors import (
     BadInputError as BadInputError,
     DeviceError as DeviceError,
@@ -21,13 +21,13 @@ from .job import Job as Job, StageEnd as StageEnd
 from .languages import spoken_letters as spoken_letters
 from .machine import memory_gb as memory_gb
 from .models import (
-    ModelShelf as ModelShelf,
+    ModelCache as ModelCache,
     find_model as find_model,
     folder_mb as folder_mb,
     pick_device as pick_device,
     torch_device as torch_device,
 )
-from .needs import NeededModel as NeededModel
+from .needs import ModelRequirement as ModelRequirement
 from .outputs import OutputFormat as OutputFormat
 from .request import Request as Request, SpeakerSample as SpeakerSample, sample_name as sample_name
 from .samples import read_sample as read_sample, sample_title as sample_title
@@ -47,3 +47,9 @@ from .types import (
     Word as Word,
 )
 from .version import __version__ as __version__
+
+# Names before 0.2. Deprecated.
+Fitting = OomBackoff
+ModelShelf = ModelCache
+NeededModel = ModelRequirement
+spans = intervals

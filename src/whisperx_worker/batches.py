@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from whisperx_worker.deprecation import warn_renamed
 from whisperx_worker.errors import MemoryExhaustedError
 from whisperx_worker.failures import is_out_of_memory
 from whisperx_worker.gpu import release_memory
@@ -24,7 +25,7 @@ R = TypeVar("R")
 
 
 @dataclass
-class Fitting:
+class OomBackoff:
     """Works through batches in pieces that fit into memory.
 
     The first size that does not fit is tried once more, after what nobody uses was given back. From then on each size
@@ -55,10 +56,10 @@ class Fitting:
             return work(batch[len(answers) : len(answers) + size])
 
         while len(answers) < len(batch):
-            answers += self.sized(len(batch) - len(answers), next_ones)
+            answers += self.run_at_size(len(batch) - len(answers), next_ones)
         return answers
 
-    def sized(self, size: int, work: Callable[[int], R]) -> R:
+    def run_at_size(self, size: int, work: Callable[[int], R]) -> R:
         """What work gives at the first size of its batches that fits; it may begin anew several times.
 
         Args:
@@ -86,6 +87,11 @@ class Fitting:
                 self._halve(tried)
             self._was_released = True
 
+    def sized(self, size: int, work: Callable[[int], R]) -> R:
+        """Call `run_at_size`. Deprecated name."""
+        warn_renamed("Fitting.sized", "OomBackoff.run_at_size")
+        return self.run_at_size(size, work)
+
     def _halve(self, size: int) -> None:
         if size == 1:
             raise MemoryExhaustedError(f"{self.stage} ran out of memory, with a batch of one even")
@@ -97,7 +103,7 @@ class Fitting:
 def in_batches(
     items: Sequence[T], size: int, work: Callable[[Sequence[T]], Sequence[R]], job: Job, stage: str
 ) -> list[R]:
-    """Work through items batch by batch, as `Fitting` does, and report progress before each.
+    """Work through items batch by batch, as `OomBackoff` does, and report progress before each.
 
     Args:
         items: What to work on.
@@ -112,7 +118,7 @@ def in_batches(
     Raises:
         MemoryExhaustedError: When a single item does not fit into memory.
     """
-    fitting, answers = Fitting(job, stage), []
+    fitting, answers = OomBackoff(job, stage), []
     for start in range(0, len(items), size):
         job.progress(stage, start / len(items))
         answers += fitting.run(items[start : start + size], work)

@@ -27,7 +27,7 @@ from whisperx_worker.models import (
     hub_is_forbidden,
     is_unpinned,
 )
-from whisperx_worker.needs import NeededModel, needed_models
+from whisperx_worker.needs import ModelRequirement, required_models
 from whisperx_worker.settings import load_settings, unknown_variables
 from whisperx_worker.stages import ENGINES, chosen
 from whisperx_worker.types import SAMPLE_RATE_HZ
@@ -166,7 +166,7 @@ def _engines(settings: Settings, host: Host) -> Iterator[Finding]:
 
 
 def _models(settings: Settings, host: Host) -> Iterator[Finding]:
-    for need in needed_models(host, settings):
+    for need in required_models(host, settings):
         try:
             state, said = _model(need, settings)
         except (ModelNotFoundError, OSError) as error:
@@ -174,7 +174,7 @@ def _models(settings: Settings, host: Host) -> Iterator[Finding]:
         yield Finding(f"model for {need.step}", state, f"{need.name}: {said}")
 
 
-def _model(need: NeededModel, settings: Settings) -> tuple[State, str]:
+def _model(need: ModelRequirement, settings: Settings) -> tuple[State, str]:
     """How it is with one model: whether it is here, has what its loader needs, and is what was fetched."""
     folder = need.located(settings)
     if folder is None:
@@ -201,7 +201,7 @@ def _model(need: NeededModel, settings: Settings) -> tuple[State, str]:
 def _token(settings: Settings, host: Host) -> Iterator[Finding]:
     if settings.hf_token:
         yield Finding("token", "ok", "HF_TOKEN is set")
-    elif all(need.located(settings) for need in needed_models(host, settings)):
+    elif all(need.located(settings) for need in required_models(host, settings)):
         yield Finding("token", "ok", "no HF_TOKEN, and no model that needs it is missing")
     else:
         yield Finding("token", "warning", "no HF_TOKEN: a gated model, such as the one for speakers, stays closed")
@@ -229,7 +229,7 @@ def _imported(settings: Settings, host: Host) -> Iterator[Finding]:
     with ThreadPoolExecutor(2) as pool:
         setup = {
             library: need.gpu_setup if found and found.gpus else ()
-            for need in needed_models(host, settings)
+            for need in required_models(host, settings)
             for library in need.libraries
         }
         yield from pool.map(lambda item: _library(item[0], item[1], found, setup.get(item[0], ())), wanted.items())
@@ -332,7 +332,7 @@ def _libraries(settings: Settings, host: Host) -> dict[str, State]:
     """Every library that this worker needs, and what it means if one is missing."""
     found: dict[str, State] = dict.fromkeys(SOUND_LIBRARIES, "failure")
     found["runpod"] = "warning"  # the command line works without
-    for need in needed_models(host, settings):
+    for need in required_models(host, settings):
         for library in need.libraries:
             found.setdefault(library, _weight(need.step))
     return found

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from whisperx_worker.job import Job, StageEnd
-    from whisperx_worker.models import ModelShelf
-    from whisperx_worker.needs import NeededModel
+    from whisperx_worker.models import ModelCache
+    from whisperx_worker.needs import ModelRequirement
     from whisperx_worker.outputs import OutputFormat
     from whisperx_worker.settings import Settings
     from whisperx_worker.types import Audio, Diarization, Result, SpeakerMatch, Transcript
@@ -224,7 +224,7 @@ def register_outputs() -> Sequence[OutputFormat] | None:
 
 
 @hookspec
-def register_models(settings: Settings) -> Sequence[NeededModel] | None:
+def register_models(settings: Settings) -> Sequence[ModelRequirement] | None:
     """Setup. The models that this plugin loads under these settings, to be fetched and checked beforehand.
 
     Called by `whisperx-worker preload`, by `doctor`, when a worker starts on RunPod, and before the plugin's steps, for
@@ -232,15 +232,15 @@ def register_models(settings: Settings) -> Sequence[NeededModel] | None:
     None: it loads none that the worker could fetch. If it raises, that is logged.
 
     Example:
-        >>> from whisperx_worker import NeededModel, Settings, hookimpl
+        >>> from whisperx_worker import ModelRequirement, Settings, hookimpl
         >>> @hookimpl
-        ... def register_models(settings: Settings) -> list[NeededModel]:
-        ...     return [NeededModel("org/denoiser", "pre_audio", files=("model.onnx",), libraries=("onnxruntime",))]
+        ... def register_models(settings: Settings) -> list[ModelRequirement]:
+        ...     return [ModelRequirement("org/denoiser", "pre_audio", files=("model.onnx",))]
     """
 
 
 @hookspec
-def warm_up(models: ModelShelf, settings: Settings) -> None:
+def warm_up(models: ModelCache, settings: Settings) -> None:
     """Setup. Load what every job will need, so that the first one does not wait.
 
     Called once, when a worker starts (`WHISPERX_WORKER_WARM_UP`), never by the command line. On RunPod it is a fitness
@@ -248,9 +248,9 @@ def warm_up(models: ModelShelf, settings: Settings) -> None:
     is logged, and the first job loads its models itself.
 
     Example:
-        >>> from whisperx_worker import ModelShelf, Settings, hookimpl
+        >>> from whisperx_worker import ModelCache, Settings, hookimpl
         >>> @hookimpl
-        ... def warm_up(models: ModelShelf, settings: Settings) -> None:
-        ...     with models.borrow(("tokenizer", "ru"), load=lambda: object()):
+        ... def warm_up(models: ModelCache, settings: Settings) -> None:
+        ...     with models.use(("tokenizer", "ru"), load=lambda: object()):
         ...         pass
     """

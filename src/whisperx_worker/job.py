@@ -20,7 +20,7 @@ from whisperx_worker.joblog import events
 from whisperx_worker.types import Seconds, Segment, Span, Warned
 
 if TYPE_CHECKING:
-    from whisperx_worker.models import ModelShelf
+    from whisperx_worker.models import ModelCache
     from whisperx_worker.request import Request
     from whisperx_worker.settings import Settings
 
@@ -38,7 +38,7 @@ def _nobody_reads(_segments: Sequence[Segment]) -> None:
     pass
 
 
-def _nobody_watches(_stage: str, _fraction: float) -> None:
+def _ignore_use(_stage: str, _fraction: float) -> None:
     pass
 
 
@@ -67,13 +67,13 @@ class Job:
     id: str
     request: Request
     settings: Settings
-    models: ModelShelf
+    models: ModelCache
     """Loaded models, shared between jobs."""
     options: Mapping[str, object] = field(default_factory=dict)
     """Each plugin's validated options, by plugin name; a hook gets its own one as the argument `options`."""
     local: bool = False
     """Whether a person on this machine asks, who may name paths."""
-    on_progress: OnProgress = _nobody_watches
+    on_progress: OnProgress = _ignore_use
     """Called by one thread at a time."""
     on_segments: OnSegments = _nobody_reads
     """Gets segments as they are recognised, where the job asked for `stream`; called by one thread at a time."""

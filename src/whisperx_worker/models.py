@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from whisperx_worker import machine
+from whisperx_worker.deprecation import warn_renamed
 from whisperx_worker.errors import DeviceError, GatedModelError, ModelNotFoundError, WorkerError
 from whisperx_worker.failures import causes
 from whisperx_worker.imports import import_in_turn
@@ -22,6 +23,7 @@ from whisperx_worker.joblog import events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
+    from contextlib import AbstractContextManager
 
     from pydantic import SecretStr
 
@@ -236,7 +238,7 @@ def folder_mb(folder: Path) -> float:
 
 
 @dataclass(eq=False)
-class _Kept:
+class _Entry:
     """One loaded model."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -248,7 +250,7 @@ class _Kept:
 
 
 @dataclass(frozen=True)
-class Borrowed:
+class ModelUse:
     """A model that somebody began to use."""
 
     model: str
@@ -259,26 +261,26 @@ class Borrowed:
     """How long that took: loading it, or waiting for another job that was loading it."""
 
 
-def _nobody_watches(_borrowed: Borrowed) -> None:
+def _ignore_use(_borrowed: ModelUse) -> None:
     pass
 
 
 @dataclass(eq=False)
-class ModelShelf:
+class ModelCache:
     """Loaded models, each loaded once, shared by all jobs, and let go under the memory budget when nobody uses it."""
 
     budget_mb: float = 0.0
     """0 is no limit."""
-    on_borrowed: Callable[[Borrowed], None] = _nobody_watches
-    _kept: dict[Hashable, _Kept] = field(default_factory=dict)
+    on_use: Callable[[ModelUse], None] = _ignore_use
+    _entries: dict[Hashable, _Entry] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def watched(self, on_borrowed: Callable[[Borrowed], None]) -> ModelShelf:
+    def watched(self, on_use: Callable[[ModelUse], None]) -> ModelCache:
         """The same models, for somebody who is told of each that is borrowed through it."""
-        return replace(self, on_borrowed=on_borrowed)
+        return replace(self, on_use=on_use)
 
     @contextmanager
-    def borrow(self, key: Hashable, load: Callable[[], T], size_mb: float = 0.0) -> Iterator[T]:
+    def use(self, key: Hashable, load: Callable[[], T], size_mb: float = 0.0) -> Iterator[T]:
         """Use a model, loading it if it is not here. While it is borrowed it is not let go.
 
         Args:
@@ -290,19 +292,24 @@ class ModelShelf:
             The model; others may be using it at the same time.
         """
         with self._lock:
-            kept = self._kept.setdefault(key, _Kept(size_mb=size_mb))
+            kept = self._entries.setdefault(key, _Entry(size_mb=size_mb))
             kept.users += 1
         try:
-            self.on_borrowed(self._loaded(key, kept, load))
+            self.on_use(self._loaded(key, kept, load))
             yield cast("T", kept.model)
         finally:
             with self._lock:
                 kept.users -= 1
                 kept.last_used_s = time.monotonic()
                 if not kept.loaded and not kept.users:
-                    self._kept.pop(key, None)
+                    self._entries.pop(key, None)
 
-    def _loaded(self, key: Hashable, kept: _Kept, load: Callable[[], object]) -> Borrowed:
+    def borrow(self, key: Hashable, load: Callable[[], T], size_mb: float = 0.0) -> AbstractContextManager[T]:
+        """Call `use`. Deprecated name."""
+        warn_renamed("ModelShelf.borrow", "ModelCache.use")
+        return self.use(key, load, size_mb)
+
+    def _loaded(self, key: Hashable, kept: _Entry, load: Callable[[], object]) -> ModelUse:
         """Load a model, or find it loaded; both are events of the log."""
         began_s = time.perf_counter()
         model = " ".join(map(str, key)) if isinstance(key, tuple) else str(key)
@@ -319,23 +326,23 @@ class ModelShelf:
             events.info("%s was there", key, extra=fields)
         else:
             log.info("loaded %s in %.2f s", key, seconds, extra=fields)
-        return Borrowed(model, cached, seconds)
+        return ModelUse(model, cached, seconds)
 
     def loaded(self) -> list[Hashable]:
         """Keys of the models that are here."""
         with self._lock:
-            return [key for key, kept in self._kept.items() if kept.loaded]
+            return [key for key, kept in self._entries.items() if kept.loaded]
 
     def _make_room(self) -> None:
         if not self.budget_mb:
             return
         with self._lock:
             # What is being loaded counts as well, the newcomer too.
-            used = sum(kept.size_mb for kept in self._kept.values())
-            idle = [(key, kept) for key, kept in self._kept.items() if kept.loaded and not kept.users]
+            used = sum(kept.size_mb for kept in self._entries.values())
+            idle = [(key, kept) for key, kept in self._entries.items() if kept.loaded and not kept.users]
             for key, kept in sorted(idle, key=lambda item: item[1].last_used_s):
                 if used <= self.budget_mb:
                     break
-                del self._kept[key]
+                del self._entries[key]
                 used -= kept.size_mb
                 log.info("let go of %s", key)

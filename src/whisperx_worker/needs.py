@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class NeededModel:
+class ModelRequirement:
     """A model that a plugin loads, as `register_models` tells it."""
 
     name: str
@@ -64,22 +64,22 @@ class NeededModel:
         return None if hub_is_forbidden() else allowed_revision(HUB_IDS.get(self.name, self.name), settings)
 
 
-def needed_models(host: Host, settings: Settings) -> list[NeededModel]:
+def required_models(host: Host, settings: Settings) -> list[ModelRequirement]:
     """The models of all active plugins that are not only on request; recognition first."""
-    return [need for need in known_models(host, settings) if not need.on_request]
+    return [need for need in registered_models(host, settings) if not need.on_request]
 
 
-def known_models(host: Host, settings: Settings, plugin: str | None = None) -> list[NeededModel]:
+def registered_models(host: Host, settings: Settings, plugin: str | None = None) -> list[ModelRequirement]:
     """The models of all active plugins, or of one; those of engines that are not chosen left out; recognition first."""
-    found: list[NeededModel] = []
+    found: list[ModelRequirement] = []
     for implementation in host.implementations("register_models"):
         if plugin not in {None, implementation.plugin_name}:
             continue
         try:
             answer: Any = implementation.function(*[settings for _ in implementation.argnames])
             said = list(answer or ())
-            if wrong := [need for need in said if not isinstance(need, NeededModel)]:
-                raise PluginError(f"{wrong[0]!r} is no NeededModel")  # noqa: TRY301
+            if wrong := [need for need in said if not isinstance(need, ModelRequirement)]:
+                raise PluginError(f"{wrong[0]!r} is no ModelRequirement")  # noqa: TRY301
         except (Exception, SystemExit):
             log.exception("plugin %s failed in register_models", implementation.plugin_name)
             continue
@@ -90,11 +90,11 @@ def known_models(host: Host, settings: Settings, plugin: str | None = None) -> l
 
 def import_libraries(host: Host, plugin: str, settings: Settings) -> None:
     """Import what the models of a plugin need, when no other thread does such a thing."""
-    for need in known_models(host, settings, plugin):
+    for need in registered_models(host, settings, plugin):
         import_in_turn(need.imports or need.libraries)
 
 
-def _is_used(host: Host, need: NeededModel, plugin: str, settings: Settings) -> bool:
+def _is_used(host: Host, need: ModelRequirement, plugin: str, settings: Settings) -> bool:
     try:
         return need.step not in ENGINES or chosen(host, need.step, settings).plugin_name == plugin
     except PluginError:  # nobody can be chosen, which is a finding of its own

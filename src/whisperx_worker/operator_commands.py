@@ -63,7 +63,7 @@ def preload(
     """
     from whisperx_worker import masking
     from whisperx_worker.host import load_host
-    from whisperx_worker.needs import known_models
+    from whisperx_worker.needs import registered_models
     from whisperx_worker.preload import preload as bring
     from whisperx_worker.preload import wanted_models
     from whisperx_worker.settings import load_settings
@@ -71,7 +71,7 @@ def preload(
     _hide_bars_from_files()
     settings = load_settings()
     names = [name.strip() for given in models or () for name in given.split(",") if name.strip()]
-    wanted = wanted_models(known_models(load_host(settings), settings), names)
+    wanted = wanted_models(registered_models(load_host(settings), settings), names)
     brought = []
     typer.echo(f"models to bring: {', '.join(one.need.name for one in wanted)}", err=True)
     for one in bring(wanted, (to or settings.models).absolute(), settings.hf_token):

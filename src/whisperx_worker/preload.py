@@ -26,7 +26,7 @@ from whisperx_worker.models import (
     shipped_models,
     told_errors_of_the_hub,
 )
-from whisperx_worker.needs import NeededModel
+from whisperx_worker.needs import ModelRequirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 class Wanted:
     """A model to bring."""
 
-    need: NeededModel
+    need: ModelRequirement
     revision: str | None = None
     """The one that was asked for."""
     by_name: bool = False
@@ -60,7 +60,7 @@ class Brought:
     """One sentence, where it is not simply there."""
 
 
-def wanted_models(needs: Sequence[NeededModel], names: Sequence[str]) -> list[Wanted]:
+def wanted_models(needs: Sequence[ModelRequirement], names: Sequence[str]) -> list[Wanted]:
     """The models that are named, `name@revision` each; without names, all that the plugins need by themselves.
 
     Raises:
@@ -73,7 +73,7 @@ def wanted_models(needs: Sequence[NeededModel], names: Sequence[str]) -> list[Wa
         if not is_model_name(name) or text.endswith("@"):
             raise BadInputError(f"--models must name models as name, org/name or org/name@revision, not {text!r}")
         name = SHORT_NAMES.get(name, name)
-        wanted.append(Wanted(known.get(name, NeededModel(name, "")), revision or None, by_name=True))
+        wanted.append(Wanted(known.get(name, ModelRequirement(name, "")), revision or None, by_name=True))
     return wanted if names else [Wanted(need) for need in known.values() if not need.on_request]
 
 
@@ -172,7 +172,7 @@ def _bring_file(wanted: Wanted, url: str, models: Path) -> Brought:
     return Brought(name, "downloaded")
 
 
-def _ask(need: NeededModel, revision: str, token: SecretStr | None) -> LockedModel:
+def _ask(need: ModelRequirement, revision: str, token: SecretStr | None) -> LockedModel:
     """What the hub has of a model at a revision, those files left out that nobody reads.
 
     Raises:

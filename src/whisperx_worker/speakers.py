@@ -19,7 +19,7 @@ from itertools import accumulate, groupby, pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from whisperx_worker.spans import joined, outside, shared, total_s
+from whisperx_worker.intervals import gaps, intersect, merge, total_s
 from whisperx_worker.types import Span, SpeakerTurn, Word
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def overlapped_text(transcript: Transcript, turns: Iterable[SpeakerTurn]) -> lis
     for span in sorted((span for theirs in _voices(turns).values() for span in theirs), key=lambda span: span.start):
         overlaps.append(Span(span.start, min(span.end, last_end)))
         last_end = max(last_end, span.end)
-    return shared(joined(span for span in overlaps if span.duration_s > 0), joined(_text_spans(transcript)))
+    return intersect(merge(span for span in overlaps if span.duration_s > 0), merge(_text_spans(transcript)))
 
 
 def told(overlapped: Sequence[Span]) -> str:
@@ -171,7 +171,7 @@ def told(overlapped: Sequence[Span]) -> str:
     >>> told([Span(1.0, 1.4), Span(1.9, 2.5), Span(60.0, 61.0)])
     'several people speak at once in 2.0 s of the text (1.00-2.50, 60.00-61.00 s); each word there has one speaker'
     """
-    where = f"in {total_s(overlapped):.1f} s of the text ({_places(joined(overlapped, _SAME_PLACE_S))})"
+    where = f"in {total_s(overlapped):.1f} s of the text ({_places(merge(overlapped, _SAME_PLACE_S))})"
     return f"several people speak at once {where}; each word there has one speaker"
 
 
@@ -282,7 +282,7 @@ def _is_uncut(segment: Segment, timeline: Timeline) -> bool:
     if segment.words and len(own) == len(segment.words):
         return False
     others_s: dict[str, Seconds] = {}
-    for free in outside(joined(own), segment.start, segment.end):
+    for free in gaps(merge(own), segment.start, segment.end):
         for speaker, shared_s in _shares_s(free.start, free.end, timeline).items():
             others_s[speaker] = others_s.get(speaker, 0.0) + shared_s
     others_s.pop(segment.speaker or "", None)
@@ -360,4 +360,4 @@ def _voices(turns: Iterable[SpeakerTurn]) -> Mapping[str, list[Span]]:
     spans: dict[str, list[Span]] = {}
     for turn in sorted(turns, key=lambda turn: turn.start):
         spans.setdefault(turn.speaker, []).append(Span(turn.start, turn.end))
-    return {speaker: joined(theirs) for speaker, theirs in spans.items()}
+    return {speaker: merge(theirs) for speaker, theirs in spans.items()}

@@ -21,7 +21,7 @@ import numpy as np
 from whisperx_worker.errors import PluginError
 from whisperx_worker.host import Candidate, Host, load_host
 from whisperx_worker.job import Job
-from whisperx_worker.models import ModelShelf
+from whisperx_worker.models import ModelCache
 from whisperx_worker.request import parse
 from whisperx_worker.settings import Settings
 from whisperx_worker.stages import chain, engine, observe
@@ -63,7 +63,7 @@ def make_job(host: Host | None = None, **fields: Any) -> Job:  # noqa: ANN401
     settings = _settings()
     host = host or load_host(settings, ())
     request, options = parse({**recording, **fields}, host.abilities)
-    job = Job("test", request, settings, ModelShelf(), options)
+    job = Job("test", request, settings, ModelCache(), options)
     job.on_stage_ended = lambda job, ended: observe(host, "stage_ended", job, ended=ended)
     return job
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from whisperx_worker import codec_silence
 from whisperx_worker.errors import BadInputError
-from whisperx_worker.spans import joined, total_s
+from whisperx_worker.intervals import merge, total_s
 from whisperx_worker.types import SAMPLE_RATE_HZ, Span, Warned
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Track:
 
     def warnings(self) -> Iterator[Warned]:
         """Tell what is wrong with the track."""
-        places = joined(self._damage, _JITTER_S)
+        places = merge(self._damage, _JITTER_S)
         yield from _few(places, "the recording is damaged here or a piece is missing", "the recording is damaged ")
         for reason, spans in self._wave.reasons().items():
             yield from _few(spans, reason, f"{reason}: ")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from whisperx_worker.errors import BadInputError
+from whisperx_worker.intervals import merge
 from whisperx_worker.mixing import mixer_for
-from whisperx_worker.spans import joined
 from whisperx_worker.types import SAMPLE_RATE_HZ, Span
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Waveform:
     def reasons(self) -> dict[str, list[Span]]:
         """Give the stretches in which channels were not simply mixed, by the reason; short ones are left out."""
         long = {
-            reason: joined((span for span in spans if span.duration_s >= _MIN_TOLD_S), _MAX_APART_S)
+            reason: merge((span for span in spans if span.duration_s >= _MIN_TOLD_S), _MAX_APART_S)
             for reason, spans in self._reasons.items()
         }
         texts = {reason.text for reason, spans in long.items() if spans}

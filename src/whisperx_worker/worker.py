@@ -20,7 +20,7 @@ from whisperx_worker.errors import JobCancelledError, OutOfTimeError, PluginErro
 from whisperx_worker.health import Health
 from whisperx_worker.host import Host, load_host
 from whisperx_worker.job import Job, OnProgress, OnSegments
-from whisperx_worker.models import Borrowed, ModelShelf, forbid_hub_by_default
+from whisperx_worker.models import ModelCache, ModelUse, forbid_hub_by_default
 from whisperx_worker.needs import import_libraries
 from whisperx_worker.settings import Settings, load_settings
 from whisperx_worker.stages import chosen, failure, observe
@@ -47,7 +47,7 @@ class Worker:
 
     settings: Settings
     host: Host
-    models: ModelShelf
+    models: ModelCache
     health: Health = field(default_factory=Health)
 
 
@@ -60,7 +60,7 @@ def open_worker(settings: Settings | None = None) -> Worker:
     settings = settings or load_settings()
     forbid_hub_by_default(settings)
     machine.limit_threads(settings.cpu_threads)
-    return Worker(settings, load_host(settings), ModelShelf(settings.memory_budget_mb))
+    return Worker(settings, load_host(settings), ModelCache(settings.memory_budget_mb))
 
 
 def warm_up(worker: Worker) -> str | None:
@@ -109,7 +109,7 @@ def new_job(worker: Worker, job_id: str, data: object, *, local: bool = False) -
     return job
 
 
-def note_model(notes: dict[str, object], borrowed: Borrowed) -> None:
+def note_model(notes: dict[str, object], borrowed: ModelUse) -> None:
     """Keep for `debug` which models a job borrowed, and whether each was there when it first did."""
     models: dict[str, object] = notes.setdefault("models", {})  # type: ignore[assignment]
     models.setdefault(masking.without_paths(borrowed.model), {"cached": borrowed.cached, "seconds": borrowed.seconds})

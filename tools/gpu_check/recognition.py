@@ -10,7 +10,7 @@ from tools.gpu_check.memory import Watch, used_mb
 from tools.gpu_check.setup import CheckError, Measure, SkippedError, dialogue, recording, run_job, stopwatch
 from tools.random_models import WHISPER
 from whisperx_worker import SAMPLE_RATE_HZ
-from whisperx_worker.models import ModelShelf
+from whisperx_worker.models import ModelCache
 from whisperx_worker.worker import open_worker
 from whisperx_worker_plugins.russian_whisper import model
 
@@ -56,7 +56,7 @@ def compare_timestamps(setup: Setup) -> Iterator[Measure]:
     windows = setup.batch_size
     compute_type = "float16" if setup.device == "cuda" else "int8"
     settings = setup.settings()
-    with model.borrowed(ModelShelf(), settings, model.folder_of(WHISPER, settings), compute_type) as whisper:
+    with model.borrowed(ModelCache(), settings, model.folder_of(WHISPER, settings), compute_type) as whisper:
         sound = dialogue(30.0 * windows)
         bands = np.stack([model.features(whisper, part) for part in sound.reshape(windows, 30 * SAMPLE_RATE_HZ)])
         token = whisper.hf_tokenizer.token_to_id

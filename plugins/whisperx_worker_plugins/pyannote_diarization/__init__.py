@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from whisperx_worker import (
     Diarization,
     ModelName,
-    NeededModel,
+    ModelRequirement,
     find_model,
     folder_mb,
     hookimpl,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from whisperx_worker import Audio, Job, ModelShelf, Seconds, Settings
+    from whisperx_worker import Audio, Job, ModelCache, Seconds, Settings
 
 LEAST_S: Seconds = 0.1
 """In a shorter recording nobody speaks."""
@@ -46,12 +46,12 @@ def register_options() -> type[Options]:
 
 
 @hookimpl
-def register_models(settings: Settings) -> list[NeededModel]:
+def register_models(settings: Settings) -> list[ModelRequirement]:
     """The operator's diarization model."""
     name = settings.diarization_model
     parts = pipelines.COMMUNITY_FILES if name == pipelines.COMMUNITY else ()
     return [
-        NeededModel(
+        ModelRequirement(
             name,
             "diarize",
             ("config.yaml", *parts),
@@ -62,7 +62,7 @@ def register_models(settings: Settings) -> list[NeededModel]:
 
 
 @hookimpl
-def warm_up(models: ModelShelf, settings: Settings) -> None:
+def warm_up(models: ModelCache, settings: Settings) -> None:
     """Load the operator's diarization model."""
     with _borrowed(settings.diarization_model, models, settings, None):
         pass
@@ -85,11 +85,11 @@ def diarize(audio: Audio, job: Job, options: Options | None) -> Diarization:
 
 @contextmanager
 def _borrowed(
-    name: str, models: ModelShelf, settings: Settings, token: SecretStr | None
+    name: str, models: ModelCache, settings: Settings, token: SecretStr | None
 ) -> Iterator[pipelines.LoadedPipeline]:
     device = torch_device(settings)
     folder = find_model(name, settings, token)
     key = ("pyannote_diarization", str(folder), device)
     load = lambda: pipelines.load(name, folder, device, lambda other: find_model(other, settings, token))  # noqa: E731
-    with models.borrow(key, load, folder_mb(folder)) as pipeline, torch_stage("diarize", device):
+    with models.use(key, load, folder_mb(folder)) as pipeline, torch_stage("diarize", device):
         yield pipeline

@@ -10,7 +10,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from whisperx_worker import SAMPLE_RATE_HZ, Diarization, Fitting, SpeakerTurn, WorkerError, torch_loading
+from whisperx_worker import SAMPLE_RATE_HZ, Diarization, OomBackoff, SpeakerTurn, WorkerError, torch_loading
 from whisperx_worker_plugins.pyannote_diarization.once import hear_once
 from whisperx_worker_plugins.pyannote_diarization.sparing import interruptible, spare_memory
 
@@ -174,7 +174,7 @@ def _output(pipeline: Any, file: Mapping[str, Any], job: Job, **counts: int | No
             return pipeline(file, hook=progress, **counts)
 
     try:
-        return Fitting(job, STAGE).sized(max(own_sizes.values(), default=1), in_batches_of)
+        return OomBackoff(job, STAGE).run_at_size(max(own_sizes.values(), default=1), in_batches_of)
     finally:
         for name, own in own_sizes.items():
             setattr(pipeline, name, own)

@@ -11,7 +11,18 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from whisperx_worker import Audio, Job, ModelShelf, NeededModel, Segment, Settings, Span, Transcript, hookimpl, spans
+from whisperx_worker import (
+    Audio,
+    Job,
+    ModelCache,
+    ModelRequirement,
+    Segment,
+    Settings,
+    Span,
+    Transcript,
+    hookimpl,
+    intervals,
+)
 from whisperx_worker_plugins.russian_whisper import (
     attention_alignment,
     coverage,
@@ -34,10 +45,10 @@ MOST_ROUNDS = 4
 
 
 @hookimpl
-def register_models(settings: Settings) -> list[NeededModel]:
+def register_models(settings: Settings) -> list[ModelRequirement]:
     """The production model."""
     return [
-        NeededModel(
+        ModelRequirement(
             settings.model,
             "transcribe",
             model.FILES,
@@ -50,7 +61,7 @@ def register_models(settings: Settings) -> list[NeededModel]:
 
 
 @hookimpl
-def warm_up(models: ModelShelf, settings: Settings) -> None:
+def warm_up(models: ModelCache, settings: Settings) -> None:
     """Load the production model."""
     with model.borrowed(models, settings, model.folder_of(settings.model, settings), compute_type=None):
         pass
@@ -64,7 +75,7 @@ def transcribe(audio: Audio, job: Job) -> Transcript:
     folder = model.folder_of(name, job.settings, token)
     packing = model.packing_of(folder, job.settings)
     found = speech.find(audio, onset=request.vad_onset, offset=request.vad_offset, longest_s=packing.longest_s)
-    log.info("speech: %.1f s of %.1f s", spans.total_s(found), audio.duration_s)
+    log.info("speech: %.1f s of %.1f s", intervals.total_s(found), audio.duration_s)
     if not found:
         job.warn("no speech was found", Span(0.0, audio.duration_s))
         return Transcript((), request.language, speech=())
@@ -95,10 +106,10 @@ def _text_of(  # noqa: PLR0913  what decoding takes
         agreed = readings.confirmed(doubted, [_as_segment(one) for one in again.removed])
         segments, doubted = ([agreed.get(one, one) for one in some] for some in (segments, doubted))
         segments = readings.merge(segments, doubted, again.segments)
-        heard_anew = spans.joined(alone)
+        heard_anew = intervals.merge(alone)
         taken = {(one.start, one.end) for one in agreed.values()}
         unread = [one for one in again.removed if (one.span.start, one.span.end) not in taken]
-        removed = [one for one in removed if not spans.within(heard_anew, one.span.start, one.span.end)] + unread
+        removed = [one for one in removed if not intervals.within(heard_anew, one.span.start, one.span.end)] + unread
         wrong = readings.misplaced(segments, doubted, [*again.segments, *map(_as_segment, again.removed)], heard_anew)
         segments = [segment for segment in segments if segment not in wrong]
         moved += [sifting.as_removed(segment, right) for segment, right in wrong.items()]
@@ -119,7 +130,7 @@ def _as_segment(removed: sifting.Removed) -> Segment:
 
 def _tell_lost(lost: Sequence[Span], removed: Sequence[Span], job: Job) -> None:
     """Warn of speech that has no text for no reason that was told."""
-    told = spans.joined(removed)
+    told = intervals.merge(removed)
     for gap in lost:
-        if not spans.within(told, gap.start, gap.end):
+        if not intervals.within(told, gap.start, gap.end):
             job.warn("speech was heard here, but the model gave no text", gap)

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from whisperx_worker import (
-    Fitting,
     JobCancelledError,
+    OomBackoff,
     Seconds,
     Segment,
     Span,
     StrictError,
     Word,
     WorkerError,
-    spans,
+    intervals,
 )
 from whisperx_worker_plugins.russian_whisper.model import TIMESTAMP_S, Encoded, Tokenizer, Whisper
 
@@ -95,7 +95,7 @@ def words_of_batch(  # noqa: PLR0913  what aligning takes, and the job
 
     most = MAX_CHUNKS_ON_CPU if whisper.model.device == "cpu" else len(texts)
     try:
-        return Fitting(job, "transcribe", most).run(range(len(texts)), align)
+        return OomBackoff(job, "transcribe", most).run(range(len(texts)), align)
     except (StrictError, JobCancelledError):
         raise
     except (RuntimeError, ValueError, IndexError, WorkerError) as error:
@@ -180,6 +180,6 @@ def _timed(words: Sequence[Spelled], result: Any, chunk: Span) -> list[Word]:  #
 def _inside(word: Word, segment: Segment, speech: Sequence[Span]) -> Word:
     """A word without the pause that follows or precedes it, and inside its segment."""
     start, end = (min(max(time or 0.0, segment.start), segment.end) for time in (word.start, word.end))
-    pieces = spans.within(speech, start, end)
+    pieces = intervals.within(speech, start, end)
     spoken = next((piece for piece in pieces if piece.duration_s >= MIN_PIECE_S), pieces[0] if pieces else None)
     return Word(word.word, spoken.start, spoken.end, word.score) if spoken else Word(word.word, start, end, word.score)

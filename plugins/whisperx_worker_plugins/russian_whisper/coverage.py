@@ -16,7 +16,7 @@ from operator import attrgetter
 from statistics import median
 from typing import TYPE_CHECKING
 
-from whisperx_worker import Seconds, Segment, Span, spans, spoken_letters
+from whisperx_worker import Seconds, Segment, Span, intervals, spoken_letters
 from whisperx_worker_plugins.russian_whisper import speech
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _has_more_speech(segment: Segment, heard: Sequence[Span], pace: Seconds, sla
 
 
 def _speech_s(segment: Segment, heard: Sequence[Span]) -> Seconds:
-    return spans.seconds_within(heard, segment.start, segment.end)
+    return intervals.seconds_within(heard, segment.start, segment.end)
 
 
 def gaps(heard: Sequence[Span], segments: Iterable[Segment], packing: speech.Packing) -> list[Span]:
@@ -72,7 +72,7 @@ def gaps(heard: Sequence[Span], segments: Iterable[Segment], packing: speech.Pac
     told_until, end = heard[0].start, heard[-1].end
     said = sorted((Span(segment.start, segment.end) for segment in segments), key=attrgetter("start"))
     for after in [*said, Span(end, end)]:
-        pieces = [piece for piece in spans.within(heard, told_until, after.start) if _matters(piece, heard)]
+        pieces = [piece for piece in intervals.within(heard, told_until, after.start) if _matters(piece, heard)]
         found += speech.chunks(pieces, packing)
         told_until = max(told_until, after.end)
     return found
@@ -82,9 +82,9 @@ def lost(
     heard: Sequence[Span], chunks: Iterable[Span], segments: Sequence[Segment], packing: speech.Packing
 ) -> list[Span]:
     """Speech that has no text in the end: gaps, and chunks without any text however short they are."""
-    told = spans.joined(Span(segment.start, segment.end) for segment in segments)
-    mute = (chunk for chunk in chunks if not spans.within(told, chunk.start, chunk.end))
-    return spans.joined([*mute, *gaps(heard, segments, packing)])
+    told = intervals.merge(Span(segment.start, segment.end) for segment in segments)
+    mute = (chunk for chunk in chunks if not intervals.within(told, chunk.start, chunk.end))
+    return intervals.merge([*mute, *gaps(heard, segments, packing)])
 
 
 def apart(found: Iterable[Span], chunks: Sequence[Span], heard: Sequence[Span]) -> list[Span]:
@@ -93,7 +93,7 @@ def apart(found: Iterable[Span], chunks: Sequence[Span], heard: Sequence[Span]) 
     What cannot be decoded otherwise than it was is left out.
     """
     known = set(chunks)
-    pieces = (spans.within(heard, gap.start, gap.end) if gap in known else [gap] for gap in found)
+    pieces = (intervals.within(heard, gap.start, gap.end) if gap in known else [gap] for gap in found)
     return [piece for parts in pieces for piece in parts if piece not in known]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from whisperx_worker import BadInputError, Segment, in_batches, spans
+from whisperx_worker import BadInputError, Segment, in_batches, intervals
 from whisperx_worker_plugins.russian_whisper import phantoms, segments
 from whisperx_worker_plugins.russian_whisper.attention_alignment import Text, are_wanted, words_of_batch
 from whisperx_worker_plugins.russian_whisper.encoded import MAX_CHUNKS_ON_CPU, encode, perturbed, rows
@@ -220,7 +220,7 @@ class _Decoder:
     def _may_be_prompted(self, chunk: Span) -> bool:
         return (
             self.given is not None
-            and spans.seconds_within(self.heard, chunk.start, chunk.end) >= _LEAST_SPEECH_FOR_PROMPT_S
+            and intervals.seconds_within(self.heard, chunk.start, chunk.end) >= _LEAST_SPEECH_FOR_PROMPT_S
         )
 
     def _is_echo(self, decoded: Decoded) -> bool:

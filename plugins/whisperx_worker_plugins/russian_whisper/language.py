@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from whisperx_worker import Fitting, Span, spans
+from whisperx_worker import OomBackoff, Span, intervals
 from whisperx_worker_plugins.russian_whisper import speech
 from whisperx_worker_plugins.russian_whisper.encoded import encode
 from whisperx_worker_plugins.russian_whisper.model import Whisper, features
@@ -127,7 +127,7 @@ def window_offsets(speech_s: Seconds, tries: int) -> list[Seconds]:
 def _votes(whisper: Whisper, audio: Audio, heard: tuple[Span, ...], job: Job) -> list[Vote]:
     """What the windows say that are looked at; together, where none of them can end the search."""
     request = job.request
-    offsets = window_offsets(spans.total_s(heard), request.language_detection_max_tries)
+    offsets = window_offsets(intervals.total_s(heard), request.language_detection_max_tries)
     windows = [speech.window_parts(heard, skip_s) for skip_s in offsets]
 
     def look(some: Sequence[list[Span]]) -> list[Vote]:
@@ -136,14 +136,14 @@ def _votes(whisper: Whisper, audio: Audio, heard: tuple[Span, ...], job: Job) ->
         return [
             Vote(
                 Span(parts[0].start, parts[-1].end),
-                spans.total_s(parts),
+                intervals.total_s(parts),
                 {token[2:-2]: float(probability) for token, probability in languages},
             )
             for parts, languages in zip(some, found, strict=True)
         ]
 
     enough = request.language_detection_min_prob
-    fitting = Fitting(job, "transcribe", most=request.batch_size)
+    fitting = OomBackoff(job, "transcribe", most=request.batch_size)
     votes: list[Vote] = []
     size = 1 if enough else len(windows)
     for start in range(0, len(windows), size):

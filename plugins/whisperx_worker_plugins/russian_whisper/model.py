@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from whisperx_worker import (
     BadInputError,
+    ModelCache,
     ModelNotFoundError,
-    ModelShelf,
     Seconds,
     Settings,
     find_model,
@@ -86,7 +86,7 @@ def packing_of(folder: Path, settings: Settings) -> Packing:
 
 
 @contextmanager
-def borrowed(models: ModelShelf, settings: Settings, folder: Path, compute_type: str | None) -> Iterator[Whisper]:
+def borrowed(models: ModelCache, settings: Settings, folder: Path, compute_type: str | None) -> Iterator[Whisper]:
     """The model of a folder, loaded once per process, device and precision.
 
     Raises:
@@ -108,7 +108,7 @@ def borrowed(models: ModelShelf, settings: Settings, folder: Path, compute_type:
         return whisper
 
     key = ("whisper", str(folder), device, compute_type)
-    with models.borrow(key, load, folder_mb(folder)) as whisper:
+    with models.use(key, load, folder_mb(folder)) as whisper:
         yield whisper
 
 

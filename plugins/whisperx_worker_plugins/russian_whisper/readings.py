@@ -15,7 +15,7 @@ from difflib import SequenceMatcher
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from whisperx_worker import Seconds, Segment, Span, spans, spoken_letters
+from whisperx_worker import Seconds, Segment, Span, intervals, spoken_letters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -58,7 +58,9 @@ def misplaced(
     """
     found: dict[Segment, Segment] = {}
     for segment in segments:
-        if segment not in doubted or 2 * spans.seconds_within(decoded, segment.start, segment.end) < _length_s(segment):
+        if segment not in doubted or 2 * intervals.seconds_within(decoded, segment.start, segment.end) < _length_s(
+            segment
+        ):
             continue
         own = [one for one in again if _meet(one, segment)]
         others = [one for one in segments if one is not segment and one not in doubted]

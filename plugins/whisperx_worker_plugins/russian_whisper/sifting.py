@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from whisperx_worker import Job, Segment, Span, spans
+from whisperx_worker import Job, Segment, Span, intervals
 from whisperx_worker_plugins.russian_whisper import decoding, phantoms, segments
 
 if TYPE_CHECKING:
@@ -100,14 +100,14 @@ def _spoken(cut: list[Segment], chunk: Span, heard: Sequence[Span], removed: lis
     """A chunk's segments, of a loop only its first round, and no phantoms."""
     text = " ".join(segment.text for segment in cut)
     loop = phantoms.loop(text)
-    if phantoms.impossible(loop, text, spans.seconds_within(heard, chunk.start, chunk.end)):
+    if phantoms.impossible(loop, text, intervals.seconds_within(heard, chunk.start, chunk.end)):
         words = text.split()
         surplus = " ".join(words[place] for place in loop.surplus)
         removed.append(Removed(chunk, surplus, f"it says the same {loop.repeats} times in a row"))
         cut = list(_without(cut, loop.surplus))
     for segment in cut:
         span = Span(segment.start, segment.end)
-        why = phantoms.why_invented(segment.text, spans.seconds_within(heard, span.start, span.end))
+        why = phantoms.why_invented(segment.text, intervals.seconds_within(heard, span.start, span.end))
         if why:
             removed.append(Removed(span, segment.text, why))
         else:

@@ -11,16 +11,16 @@ from pydantic import BaseModel, ConfigDict
 
 from whisperx_worker import (
     SAMPLE_RATE_HZ,
-    Fitting,
     ModelName,
-    NeededModel,
+    ModelRequirement,
+    OomBackoff,
     Span,
     SpeakerMatch,
     WorkerError,
     find_model,
     folder_mb,
     hookimpl,
-    spans,
+    intervals,
     torch_device,
     torch_stage,
 )
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydantic import SecretStr
 
-    from whisperx_worker import Audio, Diarization, Job, ModelShelf, Settings, Transcript
+    from whisperx_worker import Audio, Diarization, Job, ModelCache, Settings, Transcript
     from whisperx_worker_plugins.speaker_verification.encoder import Encoder
     from whisperx_worker_plugins.speaker_verification.enrolment import Person
     from whisperx_worker_plugins.speaker_verification.scores import Naming
@@ -90,11 +90,11 @@ def register_options() -> type[Options]:
 
 
 @hookimpl
-def register_models(settings: Settings) -> list[NeededModel]:
+def register_models(settings: Settings) -> list[ModelRequirement]:
     """The operator's speaker model."""
     files = ("hyperparams.yaml", "embedding_model.ckpt")
     return [
-        NeededModel(
+        ModelRequirement(
             settings.speaker_model,
             "verify_speakers",
             files,
@@ -105,7 +105,7 @@ def register_models(settings: Settings) -> list[NeededModel]:
 
 
 @hookimpl
-def warm_up(models: ModelShelf, settings: Settings) -> None:
+def warm_up(models: ModelCache, settings: Settings) -> None:
     """Load the speaker model."""
     with borrowed(settings.speaker_model, models, settings, None):
         pass
@@ -137,7 +137,7 @@ def _matches(  # noqa: PLR0913  what is compared, and how
     embeddings = encoder.embed(
         [voice.sound(audio) for voice in voices],
         job.request.batch_size,
-        Fitting(job, "verify_speakers"),
+        OomBackoff(job, "verify_speakers"),
         lambda done: job.progress("verify_speakers", 0.5 + 0.5 * done),
     )
     compared = np.asarray(np.isfinite(embeddings).all(axis=1))
@@ -169,14 +169,14 @@ def voices_of(transcript: Transcript, diarization: Diarization | None) -> list[V
     alone = solo_speech(diarization.turns) if diarization else {}
     exclusive = solo_speech(diarization.exclusive) if diarization else {}
     clean = {
-        speaker: heard if spans.total_s(heard) >= encoders.SHORTEST_S else exclusive.get(speaker, [])
+        speaker: heard if intervals.total_s(heard) >= encoders.SHORTEST_S else exclusive.get(speaker, [])
         for speaker, heard in alone.items()
     }
     voices = [Voice(speaker, None, heard) for speaker, heard in clean.items()]
     for number, segment in enumerate(transcript.segments):
         whole = [Span(segment.start, segment.end)]
         alone_there = clean.get(segment.speaker or "", whole)
-        voices.append(Voice(segment.speaker, number, spans.within(alone_there, segment.start, segment.end)))
+        voices.append(Voice(segment.speaker, number, intervals.within(alone_there, segment.start, segment.end)))
     return voices
 
 
@@ -184,7 +184,9 @@ def _warn_of_mute(voices: Sequence[Voice], compared: NDArray[np.bool_], job: Job
     """Name the speakers who could not be compared; a segment has its speaker's name."""
     for voice, is_compared in zip(voices, compared, strict=True):
         if voice.segment is None and not is_compared:
-            job.warn(f"{voice.speaker} has {spans.total_s(voice.spans):.1f} s of clean speech, too little to compare")
+            job.warn(
+                f"{voice.speaker} has {intervals.total_s(voice.spans):.1f} s of clean speech, too little to compare"
+            )
 
 
 def _tell_candidates(  # noqa: PLR0913  what was compared
@@ -199,7 +201,7 @@ def _tell_candidates(  # noqa: PLR0913  what was compared
     labels = [(voice.speaker, voice.segment) for voice in voices]
     candidates = Candidates(labels, [person.name for person in people], scores, threshold)
     candidates.note(job)
-    longest = max(voices, key=lambda voice: spans.total_s(voice.spans))
+    longest = max(voices, key=lambda voice: intervals.total_s(voice.spans))
     sound = longest.sound(audio)[:MAX_SOUND]
     candidates.explain_nobody(job, recording=is_wide(sound), samples=[person.is_wide for person in people])
 
@@ -239,13 +241,13 @@ def _match(voice: Voice, naming: Naming, people: Sequence[Person]) -> SpeakerMat
         speaker_id=UNKNOWN if naming.person is None else people[naming.person].name,
         similarity=round(naming.similarity, 4),
         runner_up=None if naming.runner_up is None else round(naming.runner_up, 4),
-        speech_s=round(spans.total_s(voice.spans), 3),
+        speech_s=round(intervals.total_s(voice.spans), 3),
         segment=voice.segment,
     )
 
 
 @contextmanager
-def borrowed(name: str, models: ModelShelf, settings: Settings, token: SecretStr | None) -> Iterator[Encoder]:
+def borrowed(name: str, models: ModelCache, settings: Settings, token: SecretStr | None) -> Iterator[Encoder]:
     """The speaker model of that name.
 
     Raises:
@@ -255,5 +257,5 @@ def borrowed(name: str, models: ModelShelf, settings: Settings, token: SecretStr
     folder = find_model(name, settings, token)
     key = ("speaker_verification", str(folder), device)
     load = lambda: encoders.load(folder, name, device)  # noqa: E731
-    with models.borrow(key, load, folder_mb(folder)) as encoder, torch_stage("verify_speakers", device):
+    with models.use(key, load, folder_mb(folder)) as encoder, torch_stage("verify_speakers", device):
         yield encoder

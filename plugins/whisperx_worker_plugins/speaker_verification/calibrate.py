@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from whisperx_worker import BadInputError, Job, ModelShelf, Request, Settings, SpeakerSample, read_sample
+from whisperx_worker import BadInputError, Job, ModelCache, Request, Settings, SpeakerSample, read_sample
 from whisperx_worker_plugins.speaker_verification import borrowed
 from whisperx_worker_plugins.speaker_verification.calibration import calibrate, trials_of
 from whisperx_worker_plugins.speaker_verification.enrolment import hear
@@ -45,7 +45,7 @@ def calibrate_speakers(
         check_can_be_drawn(plot)
     chosen = str(Path(model).resolve()) if model and Path(model).is_dir() else model
     settings = Settings(speaker_model=chosen) if chosen else Settings()
-    job = Job("calibrate-speakers", Request(), settings, ModelShelf(), local=True)
+    job = Job("calibrate-speakers", Request(), settings, ModelCache(), local=True)
     with borrowed(settings.speaker_model, job.models, settings, None) as encoder:
         heard = [(person, embedding_of(file, job, encoder)) for person, file in files]
     for warned in job.warnings:

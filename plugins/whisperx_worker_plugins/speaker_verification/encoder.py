@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from whisperx_worker import Fitting
+    from whisperx_worker import OomBackoff
     from whisperx_worker_plugins.speaker_verification.enrolment import Heard
 
 DEFAULT_THRESHOLD = 0.25
@@ -67,7 +67,7 @@ class Encoder:
         self,
         pieces: Sequence[NDArray[np.float32]],
         batch_size: int = 1,
-        fitting: Fitting | None = None,
+        fitting: OomBackoff | None = None,
         on_batch: Callable[[float], None] = lambda _done: None,
     ) -> NDArray[np.float32]:
         """One embedding per piece.
@@ -101,7 +101,7 @@ class Encoder:
         self,
         windows: Sequence[NDArray[np.float32]],
         batch_size: int,
-        fitting: Fitting | None,
+        fitting: OomBackoff | None,
         on_batch: Callable[[float], None],
     ) -> NDArray[np.float32]:
         """Embeddings of windows, shape (windows, d), each of length 1 or NaN."""

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from whisperx_worker import (
-    Fitting,
     ModelName,
-    NeededModel,
+    ModelRequirement,
+    OomBackoff,
     Segment,
     Span,
     WorkerError,
     hookimpl,
-    spans,
+    intervals,
     torch_device,
     torch_stage,
 )
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydantic import SecretStr
 
-    from whisperx_worker import Audio, Job, ModelShelf, Settings, Transcript
+    from whisperx_worker import Audio, Job, ModelCache, Settings, Transcript
     from whisperx_worker_plugins.wav2vec2_alignment.emissions import AcousticModel
     from whisperx_worker_plugins.wav2vec2_alignment.groups import Group
     from whisperx_worker_plugins.wav2vec2_alignment.texts import Text
@@ -61,7 +61,7 @@ def register_options() -> type[Options]:
 
 
 @hookimpl
-def register_models(settings: Settings) -> list[NeededModel]:
+def register_models(settings: Settings) -> list[ModelRequirement]:
     """The operator's alignment model, or the Russian one; torchaudio's bundles on request."""
     name = settings.align_model or checkpoints.RUSSIAN
     others = [
@@ -70,7 +70,7 @@ def register_models(settings: Settings) -> list[NeededModel]:
     if name in bundles.BUNDLES:
         return others
     return [
-        NeededModel(
+        ModelRequirement(
             name,
             "align",
             (*checkpoints.FILES, "model.safetensors|pytorch_model.bin"),
@@ -83,7 +83,7 @@ def register_models(settings: Settings) -> list[NeededModel]:
 
 
 @hookimpl
-def warm_up(models: ModelShelf, settings: Settings) -> None:
+def warm_up(models: ModelCache, settings: Settings) -> None:
     """Load the operator's alignment model, or the Russian one."""
     with _borrowed(checkpoints.choose("ru", None, settings), models, settings, None):
         pass
@@ -106,7 +106,7 @@ def align(audio: Audio, transcript: Transcript, job: Job, options: Options | Non
     with _borrowed(name, job.models, job.settings, job.request.huggingface_access_token) as model:
         aligned = _align(audio, transcript, job, model)
     sentences = tuple(held(sentence, transcript.speech) for sentences in aligned for sentence in sentences)
-    text = spans.joined(Span(segment.start, segment.end) for segment in transcript.segments)
+    text = intervals.merge(Span(segment.start, segment.end) for segment in transcript.segments)
     _warn_of_wordless(wordless(sentences, text, transcript.speech), job)
     return replace(transcript, segments=sentences)
 
@@ -148,7 +148,7 @@ def _aligned_groups(
     heard: dict[int, dict[int, NDArray[np.float32]]] = {}
     ready: list[int] = []
     done = 0
-    for finished in iter_emissions(model, recordings, job.request.batch_size, Fitting(job, "align")):
+    for finished in iter_emissions(model, recordings, job.request.batch_size, OomBackoff(job, "align")):
         for index, emission in finished:
             number, _ = pieces[index]
             parts = heard.setdefault(number, {})
@@ -178,10 +178,10 @@ def _warn(segment: Segment, error: UnalignableError, job: Job) -> None:
 
 
 @contextmanager
-def _borrowed(name: str, models: ModelShelf, settings: Settings, token: SecretStr | None) -> Iterator[AcousticModel]:
+def _borrowed(name: str, models: ModelCache, settings: Settings, token: SecretStr | None) -> Iterator[AcousticModel]:
     device = torch_device(settings)
     checkpoint = checkpoints.find(name, settings, token)
     key = ("wav2vec2_alignment", checkpoint.name, str(checkpoint.folder), device)
     load = lambda: checkpoints.load(checkpoint, device)  # noqa: E731
-    with models.borrow(key, load, checkpoint.size_mb) as model, torch_stage("align", device):
+    with models.use(key, load, checkpoint.size_mb) as model, torch_stage("align", device):
         yield model

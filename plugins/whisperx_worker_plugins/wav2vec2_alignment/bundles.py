@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whisperx_worker import NeededModel
+from whisperx_worker import ModelRequirement
 
 if TYPE_CHECKING:
     from whisperx_worker import Settings
@@ -35,10 +35,10 @@ BUNDLES = {
 """The file of each bundle, or its whole URL."""
 
 
-def needed(name: str, settings: Settings, imports: tuple[str, ...], *, on_request: bool) -> NeededModel:
+def needed(name: str, settings: Settings, imports: tuple[str, ...], *, on_request: bool) -> ModelRequirement:
     """Describe a bundle as a model that is fetched from its URL."""
     url = BUNDLES[name] if "://" in BUNDLES[name] else PUBLISHED_AT + BUNDLES[name]
-    return NeededModel(
+    return ModelRequirement(
         name,
         "align",
         (url.rpartition("/")[2],),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from whisperx_worker import Fitting
+    from whisperx_worker import OomBackoff
     from whisperx_worker_plugins.wav2vec2_alignment.text import Alphabet
 
 Batching: TypeAlias = Literal["single", "equal", "padded"]
@@ -71,7 +71,7 @@ class _Window:
 
 
 def iter_emissions(
-    model: AcousticModel, recordings: Sequence[NDArray[np.float32]], batch_size: int, fitting: Fitting
+    model: AcousticModel, recordings: Sequence[NDArray[np.float32]], batch_size: int, fitting: OomBackoff
 ) -> Iterator[list[tuple[int, NDArray[np.float32]]]]:
     """Log-probabilities of recordings, batch by batch, the longest first where they are batched.
 

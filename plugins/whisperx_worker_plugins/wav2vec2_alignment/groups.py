@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from whisperx_worker import Seconds, Span, spans
+from whisperx_worker import Seconds, Span, intervals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,8 +90,8 @@ def _in_order(segments: Sequence[Span]) -> list[int]:
 
 def _blocks(segments: Sequence[Span], speech: Sequence[Span]) -> list[Span]:
     """The stretches of speech, and the segments that are in none; apart, though they may touch."""
-    unheard = [one for one in segments if spans.seconds_within(speech, one.start, one.end) < _MIN_SHARED_S]
-    blocks = sorted([*speech, *spans.joined(unheard)], key=lambda block: (block.start, block.end))
+    unheard = [one for one in segments if intervals.seconds_within(speech, one.start, one.end) < _MIN_SHARED_S]
+    blocks = sorted([*speech, *intervals.merge(unheard)], key=lambda block: (block.start, block.end))
     apart: list[Span] = []
     for block in blocks:
         start = max(block.start, apart[-1].end) if apart else block.start
@@ -134,7 +134,7 @@ def _nearest(parts: Sequence[Sequence[Span]], segment: Span) -> int:
 
     def shared(part: Sequence[Span]) -> tuple[Seconds, Seconds]:
         apart_s = max(part[0].start - segment.end, segment.start - part[-1].end)
-        return spans.seconds_within(part, segment.start, segment.end), -apart_s
+        return intervals.seconds_within(part, segment.start, segment.end), -apart_s
 
     after = bisect_left(parts, segment.end, key=lambda part: part[0].start)
     first = bisect_right(parts, segment.start, key=lambda part: part[-1].end)
@@ -146,7 +146,7 @@ def _reached(blocks: Sequence[Span], segments: Sequence[Span]) -> list[Span]:
     """What of the blocks the segments may be in: speech before the first or after the last one may have no text."""
     start = min(segment.start for segment in segments) - _MAX_ERROR_S
     end = max(segment.end for segment in segments) + _MAX_ERROR_S
-    return spans.within(blocks, start, end)
+    return intervals.within(blocks, start, end)
 
 
 def _pieces(blocks: Sequence[Span], segments: Sequence[Span], room: Span) -> list[Span]:
@@ -154,4 +154,4 @@ def _pieces(blocks: Sequence[Span], segments: Sequence[Span], room: Span) -> lis
     wanted = (
         Span(max(room.start, one.start - MARGIN_S), min(room.end, one.end + MARGIN_S)) for one in (*blocks, *segments)
     )
-    return spans.joined((one for one in wanted if one.duration_s > 0), _MAX_SILENCE_S - 2 * MARGIN_S)
+    return intervals.merge((one for one in wanted if one.duration_s > 0), _MAX_SILENCE_S - 2 * MARGIN_S)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from whisperx_worker import Seconds, Segment, Span, Word, spans, spoken_letters
+from whisperx_worker import Seconds, Segment, Span, Word, intervals, spoken_letters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,7 +48,7 @@ def hold(word: Word, heard: Sequence[Span]) -> Word:
     if word.start is None or word.end is None:
         return word
     own = Span(word.start, word.end)
-    pieces = spans.within(heard, own.start, own.end)
+    pieces = intervals.within(heard, own.start, own.end)
     place = max(pieces, key=lambda piece: piece.duration_s, default=own)
     end = min(place.end, place.start + longest_s(word.word))
     return word if (place.start, end) == (word.start, word.end) else replace(word, start=place.start, end=round(end, 3))
@@ -68,9 +68,9 @@ def wordless(sentences: Iterable[Segment], text: Sequence[Span], heard: Iterable
             is not looked at.
         heard: Where the detector heard speech.
     """
-    said = spans.joined(span for sentence in sentences for span in _said(sentence))
-    holes = (hole for one in heard for hole in spans.outside(said, one.start + _EDGE_S, one.end - _EDGE_S))
-    return [hole for hole in holes if spans.seconds_within(text, hole.start, hole.end) >= _LEAST_WORDLESS_S]
+    said = intervals.merge(span for sentence in sentences for span in _said(sentence))
+    holes = (hole for one in heard for hole in intervals.gaps(said, one.start + _EDGE_S, one.end - _EDGE_S))
+    return [hole for hole in holes if intervals.seconds_within(text, hole.start, hole.end) >= _LEAST_WORDLESS_S]
 
 
 def _said(sentence: Segment) -> Iterator[Span]:

@@ -1,10 +1,10 @@
-"""Stretches of time: joined, cut and measured. Pure.
+"""Operations on time intervals: merge, clip, intersect, measure. Pure.
 
 Example:
-    >>> heard = joined([Span(6.0, 7.0), Span(0.0, 3.0), Span(2.0, 4.0)])
-    >>> within(heard, 3.5, 6.2)
+    >>> speech = merge([Span(6.0, 7.0), Span(0.0, 3.0), Span(2.0, 4.0)])
+    >>> within(speech, 3.5, 6.2)
     [Span(start=3.5, end=4.0), Span(start=6.0, end=6.2)]
-    >>> total_s(heard)
+    >>> total_s(speech)
     5.0
 """
 
@@ -14,14 +14,18 @@ from bisect import bisect_left, bisect_right
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from whisperx_worker.deprecation import warn_renamed
 from whisperx_worker.types import Seconds, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+_RENAMED = {"joined": "merge", "outside": "gaps", "shared": "intersect"}
+"""Names before 0.2."""
 
-def joined(spans: Iterable[Span], gap_s: Seconds = 0.0) -> list[Span]:
-    """Spans in time order, those as one that overlap or are not more than `gap_s` apart."""
+
+def merge(spans: Iterable[Span], gap_s: Seconds = 0.0) -> list[Span]:
+    """Sort spans and merge those that overlap or are at most `gap_s` apart."""
     found: list[Span] = []
     for span in sorted(spans, key=attrgetter("start")):
         if found and span.start - found[-1].end <= gap_s:
@@ -32,10 +36,10 @@ def joined(spans: Iterable[Span], gap_s: Seconds = 0.0) -> list[Span]:
 
 
 def within(spans: Sequence[Span], start: Seconds, end: Seconds) -> list[Span]:
-    """What of some spans lies between two times, found by bisection.
+    """Clip spans to the interval between two times, by bisection.
 
     Args:
-        spans: In time order, apart from each other, as `joined` gives them.
+        spans: In time order, apart from each other, as `merge` gives them.
         start: In seconds.
         end: In seconds; nothing lies between times of which it is not the later one.
     """
@@ -46,26 +50,33 @@ def within(spans: Sequence[Span], start: Seconds, end: Seconds) -> list[Span]:
     return [Span(max(span.start, start), min(span.end, end)) for span in spans[first:last]]
 
 
-def outside(spans: Sequence[Span], start: Seconds, end: Seconds) -> list[Span]:
-    """What lies between two times and in none of some spans; the arguments are those of `within`.
+def gaps(spans: Sequence[Span], start: Seconds, end: Seconds) -> list[Span]:
+    """Return the gaps that spans leave between two times; the arguments are those of `within`.
 
-    >>> outside([Span(2.0, 3.0), Span(5.0, 9.0)], 1.0, 6.0)
+    >>> gaps([Span(2.0, 3.0), Span(5.0, 9.0)], 1.0, 6.0)
     [Span(start=1.0, end=2.0), Span(start=3.0, end=5.0)]
     """
     edges = [start, *(edge for span in within(spans, start, end) for edge in (span.start, span.end)), end]
     return [Span(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]
 
 
-def shared(some: Iterable[Span], others: Sequence[Span]) -> list[Span]:
-    """What two lists of spans, each as `joined` gives it, have in common."""
+def intersect(some: Iterable[Span], others: Sequence[Span]) -> list[Span]:
+    """Intersect two lists of spans, each as `merge` returns it."""
     return [piece for span in some for piece in within(others, span.start, span.end)]
 
 
 def total_s(spans: Iterable[Span]) -> Seconds:
-    """Length of all spans together."""
+    """Sum the durations of spans."""
     return sum(span.duration_s for span in spans)
 
 
 def seconds_within(spans: Sequence[Span], start: Seconds, end: Seconds) -> Seconds:
-    """How much of what lies between two times is inside some spans, as `within` finds it."""
+    """Sum the durations of spans clipped to the interval between two times."""
     return total_s(within(spans, start, end))
+
+
+def __getattr__(name: str) -> object:
+    if (current := _RENAMED.get(name)) is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warn_renamed(f"whisperx_worker.spans.{name}", f"whisperx_worker.intervals.{current}")
+    return globals()[current]

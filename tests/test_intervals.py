@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperx_worker import Span, spans
+from whisperx_worker import Span, intervals
 
 times = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 9)), max_size=12)
 
@@ -20,7 +20,7 @@ def seconds(some):
 
 @given(times, st.integers(0, 3))
 def test_joined_spans_are_apart_and_cover_the_same(pairs, gap):
-    joined = spans.joined(made(pairs), gap)
+    joined = intervals.merge(made(pairs), gap)
 
     assert seconds(made(pairs)) <= seconds(joined)
     assert all(after.start - before.end > gap for before, after in pairwise(joined))
@@ -30,29 +30,29 @@ def test_joined_spans_are_apart_and_cover_the_same(pairs, gap):
 
 @given(times, times)
 def test_shared_spans_are_what_both_have(some, others):
-    both = spans.shared(spans.joined(made(some)), spans.joined(made(others)))
+    both = intervals.intersect(intervals.merge(made(some)), intervals.merge(made(others)))
 
     assert seconds(both) == seconds(made(some)) & seconds(made(others))
-    assert spans.total_s(both) == len(seconds(both))
+    assert intervals.total_s(both) == len(seconds(both))
 
 
 @given(times, st.integers(0, 60), st.integers(-5, 30))
 def test_what_lies_within_two_times_is_cut_to_them(pairs, start, length):
-    joined = spans.joined(made(pairs))
+    joined = intervals.merge(made(pairs))
 
-    inside = spans.within(joined, start, start + length)
+    inside = intervals.within(joined, start, start + length)
 
     assert seconds(inside) == seconds(joined) & set(range(start, start + length))
-    assert spans.seconds_within(joined, start, start + length) == len(seconds(inside))
+    assert intervals.seconds_within(joined, start, start + length) == len(seconds(inside))
     assert all(span.duration_s > 0 for span in inside)
 
 
 @given(times, st.integers(0, 60), st.integers(-5, 30))
 def test_what_lies_outside_is_the_rest(pairs, start, length):
-    joined = spans.joined(made(pairs))
+    joined = intervals.merge(made(pairs))
 
-    rest = spans.outside(joined, start, start + length)
+    rest = intervals.gaps(joined, start, start + length)
 
     assert seconds(rest) == set(range(start, start + length)) - seconds(joined)
-    assert spans.total_s(rest) == len(seconds(rest))
+    assert intervals.total_s(rest) == len(seconds(rest))
     assert all(span.duration_s > 0 for span in rest)
