@@ -4,6 +4,17 @@ import sys
 import pytest
 from hypothesis import settings
 
+SETTINGS_OF_THE_MACHINE = (
+    "WHISPERX_WORKER_", "RUNPOD_", "HF_", "BUCKET_", "ASR_",
+    "NO_SPEECH_THRESHOLD", "LOGPROB_THRESHOLD", "COMPRESSION_RATIO_THRESHOLD",
+)  # fmt: skip
+"""Prefixes of the variables that may be set for a worker on a developer's machine."""
+HABITS_OF_THE_MACHINE = {
+    "XDG_CACHE_HOME", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "COLUMNS", "LINES", "NO_COLOR",
+    "FORCE_COLOR", "PYTHONWARNINGS", "PYTHONIOENCODING",
+}  # fmt: skip
+"""Other variables, in capitals, that change how the worker answers or how its commands print."""
+
 PARROT = '''
 """An engine that hears nothing and says what its option tells it to."""
 
@@ -29,6 +40,18 @@ def transcribe(audio, options, job):
 '''
 
 
+def variables_of_the_machine():
+    """Return the names of the variables that no test may depend on."""
+    return [
+        name for name in os.environ
+        if name.startswith(SETTINGS_OF_THE_MACHINE) or name.upper() in HABITS_OF_THE_MACHINE
+    ]  # fmt: skip
+
+
+for variable in variables_of_the_machine():
+    if variable.startswith(SETTINGS_OF_THE_MACHINE):
+        del os.environ[variable]  # some modules load settings when they are collected
+
 settings.register_profile("whole", deadline=None)
 settings.register_profile("fast", deadline=None, max_examples=5)
 settings.load_profile("whole")
@@ -42,12 +65,20 @@ def pytest_runtest_makereport():
     return report
 
 
+@pytest.fixture(scope="session")
+def empty_cache(tmp_path_factory):
+    """A folder in place of the caches of models in the home folder."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture(autouse=True)
-def _no_hub_and_no_settings_of_this_machine(monkeypatch):
-    for name in list(os.environ):
-        if name.startswith(("WHISPERX_WORKER_", "RUNPOD_", "HF_")):
-            monkeypatch.delenv(name)
+def _no_hub_and_no_settings_of_this_machine(monkeypatch, empty_cache):
+    for name in variables_of_the_machine():
+        monkeypatch.delenv(name)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(empty_cache / "huggingface"))
+    monkeypatch.setenv("TORCH_HOME", str(empty_cache / "torch"))
+    monkeypatch.setenv("PYTHONUTF8", "1")  # for the processes that tests start
     monkeypatch.setenv("WHISPERX_WORKER_LOG_FILE", os.devnull)
 
 

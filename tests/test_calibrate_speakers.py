@@ -114,7 +114,7 @@ def test_a_picture_that_cannot_be_drawn_is_refused_before_a_model_is_loaded(run,
 def test_libraries_say_nothing_and_no_file_is_written_unasked(voices, tmp_path):
     command = [sys.executable, "-m", "whisperx_worker.cli", "calibrate-speakers", str(voices)]
     done = subprocess.run(
-        [*command, "--model", "demo-speaker-embedding"], cwd=tmp_path, capture_output=True, text=True, check=True
+        [*command, "--model", "demo-speaker-embedding"], cwd=tmp_path, capture_output=True, encoding="utf-8", check=True
     )
     assert done.stderr == ""
     assert "proposed threshold" in done.stdout

@@ -442,7 +442,7 @@ def test_no_secret_of_the_environment_is_printed_whatever_is_broken(tmp_path):
     for more in ({}, {"WHISPERX_WORKER_DEVICE": TOKEN}, {"WHISPERX_WORKER_MODEL": TOKEN}):
         done = subprocess.run(
             [sys.executable, "-m", "whisperx_worker.cli", "doctor", "--quick"],
-            env={**environment, **more}, capture_output=True, text=True, check=False,
+            env={**environment, **more}, capture_output=True, encoding="utf-8", check=False,
         )  # fmt: skip
         assert done.returncode == bool(more)
         assert done.stderr == ""

@@ -58,9 +58,23 @@ def call(tmp_path):
 @pytest.mark.usefixtures("parrot")
 def test_transcribe_prints_the_text_as_a_command_of_its_own(call):
     command = [sys.executable, "-m", "whisperx_worker.cli", "transcribe", call]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "Алло, это Анна.\n", "")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("parrot")
+@pytest.mark.parametrize(
+    ("encoding", "printed"),
+    [("ascii", "Да.".encode()), ("koi8-r", "Да.".encode("koi8-r")), ("latin-1", rb"\u0414\u0430.")],
+)
+def test_the_text_is_printed_whatever_letters_the_locale_has(call, monkeypatch, encoding, printed):
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    command = [sys.executable, "-m", "whisperx_worker.cli", "transcribe", call, "--plugin", "parrot.text=Да."]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, printed + b"\n", b"")
 
 
 @pytest.mark.usefixtures("parrot")
@@ -68,8 +82,10 @@ def test_transcribe_writes_each_format_into_the_folder(call, tmp_path):
     done = run("transcribe", call, "-f", "srt", "-f", "json", "--language", "en", "--output", str(tmp_path / "out"))
 
     assert done.returncode == 0
-    assert (tmp_path / "out" / "call.srt").read_text() == "1\n00:00:00,000 --> 00:00:00,500\nАлло, это Анна.\n"
-    assert json.loads((tmp_path / "out" / "call.json").read_text())["detected_language"] == "en"
+    assert (tmp_path / "out" / "call.srt").read_text(
+        encoding="utf-8"
+    ) == "1\n00:00:00,000 --> 00:00:00,500\nАлло, это Анна.\n"
+    assert json.loads((tmp_path / "out" / "call.json").read_text(encoding="utf-8"))["detected_language"] == "en"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["call.json", "call.srt"]
 
 

@@ -47,7 +47,7 @@ def test_a_batch_at_a_temperature_takes_no_more_memory_than_without_one(tmp_path
 
     ended = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(MEASURE).replace("{chunks}", str(CHUNKS)), folder, "0", "0.2"],
-        capture_output=True, text=True, check=True,
+        capture_output=True, encoding="utf-8", check=True,
     )  # fmt: skip
 
     without, with_one = json.loads(ended.stdout)

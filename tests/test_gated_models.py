@@ -124,7 +124,7 @@ def test_the_environment_alone_is_enough(gated, tmp_path, token, opens):
     }  # fmt: skip
     command = [sys.executable, "-c", IN_A_PROCESS_OF_ITS_OWN, *KINDS]
 
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=True)
 
     names = [sorted(file.rpartition("/")[2] for file in files) for files in KINDS.values()]
     assert json.loads(done.stdout) == (names if opens else [REFUSED.format(name) for name in KINDS])

@@ -21,7 +21,7 @@ ON_CPU = ["--device", "cpu", "--layers", "1", "--quick", "--minutes", "60"]
 
 def gpu_check(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "tools.gpu_check", *arguments], cwd=ROOT, capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "tools.gpu_check", *arguments], cwd=ROOT, capture_output=True, encoding="utf-8", check=False,
         env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
     )  # fmt: skip
 
@@ -177,5 +177,5 @@ PTXAS = (
 def test_the_kernels_that_fail_are_good_assembly(tmp_path, architecture):
     (tmp_path / "kernels.ptx").write_bytes(KERNELS)
     command = [PTXAS, f"-arch={architecture}", "kernels.ptx", "-o", "kernels.cubin"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
     assert (done.returncode, done.stderr) == (0, "")

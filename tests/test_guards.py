@@ -175,7 +175,7 @@ print(json.dumps([sorted(active), sorted(modules), every]))
 def fresh_process():
     """What is active, loaded and importable in a new interpreter where any warning is an error."""
     command = [sys.executable, "-W", "error", "-c", IN_A_FRESH_PROCESS, *(path.stem for path in CORE)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)
 
@@ -196,7 +196,7 @@ def test_every_module_imports_without_a_warning(fresh_process):
 @pytest.mark.slow
 def test_the_package_imports_only_what_is_asked_for():
     script = "import sys; from whisperx_worker import hookimpl; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8", check=True)
     assert "pluggy" in done.stdout.split()
     assert {"numpy", "pydantic"} & set(done.stdout.split()) == set()
 

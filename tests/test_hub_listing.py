@@ -259,7 +259,7 @@ def found_by(tmp_path):
                 **more,
             }
             done = subprocess.run(
-                [sys.executable, "-c", WANTED], capture_output=True, text=True, check=True, env=environment
+                [sys.executable, "-c", WANTED], capture_output=True, encoding="utf-8", check=True, env=environment
             )
             return json.loads(done.stdout), bool(hub.asked)
 
@@ -311,7 +311,7 @@ def test_the_hub_finds_the_files_that_it_asks_for():
 def test_the_hubs_handler_is_the_workers():
     broken = subprocess.run(
         [sys.executable, str(FOLDER / "handler.py"), "--test_input", "{"],
-        capture_output=True, text=True, check=False, env={**os.environ, "WHISPERX_WORKER_LOG_FILE": os.devnull},
+        capture_output=True, encoding="utf-8", check=False, env={**os.environ, "WHISPERX_WORKER_LOG_FILE": os.devnull},
     )  # fmt: skip
     assert (broken.returncode, broken.stderr.splitlines()[-1][:32]) == (1, "--test_input is not valid JSON: ")
 

@@ -170,7 +170,11 @@ def test_plugins_tell_all_that_loading_and_running_their_models_imports():
         **os.environ, "WHISPERX_WORKER_MODEL": "demo-whisper-ru", "WHISPERX_WORKER_DEVICE": "cpu", "PYTHONPATH": str(ROOT)
     }  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PROGRAM], capture_output=True, text=True, check=True, env=environment
+        [sys.executable, "-W", "ignore", "-c", PROGRAM],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+        env=environment,
     )
     said = json.loads(done.stdout.splitlines()[-1])
     assert said["error"] is None

@@ -55,7 +55,9 @@ def test_torch_takes_no_more_threads_than_the_worker_may_use(given, threads):
         "import torch; print(torch.get_num_threads())"
     )
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"} | given
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True, env=environment
+    )
     assert int(done.stdout) == threads
 
 

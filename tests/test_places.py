@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote
@@ -24,7 +25,8 @@ SETTINGS = load_settings()
 NOTHING = Abilities(frozenset({"json"}), frozenset(), {})
 ODD_NAMES = [
     "Meeting: budget.wav", "data:1.wav", "data:audio,x.wav", "http:talk.wav", "C:talk.wav", "noext 12.05.2025", "v1.2 final",
-    "a" * 80, "talk#2?.wav", "50%20off.wav", " http.wav", "A=B.wav", "-talk.wav", "запись.wav",
+    "a" * 80, "talk#2?.wav", "50%20off.wav", " http.wav", "A=B.wav", "-talk.wav",
+    pytest.param("запись.wav", marks=pytest.mark.skipif(sys.getfilesystemencoding() == "ascii", reason="names of files are ASCII here")),
 ]  # fmt: skip
 BODY = wav(0.3) + bytes(range(256))
 

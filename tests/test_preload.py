@@ -387,7 +387,7 @@ def command(hub, folder, tmp_path):
 
     def run(*arguments, token="", **more):
         return subprocess.run(
-            [*program, *arguments], env=environment(token), capture_output=True, text=True, check=False, **more
+            [*program, *arguments], env=environment(token), capture_output=True, encoding="utf-8", check=False, **more
         )
 
     return SimpleNamespace(run=run, program=program, environment=environment)
@@ -407,7 +407,9 @@ def test_the_command_prints_a_table_and_says_by_its_exit_whether_all_is_there(co
     assert (done.returncode, done.stderr) == (0, progress(*((name, "downloaded") for name in names)))
     assert head.split() == ["model", "revision", "state"]
     assert [row.split() for row in rows] == [[name, COMMIT[:12], "downloaded"] for name in names]
-    assert TOKEN not in done.stdout + "".join(path.read_text() for path in folder.rglob("*") if path.is_file())
+    assert TOKEN not in done.stdout + "".join(
+        path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()
+    )
 
     without = command.run("--models", f"{WHISPER},{DIARIZER}@v1", "--to", str(folder / "other"))
     assert (without.returncode, without.stderr) == (1, progress((WHISPER, "downloaded"), (DIARIZER, "failed")))

@@ -460,7 +460,7 @@ print(is_metrics_enabled())
 def test_it_says_nothing_on_stderr_and_reports_to_nobody():
     command = [sys.executable, "-c", IN_A_PROCESS_OF_ITS_OWN, str(FOLDER)]
 
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
 
     assert (done.stdout, done.stderr) == ("False\n", "")
 

@@ -503,7 +503,9 @@ def test_a_chains_secrets_and_paths_do_not_reach_the_client(client, error, told)
 
 def test_the_log_file_has_what_the_client_is_not_told(client, tmp_path):
     client({"engine": Engine(OSError("no such file: /srv/models/private/model.bin"))})
-    assert "OSError: no such file: /srv/models/private/model.bin" in (tmp_path / "container_log.txt").read_text()
+    assert "OSError: no such file: /srv/models/private/model.bin" in (tmp_path / "container_log.txt").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_strict_job_fails_with_the_warning_as_its_error(client):

@@ -241,6 +241,8 @@ def test_a_file_of_many_tracks_needs_no_more_memory_than_one(tmp_path) -> None:
             "decode_into(new_store(), Path(sys.argv[1]).open('rb', buffering=0), 43_200.0);"
             "print(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1])"
         )
-        done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(path)], capture_output=True, encoding="utf-8", check=True
+        )
         peaks.append(int(done.stdout) / 1024)
     assert peaks[1] - peaks[0] < 40

@@ -81,7 +81,7 @@ def test_cublas_of_a_pip_package_is_found_by_name_after_preloading():
 
     ended = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(FOUND_BY_NAME)],
-        capture_output=True, text=True, env=environment, check=True,
+        capture_output=True, encoding="utf-8", env=environment, check=True,
     )  # fmt: skip
 
     assert ended.stdout.split()[1] == "True"

@@ -173,7 +173,7 @@ def test_what_is_logged_beside_the_text_belongs_to_the_job(tmp_path):
         logging.captureWarnings(capture=False)
 
     assert "INFO two voices" in response["logs"]
-    assert "[job-1] plugin: two voices" in (tmp_path / "log.txt").read_text()
+    assert "[job-1] plugin: two voices" in (tmp_path / "log.txt").read_text(encoding="utf-8")
 
 
 def test_both_lines_are_timed():

@@ -42,7 +42,12 @@ def installed(example: str, folder: Path, mounted: Mapping[str, str]) -> Callabl
 
     def python(*arguments: str, stdin: str = "") -> str:
         done = subprocess.run(
-            [sys.executable, *arguments], input=stdin, env=environment, capture_output=True, text=True, check=False
+            [sys.executable, *arguments],
+            input=stdin,
+            env=environment,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -45,6 +46,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, interrupt)
     logging.getLogger().addHandler(logging.NullHandler())  # what a command has to say, it prints
     logging.captureWarnings(capture=True)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a letter that the locale lacks does not cost the result
     try:
         add_plugin_commands()
         app()

@@ -120,8 +120,9 @@ def _said_by(arguments: list[str], timeout_s: float) -> dict[str, Any]:
     """The last line that a Python process prints, which must be JSON."""
     environment = {**os.environ, "PYANNOTE_METRICS_ENABLED": "0"}
     done = subprocess.run(  # noqa: S603  our own programs
-        [sys.executable, *arguments], capture_output=True, text=True, timeout=timeout_s, check=True, env=environment
-    )
+        [sys.executable, *arguments], capture_output=True, encoding="utf-8", errors="replace", timeout=timeout_s,
+        check=True, env=environment,
+    )  # fmt: skip
     said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "")
     return said
 

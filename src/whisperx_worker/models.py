@@ -115,7 +115,7 @@ def _snapshots(cache: Path) -> list[Path]:
     if any((cache / "blobs").glob("*.incomplete")):
         return []
     main = cache / "refs" / "main"
-    wanted = main.read_text().strip() if main.is_file() else ""
+    wanted = main.read_text("utf-8").strip() if main.is_file() else ""
     return sorted((cache / "snapshots").glob("*"), key=lambda folder: (folder.name != wanted, folder.name))
 
 
