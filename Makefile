@@ -1,4 +1,4 @@
-# make demo · make test · make test-fast · make check · make bench · make quality: each sets up what it needs by itself.
+# make demo · make test · make test-fast · make check · make docs · make bench · make quality: each sets up what it needs by itself.
 # Around a release: make lock · make licences · make supply-chain · make image-check.
 
 PYTHON ?= python3
@@ -7,12 +7,12 @@ BIN := $(VENV)/bin
 # Compiled once, tests too, whatever the machine has in its environment.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-fast check readme bench quality real-models lock licences supply-chain image-check soak fuzz gpu-check clean
+.PHONY: demo test test-fast check docs documents bench quality real-models lock licences supply-chain image-check soak fuzz gpu-check clean
 
 demo: $(VENV)/worker  ## transcribe the shipped dialogue through the RunPod handler
 	$(BIN)/python demo/demo.py
 
-test: check $(VENV)/worker real-models  ## everything
+test: check docs $(VENV)/worker real-models  ## everything
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-fast: $(VENV)/light  ## what needs neither torch nor a model, without the slow ones
@@ -24,8 +24,11 @@ check: $(VENV)/worker  ## types and lint, the Dockerfile too
 	$(BIN)/mypy
 	$(BIN)/hadolint Dockerfile
 
-readme: $(VENV)/light  ## write the tables and the outputs of both READMEs anew
-	$(BIN)/python -m tools.readme
+docs: $(VENV)/light  ## the documentation as a site, build/site; a warning is an error, and no network is needed
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --fresh-env --doctree-dir build/doctrees docs build/site
+
+documents: $(VENV)/light  ## write the tables and the hook reference of the documentation anew
+	$(BIN)/python -m tools.documents
 
 bench: $(VENV)/bench  ## how fast it is beside whisperX and pyannote, on the same weights
 	$(BIN)/python -m bench.speed
@@ -73,13 +76,13 @@ $(BIN)/uv:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
 $(VENV)/light: $(BIN)/uv setup.cfg setup.py
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[dev]'
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[dev,docs]'
 	touch $@
 
 $(VENV)/worker: $(VENV)/light
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[worker,dev]'
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[worker,dev,docs]'
 	touch $@
 
 $(VENV)/bench: $(VENV)/worker
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[worker,dev,bench]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[worker,dev,docs,bench]'
 	touch $@

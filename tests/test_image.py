@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tools.readme import ROOT
+from tools.documents import ROOT
 from whisperx_worker.settings import Settings, variables
 
 LINES = re.sub(

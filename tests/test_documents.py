@@ -1,0 +1,162 @@
+import collections
+import html.parser
+import re
+import subprocess
+import sys
+import types
+import urllib.parse
+
+import pytest
+
+from tools.documents import DOCS, REFERENCE, ROOT, generated_parts, pages, parts, regenerated, untranslated
+from whisperx_worker.testing import load_plugin, make_transcript, run_chain
+
+READMES = ["README.md", "README.ru.md"]
+ON_THE_FORGE = [*READMES, "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
+"""Pages that are read outside of the site, where nothing else checks their links."""
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def text_of(path):
+    return path.read_text(encoding="utf-8")
+
+
+# --- made from the code
+
+
+@pytest.mark.parametrize("russian", [False, True], ids=["english", "russian"])
+def test_generated_parts_are_what_the_code_says(russian):
+    made = parts(russian=russian)
+    stale = [path.name for path in pages(russian=russian) if regenerated(text_of(path), made) != text_of(path)]
+    assert stale == []  # `make documents` writes them
+
+
+@pytest.mark.parametrize("russian", [False, True], ids=["english", "russian"])
+def test_every_generated_part_stands_on_one_page(russian):
+    found = [name for path in pages(russian=russian) for name in generated_parts(text_of(path))]
+    assert sorted(found) == sorted(parts(russian=russian))
+
+
+def test_every_cell_of_the_tables_has_its_translation():
+    assert untranslated() == []
+
+
+@pytest.mark.parametrize("row", ["| `batch_size` |", "| `WHISPERX_WORKER_DEVICE` |", "| `pre_audio("])
+def test_a_table_stands_nowhere_else(row):
+    files = [*map(ROOT.joinpath, READMES), *pages(russian=False)]
+    assert sum(text_of(path).count(row) for path in files) == 1
+
+
+def test_the_hook_reference_has_signature_text_and_example():
+    section = parts(russian=False)[REFERENCE].partition("\n\n## ")[0]
+    assert section.startswith(
+        "## pre_audio\n\n```python\ndef pre_audio(audio: Audio, job: Job, options: object) -> Audio | None\n"
+    )
+    assert section.endswith("    return replace(audio, samples=audio.samples - audio.samples.mean())\n```")
+
+
+# --- code on the pages
+
+
+@pytest.mark.parametrize("page", ["plugins.md", "ru/plugins.md"])
+def test_the_plugin_and_the_test_of_the_guide_work(page, monkeypatch):
+    plugin_source, test_source = re.findall(r"```python\n(.*?)```", text_of(DOCS / page), re.DOTALL)
+    plugin = types.ModuleType("brand_names")
+    exec(compile(plugin_source, page, "exec"), plugin.__dict__)
+    monkeypatch.setitem(sys.modules, "brand_names", plugin)
+    test = {}
+    exec(compile(test_source, page, "exec"), test)
+    test["test_the_brand_is_spelled"]()
+
+    changed = run_chain(load_plugin(plugin, name="brand_names"), "post_align", make_transcript("Я запустил ранпод."))
+
+    assert [word.word for word in changed.segments[0].words] == ["Я", "запустил", "РанПод."]
+
+
+# --- length and links
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_a_readme_fits_on_a_few_screens(name):
+    assert len(text_of(ROOT / name).splitlines()) <= 170
+
+
+@pytest.mark.parametrize("name", ON_THE_FORGE)
+def test_links_outside_of_the_site_lead_to_files(name):
+    links = [link for link in LINK.findall(text_of(ROOT / name)) if "://" not in link and not link.startswith("#")]
+    assert [link for link in links if not (ROOT / link.partition("#")[0]).exists()] == []
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_a_readme_links_to_every_page_of_its_language(name):
+    linked = {ROOT / link.partition("#")[0] for link in LINK.findall(text_of(ROOT / name))}
+    included = {"benchmarks.md", "changelog.md", "contributing.md", "index.md", "licences.md", "security.md"}
+    assert [path.name for path in pages(russian="ru" in name) if path not in linked and path.name not in included] == []
+
+
+class Page(html.parser.HTMLParser):
+    """Links, anchors and embedded resources of a page of the site."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.links, self.anchors, self.resources = [], set(), []
+        self.feed(text_of(path))
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.anchors.update(attributes[name] for name in ("id", "name") if attributes.get(name))
+        if tag == "a" and attributes.get("href"):
+            self.links.append(attributes["href"])
+        self.resources += [attributes[name] for name in ("src", "href") if tag != "a" and attributes.get(name)]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Every page of the built site by its path."""
+    folder = tmp_path_factory.mktemp("site").resolve()
+    command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", "--doctree-dir", f"{folder}-parsed"]
+    built = subprocess.run([*command, DOCS, folder], capture_output=True, text=True, check=False)
+    assert (built.returncode, built.stderr) == (0, "")
+    return {path: Page(path) for path in folder.rglob("*.html")}
+
+
+def target_of(path, link):
+    """File and anchor of a link within the site; None where it leads elsewhere."""
+    parts = urllib.parse.urlsplit(link)
+    if parts.scheme or parts.netloc:
+        return None
+    file = (path.parent / urllib.parse.unquote(parts.path)).resolve() if parts.path else path
+    return file, urllib.parse.unquote(parts.fragment)
+
+
+@pytest.mark.slow
+def test_links_and_anchors_of_the_site_resolve(site):
+    dangling = []
+    for path, page in site.items():
+        for link in page.links:
+            if (target := target_of(path, link)) is None:
+                continue
+            file, anchor = target
+            if not file.exists() or (anchor and file in site and anchor not in site[file].anchors):
+                dangling.append((path.name, link))
+    assert dangling == []
+
+
+@pytest.mark.slow
+def test_every_page_is_reached_from_the_first(site):
+    (first,) = [path for path in site if path.name == "index.html" and path.parent.name != "ru"]
+    reached, waiting = set(), collections.deque([first])
+    while waiting:
+        path = waiting.popleft()
+        if path in reached or path not in site:
+            continue
+        reached.add(path)
+        waiting += [target[0] for link in site[path].links if (target := target_of(path, link))]
+    made_by_sphinx = {"genindex.html", "search.html"}
+    assert {path.name for path in site if path not in reached} <= made_by_sphinx
+    assert len(reached) >= len(pages(russian=False)) + len(pages(russian=True))
+
+
+@pytest.mark.slow
+def test_the_site_loads_nothing_from_elsewhere(site):
+    assert [link for page in site.values() for link in page.resources if urllib.parse.urlsplit(link).netloc] == []
