@@ -186,7 +186,7 @@ def diarization_identical() -> Outcome:
     from pyannote.audio.models.embedding import WeSpeakerResNet34
     from pyannote.audio.pipelines import SpeakerDiarization
 
-    from whisperx_worker_plugins.pyannote_diarization.once import hear_once
+    from whisperx_worker_plugins.pyannote_diarization.shared_embedding import use_shared_embedding
 
     torch.manual_seed(0)
     segmentation: Any = Model.from_pretrained(Path(whisperx.__file__).parent / "assets" / "pytorch_model.bin")
@@ -207,8 +207,8 @@ def diarization_identical() -> Outcome:
         clustering = {"method": "centroid", "min_cluster_size": 12, "threshold": 0.7}
         return made.instantiate({"segmentation": {"threshold": 0.5, "min_duration_off": 0.0}, "clustering": clustering})
 
-    bare, once = pipeline(), pipeline()
-    hear_once(once)
+    bare, shared = pipeline(), pipeline()
+    use_shared_embedding(shared)
     file = {"waveform": torch.from_numpy(dialogue(20.0))[None], "sample_rate": RATE_HZ}
     turns: dict[str, list[tuple[float, float, object]]] = {}
 
@@ -216,7 +216,7 @@ def diarization_identical() -> Outcome:
         found = whose(file).speaker_diarization
         turns[who] = [(segment.start, segment.end, label) for segment, _, label in found.itertracks(yield_label=True)]
 
-    best = alternated(partial(run, "ours", once), partial(run, "theirs", bare), 1, time.perf_counter)
+    best = alternated(partial(run, "ours", shared), partial(run, "theirs", bare), 1, time.perf_counter)
     same = turns["ours"] == turns["theirs"]
     return Outcome(*best, note=f"20 s, random ResNet34; turns {'identical' if same else 'differ'}", sound=same)
 

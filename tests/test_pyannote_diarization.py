@@ -31,8 +31,15 @@ from whisperx_worker.audio import decode
 from whisperx_worker.models import shipped_models
 from whisperx_worker.testing import load_plugin, make_audio, make_job, run_engine
 from whisperx_worker_plugins import pyannote_diarization
-from whisperx_worker_plugins.pyannote_diarization import pipelines
-from whisperx_worker_plugins.pyannote_diarization.pipelines import LoadedPipeline, diarization_of
+from whisperx_worker_plugins.pyannote_diarization import inference
+from whisperx_worker_plugins.pyannote_diarization.inference import diarization_of, run_pipeline
+from whisperx_worker_plugins.pyannote_diarization.pipeline import (
+    COMMUNITY,
+    LoadedPipeline,
+    _locate_parts,
+    load_pipeline,
+    silence_pyannote,
+)
 
 NAME = "pyannote_diarization"
 ROOT = Path(__file__).parent.parent
@@ -125,22 +132,22 @@ def locate(name):
 def test_models_that_a_configuration_names_are_found_by_the_worker(value, part):
     pipeline = {"name": "ours.Pipeline", "params": {"embedding": value, "step": 0.1}}
 
-    assert pipelines._located(pipeline, Path("/folder"), locate) == {"embedding": part, "step": 0.1}
+    assert _locate_parts(pipeline, Path("/folder"), locate) == {"embedding": part, "step": 0.1}
 
 
 def test_what_pyannote_would_download_by_default_is_found_by_the_worker():
     pipeline = {"name": "pyannote.audio.pipelines.SpeakerDiarization", "params": {"segmentation": "$model/s"}}
 
-    assert pipelines._located(pipeline, Path("/folder"), locate) == {
+    assert _locate_parts(pipeline, Path("/folder"), locate) == {
         "segmentation": {"checkpoint": "/folder", "subfolder": "s"},
-        "embedding": {"checkpoint": f"/found/{pipelines.COMMUNITY}", "subfolder": "embedding"},
-        "plda": {"checkpoint": f"/found/{pipelines.COMMUNITY}", "subfolder": "plda"},
+        "embedding": {"checkpoint": f"/found/{COMMUNITY}", "subfolder": "embedding"},
+        "plda": {"checkpoint": f"/found/{COMMUNITY}", "subfolder": "plda"},
     }
 
 
 def test_a_folder_without_a_configuration_is_one_sentence(tmp_path):
     with pytest.raises(WorkerError, match=r"^the folder of the diarization model 'mine' has no config\.yaml$"):
-        pipelines.load("mine", tmp_path, "cpu", locate)
+        load_pipeline("mine", tmp_path, "cpu", locate)
 
 
 @pytest.mark.parametrize("name", ["/etc", "../secret", "a/b/c", ""])
@@ -171,7 +178,7 @@ class Pipeline:
 def test_a_pipeline_gets_the_decoded_sound_and_the_numbers_of_speakers():
     pipeline = Pipeline()
 
-    pipelines.run(LoadedPipeline(pipeline), make_audio(1.0), make_job(min_speakers=2, max_speakers=3))
+    run_pipeline(LoadedPipeline(pipeline), make_audio(1.0), make_job(min_speakers=2, max_speakers=3))
 
     counts = {"num_speakers": None, "min_speakers": 2, "max_speakers": 3}
     assert [(tuple(shape), rate, asked) for shape, rate, asked in pipeline.asked] == [((1, 16_000), 16_000, counts)]
@@ -181,7 +188,7 @@ def test_a_pipeline_gets_the_decoded_sound_and_the_numbers_of_speakers():
 def test_one_job_at_a_time_uses_a_pipeline():
     pipeline = Pipeline(lambda _hook: time.sleep(0.05))
     loaded = LoadedPipeline(pipeline)
-    threads = [threading.Thread(target=pipelines.run, args=(loaded, make_audio(), make_job())) for _ in range(4)]
+    threads = [threading.Thread(target=run_pipeline, args=(loaded, make_audio(), make_job())) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -192,16 +199,16 @@ def test_one_job_at_a_time_uses_a_pipeline():
 
 @models
 def test_a_job_that_is_cancelled_while_it_waits_or_runs_stops(monkeypatch):
-    monkeypatch.setattr(pipelines, "WAITING_S", 0.01)
+    monkeypatch.setattr(inference, "CANCEL_POLL_S", 0.01)
     waiting, running = make_job(), make_job()
     waiting.cancel()
     loaded = LoadedPipeline(Pipeline(lambda hook: hook("segmentation", None, completed=1, total=2)))
 
     with loaded.turn, pytest.raises(JobCancelledError):
-        pipelines.run(loaded, make_audio(), waiting)
+        run_pipeline(loaded, make_audio(), waiting)
     running.cancel()
     with pytest.raises(JobCancelledError):
-        pipelines.run(loaded, make_audio(), running)
+        run_pipeline(loaded, make_audio(), running)
     assert not loaded.turn.locked()
 
 
@@ -218,7 +225,7 @@ def test_progress_never_goes_back():
         ]:  # fmt: skip
             hook(step, None, file=None, total=total, completed=completed)
 
-    pipelines.run(LoadedPipeline(Pipeline(steps)), make_audio(), job)
+    run_pipeline(LoadedPipeline(Pipeline(steps)), make_audio(), job)
 
     assert told == [("diarize", fraction) for fraction in (0.0, 0.4, 0.4, 0.675, 0.675, 0.675, 0.95)]
 
@@ -229,7 +236,7 @@ def test_a_recording_that_does_not_fit_into_memory_is_one_sentence():
         raise MemoryError
 
     with pytest.raises(WorkerError, match=r"^diarize ran out of memory, with a batch of one even$"):
-        pipelines.run(LoadedPipeline(Pipeline(full)), make_audio(), make_job())
+        run_pipeline(LoadedPipeline(Pipeline(full)), make_audio(), make_job())
 
 
 # --- the shipped folder
@@ -447,10 +454,11 @@ IN_A_PROCESS_OF_ITS_OWN = """
 import os, sys
 from pathlib import Path
 from whisperx_worker.testing import make_audio, make_job
-from whisperx_worker_plugins.pyannote_diarization import pipelines
+from whisperx_worker_plugins.pyannote_diarization.inference import run_pipeline
+from whisperx_worker_plugins.pyannote_diarization.pipeline import load_pipeline
 
-loaded = pipelines.load("shipped", Path(sys.argv[1]), "cpu", Path)
-pipelines.run(loaded, make_audio(2.0), make_job())
+loaded = load_pipeline("shipped", Path(sys.argv[1]), "cpu", Path)
+run_pipeline(loaded, make_audio(2.0), make_job())
 from pyannote.audio.telemetry.metrics import is_metrics_enabled
 print(is_metrics_enabled())
 """
@@ -467,7 +475,7 @@ def test_it_says_nothing_on_stderr_and_reports_to_nobody():
 
 @models
 def test_pyannotes_own_call_loads_the_folder():
-    pipelines.quiet()
+    silence_pyannote()
     from pyannote.audio import Pipeline as PyannotePipeline
 
     loaded = PyannotePipeline.from_pretrained(FOLDER)
@@ -476,13 +484,31 @@ def test_pyannotes_own_call_loads_the_folder():
     assert [path.name for path in FOLDER.iterdir() if path.stat().st_size > 10_000] == []
 
 
+@models
+def test_a_folder_that_names_the_class_by_its_former_path_loads_with_a_warning(tmp_path):
+    sys.modules.pop("whisperx_worker_plugins.pyannote_diarization.linking", None)
+    config = (FOLDER / "config.yaml").read_text(encoding="utf-8")
+    former = "whisperx_worker_plugins.pyannote_diarization.linking."
+    config = config.replace("whisperx_worker_plugins.linked_diarization.pipeline.", former)
+    config = config.replace("$model/..", str(FOLDER.parent))
+    (tmp_path / "config.yaml").write_text(config, encoding="utf-8")
+    assert former in config
+
+    with pytest.warns(
+        DeprecationWarning, match=r"name whisperx_worker_plugins\.linked_diarization\.pipeline in config"
+    ):
+        loaded = load_pipeline("mine", tmp_path, "cpu", locate)
+
+    assert type(loaded.pipeline).__module__ == "whisperx_worker_plugins.linked_diarization.pipeline"
+
+
 # --- a folder as production has it, from a gated hub
 
 
 @pytest.fixture(scope="module")
 def production(tmp_path_factory):
     """The layout of pyannote's community pipeline, its weights random and small."""
-    pipelines.quiet()
+    silence_pyannote()
     import torch
     from pyannote.audio.core.task import Problem, Resolution, Specifications
     from pyannote.audio.models.embedding import XVectorMFCC
@@ -586,7 +612,7 @@ def test_pyannotes_own_pipeline_hears_each_window_once_and_finds_the_same(produc
     from pyannote.core import SlidingWindow, SlidingWindowFeature
 
     plain = PyannotePipeline.from_pretrained(production)
-    ours = pipelines.load("mine", production, "cpu", locate).pipeline
+    ours = load_pipeline("mine", production, "cpu", locate).pipeline
     heard = {"plain": 0, "ours": 0}
 
     def count(whose):
@@ -609,10 +635,10 @@ def test_pyannotes_own_pipeline_hears_each_window_once_and_finds_the_same(produc
 
 @models
 def test_pyannotes_own_pipeline_finds_the_same_turns_where_it_must_spare_memory(production, dialogue):
-    def told(max_at_once):
-        loaded = pipelines.load("mine", production, "cpu", locate)
-        loaded.pipeline.clustering.max_at_once = max_at_once
-        return pipelines.run(loaded, Audio(dialogue[0].between(0, 16).copy()), make_job())
+    def told(max_embeddings):
+        loaded = load_pipeline("mine", production, "cpu", locate)
+        loaded.pipeline.clustering.max_embeddings = max_embeddings
+        return run_pipeline(loaded, Audio(dialogue[0].between(0, 16).copy()), make_job())
 
     plain, sparing = told(10**6), told(0)
 
@@ -622,8 +648,8 @@ def test_pyannotes_own_pipeline_finds_the_same_turns_where_it_must_spare_memory(
 
 @models
 def test_a_job_is_cancelled_while_its_voices_are_told_apart(production, dialogue):
-    loaded, job = pipelines.load("mine", production, "cpu", locate), make_job()
-    loaded.pipeline.clustering.max_at_once = 0
+    loaded, job = load_pipeline("mine", production, "cpu", locate), make_job()
+    loaded.pipeline.clustering.max_embeddings = 0
     own = loaded.pipeline.clustering.clustering
     choose = own.filter_embeddings
 
@@ -634,7 +660,7 @@ def test_a_job_is_cancelled_while_its_voices_are_told_apart(production, dialogue
     own.filter_embeddings = choose_and_cancel
 
     with pytest.raises(JobCancelledError):
-        pipelines.run(loaded, Audio(dialogue[0].between(0, 16).copy()), job)
+        run_pipeline(loaded, Audio(dialogue[0].between(0, 16).copy()), job)
 
 
 @models
@@ -651,7 +677,7 @@ def test_a_broken_folder_is_one_sentence(tmp_path):
     (tmp_path / "config.yaml").write_text("pipeline:\n  name: no.such.Pipeline\n", encoding="utf-8")
 
     with pytest.raises(WorkerError, match=r"^the diarization model 'mine' cannot be loaded \(ModuleNotFoundError\)$"):
-        pipelines.load("mine", tmp_path, "cpu", locate)
+        load_pipeline("mine", tmp_path, "cpu", locate)
 
 
 def test_the_operator_names_the_model_and_the_default_is_pyannotes(monkeypatch):

@@ -103,12 +103,13 @@ def test_a_padded_batch_of_the_large_aligner_gives_what_each_recording_gives_alo
 
 @pytest.mark.models
 def test_the_diarization_pipeline_clusters_embeddings_of_256_by_vbx(models, clip):
-    from whisperx_worker_plugins.pyannote_diarization import pipelines
+    from whisperx_worker_plugins.pyannote_diarization.inference import run_pipeline
+    from whisperx_worker_plugins.pyannote_diarization.pipeline import load_pipeline
 
-    loaded = pipelines.load(DIARIZATION, models / DIARIZATION, "cpu", Path)
+    loaded = load_pipeline(DIARIZATION, models / DIARIZATION, "cpu", Path)
     assert type(loaded.pipeline.clustering.clustering).__name__ == "VBxClustering"
     assert loaded.pipeline._segmentation.model.specifications.num_powerset_classes == 7
-    found = pipelines.run(loaded, Audio(clip), make_job())
+    found = run_pipeline(loaded, Audio(clip), make_job())
     assert found.turns
     assert {vector.shape for vector in found.embeddings.values()} == {(256,)}
 

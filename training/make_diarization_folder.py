@@ -27,7 +27,7 @@ CONFIG = """\
 dependencies:
   pyannote.audio: 4.0.0
 pipeline:
-  name: whisperx_worker_plugins.pyannote_diarization.linking.LinkedSpeakerDiarization
+  name: whisperx_worker_plugins.linked_diarization.pipeline.LinkedSpeakerDiarization
   params:
     segmentation: package:whisperx/assets/pytorch_model.bin
     embedding: $model/../demo-speaker-embedding
@@ -52,12 +52,12 @@ def main() -> None:
     write(STEPS[0])
     pipeline = Pipeline.from_pretrained(FOLDER)
     dialogues = [make_dialogue(cast, FIRST_SEED + number) for number, cast in enumerate(CASTS * rounds)]
-    heard = [pipeline.hear(in_memory(dialogue.audio.samples)) for dialogue in dialogues]
+    analyses = [pipeline.analyse(in_memory(dialogue.audio.samples)) for dialogue in dialogues]
     means = []
     for threshold in STEPS:
         pipeline.instantiate({"onset": 0.5, "threshold": threshold})
-        told = [pipeline.tell(each).speaker_diarization for each in heard]
-        means.append(float(np.mean([rate(*pair) for pair in zip(dialogues, told, strict=True)])))
+        outputs = [pipeline.make_turns(each).speaker_diarization for each in analyses]
+        means.append(float(np.mean([rate(*pair) for pair in zip(dialogues, outputs, strict=True)])))
         print(f"threshold {threshold:.2f}: mean DER {means[-1]:.1%}")
     write(middle_of_the_best(means))
 

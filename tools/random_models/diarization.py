@@ -45,9 +45,9 @@ def make_diarization(folder: Path, *, layers: int = LSTM_LAYERS) -> None:
         folder: Gets `config.yaml`, both models and the PLDA's two files.
         layers: LSTM layers of the segmentation.
     """
-    from whisperx_worker_plugins.pyannote_diarization.pipelines import quiet
+    from whisperx_worker_plugins.pyannote_diarization.pipeline import silence_pyannote
 
-    quiet()
+    silence_pyannote()
     from pyannote.audio.core.task import Problem, Resolution, Specifications
     from pyannote.audio.models.embedding import WeSpeakerResNet34
     from pyannote.audio.models.segmentation import PyanNet

@@ -11,10 +11,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from whisperx_worker import WorkerError
-from whisperx_worker_plugins.pyannote_diarization import sparing
-from whisperx_worker_plugins.pyannote_diarization.bayes import Strength, speakers_by_bayes
-from whisperx_worker_plugins.pyannote_diarization.linkage import centroid_labels
-from whisperx_worker_plugins.pyannote_diarization.sparing import SparingClustering
+from whisperx_worker_plugins.pyannote_diarization.long_recordings import clustering as low_memory
+from whisperx_worker_plugins.pyannote_diarization.long_recordings.centroid_linkage import centroid_labels
+from whisperx_worker_plugins.pyannote_diarization.long_recordings.clustering import LowMemoryClustering
+from whisperx_worker_plugins.pyannote_diarization.long_recordings.vbx import VbxScaling, cluster_vbx
 
 models = pytest.mark.models
 
@@ -115,15 +115,15 @@ def test_clustering_stops_where_it_is_told_to():
 @models
 @pytest.mark.parametrize(("people", "spread"), [(1, 0.3), (3, 1.0), (12, 1.3)])
 def test_speakers_are_those_of_pyannote(people, spread, monkeypatch):
-    from pyannote.audio.utils.vbx import cluster_vbx
+    from pyannote.audio.utils import vbx as pyannote_vbx
 
-    monkeypatch.setattr("whisperx_worker_plugins.pyannote_diarization.bayes._CELLS_AT_ONCE", 5_000)
+    monkeypatch.setattr("whisperx_worker_plugins.pyannote_diarization.long_recordings.vbx._CELLS_PER_BLOCK", 5_000)
     features = 6 * talk(700, people, spread).astype(np.float64)
     labels = centroid_labels(unit(talk(700, people, spread)), 0.6)
     between = np.linspace(8, 0.3, features.shape[1])
 
-    responsibilities, priors = cluster_vbx(labels, features, between, Fa=0.07, Fb=0.8, maxIters=20)
-    found, found_priors = speakers_by_bayes(labels, features, between, Strength(0.07, 0.8))
+    responsibilities, priors = pyannote_vbx.cluster_vbx(labels, features, between, Fa=0.07, Fb=0.8, maxIters=20)
+    found, found_priors = cluster_vbx(labels, features, between, VbxScaling(0.07, 0.8))
 
     kept = priors > 1e-7
     assert found_priors == pytest.approx(priors[kept], abs=1e-9)
@@ -189,7 +189,7 @@ def test_many_embeddings_get_the_speakers_that_pyannote_gives_them(vbx, asked, s
     points = talk(600, 5, spread, d=256)
 
     hard, _, centroids = ask(vbx, points, **asked)
-    found = ask(SparingClustering(vbx, max_at_once=0), points, **asked)
+    found = ask(LowMemoryClustering(vbx, max_embeddings=0), points, **asked)
 
     # Which number a speaker has is by chance; the third local speaker never says anything.
     assert groups(found[0][:, :2].reshape(-1)) == groups(hard[:, :2].reshape(-1))
@@ -201,22 +201,22 @@ def test_few_embeddings_go_through_pyannotes_own_code(vbx, monkeypatch):
     def never(*_arguments):
         raise AssertionError
 
-    monkeypatch.setattr(sparing, "centroid_labels", never)
+    monkeypatch.setattr(low_memory, "centroid_labels", never)
     points = talk(100, 3, 0.5, d=256)
 
-    assert (ask(SparingClustering(vbx, max_at_once=100), points)[0] == ask(vbx, points)[0]).all()
+    assert (ask(LowMemoryClustering(vbx, max_embeddings=100), points)[0] == ask(vbx, points)[0]).all()
     with pytest.raises(AssertionError):
-        ask(SparingClustering(vbx, max_at_once=99), points)
+        ask(LowMemoryClustering(vbx, max_embeddings=99), points)
 
 
 @models
-@pytest.mark.parametrize("max_at_once", [0, 4000])
-def test_embeddings_without_a_direction_are_nobodys(vbx, max_at_once):
+@pytest.mark.parametrize("max_embeddings", [0, 4000])
+def test_embeddings_without_a_direction_are_nobodys(vbx, max_embeddings):
     clean = talk(300, 3, 0.5, d=256)
     spoilt = clean.copy()
     spoilt[[5, 6, 7]] = [[np.nan], [0.0], [np.inf]]
 
-    hard, _, centroids = ask(SparingClustering(vbx, max_at_once=max_at_once), spoilt)
+    hard, _, centroids = ask(LowMemoryClustering(vbx, max_embeddings=max_embeddings), spoilt)
 
     assert np.isfinite(centroids).all()
     pairs = np.flatnonzero(~np.isin(np.arange(300), [4, 5, 6, 7]))
@@ -232,7 +232,7 @@ def test_hardly_any_embeddings_are_no_more_speakers_than_they_are(vbx, count, as
     points = np.full((4, 256), np.nan, np.float32)
     points[:count] = talk(4, 4, 0.1, d=256)[[0, 1, 2, 3]][:count]
 
-    hard = ask(SparingClustering(vbx, max_at_once=0), points, **asked)[0]
+    hard = ask(LowMemoryClustering(vbx, max_embeddings=0), points, **asked)[0]
 
     assert hard.shape == (2, 3)
     assert int(hard.max()) + 1 <= max(1, count)
@@ -241,14 +241,14 @@ def test_hardly_any_embeddings_are_no_more_speakers_than_they_are(vbx, count, as
 @models
 def test_clustering_of_a_job_that_nobody_wants_stops(vbx):
     with pytest.raises(StoppedError):
-        ask(SparingClustering(vbx, stop, max_at_once=0), talk(100, 3, 0.5, d=256))
+        ask(LowMemoryClustering(vbx, stop, max_embeddings=0), talk(100, 3, 0.5, d=256))
 
 
 # --- what does not fit
 
 
 def short_of_memory(monkeypatch, free_gb):
-    monkeypatch.setattr(sparing, "memory_gb", lambda: (8.0, free_gb))
+    monkeypatch.setattr(low_memory, "memory_gb", lambda: (8.0, free_gb))
 
 
 @models
@@ -258,29 +258,29 @@ def test_a_clustering_that_keeps_all_pairs_is_refused_before_it_fills_the_memory
     clustering = AgglomerativeClustering()
     clustering.instantiate({"method": "centroid", "threshold": 0.7, "min_cluster_size": 1})
     points = talk(500, 3, 0.5, d=256)
-    assert ask(SparingClustering(clustering, max_at_once=0), points)[0].max() == 2
+    assert ask(LowMemoryClustering(clustering, max_embeddings=0), points)[0].max() == 2
 
     short_of_memory(monkeypatch, free_gb=0.001)
     monkeypatch.setattr(clustering, "cluster", stop)
     with pytest.raises(
         WorkerError, match=r"^telling apart the voices of 0\.1 h takes 0\.0 GB of memory, and 0\.0 GB are free$"
     ):
-        ask(SparingClustering(clustering, max_at_once=0), points)
+        ask(LowMemoryClustering(clustering, max_embeddings=0), points)
 
 
 @models
 def test_more_speakers_than_memory_is_one_sentence(vbx, monkeypatch):
-    short_of_memory(monkeypatch, free_gb=250 * FRAMES * sparing.BYTES_OF_A_CELL * 2.5 / 1e9)
-    assert ask(SparingClustering(vbx), talk(500, 2, 0.5, d=256))[0].max() == 1
+    short_of_memory(monkeypatch, free_gb=250 * FRAMES * low_memory.BYTES_PER_CELL * 2.5 / 1e9)
+    assert ask(LowMemoryClustering(vbx), talk(500, 2, 0.5, d=256))[0].max() == 1
 
     with pytest.raises(WorkerError, match=r"^telling apart 3 speakers of 0\.1 h takes "):
-        ask(SparingClustering(vbx), talk(500, 3, 0.5, d=256))
+        ask(LowMemoryClustering(vbx), talk(500, 3, 0.5, d=256))
 
 
 @models
 def test_only_pyannotes_own_pipeline_is_changed():
     other = SimpleNamespace(clustering="mine", klustering="VBxClustering")
 
-    sparing.spare_memory(other)
+    low_memory.use_low_memory_clustering(other)
 
     assert other.clustering == "mine"

@@ -1,8 +1,8 @@
-"""An embedding model that hears each window once, whatever number of speakers it is asked about.
+"""Embedding model that computes each window once, for all of its local speakers.
 
 pyannote's own pipeline gives each window to the model once per local speaker, the sound the same and only the weights
-of the pooling different: most of the time of a whole diarization. Models that take a weighting per speaker need not
-hear the sound again.
+of the pooling different: most of the time of a whole diarization. Models that take a weighting per speaker need one
+pass over the sound.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class HeardOnce:
-    """Stands in for a `PyannoteAudioPretrainedSpeakerEmbedding`, and gives the same embeddings."""
+class SharedEmbedding:
+    """Replacement of a `PyannoteAudioPretrainedSpeakerEmbedding` with the same embeddings."""
 
     embedding: Any
 
@@ -39,19 +39,19 @@ class HeardOnce:
         is_new = torch.ones(len(waveforms), dtype=torch.bool)
         is_new[1:] = (waveforms[1:] != waveforms[:-1]).flatten(1).any(1)
         window = is_new.cumsum(0) - 1
-        place = torch.arange(len(waveforms)) - is_new.nonzero()[:, 0][window]
-        weights = torch.zeros(int(window[-1]) + 1, int(place.max()) + 1, masks.shape[1])
-        weights[window, place] = masks
-        found = self.embedding(waveforms[is_new], masks=weights)
-        return found[window.numpy(), place.numpy()]  # type: ignore[no-any-return]
+        speaker = torch.arange(len(waveforms)) - is_new.nonzero()[:, 0][window]
+        weights = torch.zeros(int(window[-1]) + 1, int(speaker.max()) + 1, masks.shape[1])
+        weights[window, speaker] = masks
+        embeddings = self.embedding(waveforms[is_new], masks=weights)
+        return embeddings[window.numpy(), speaker.numpy()]  # type: ignore[no-any-return]
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        """Whatever else pyannote asks an embedding for."""
+        """Return any other attribute of the embedding."""
         return getattr(self.embedding, name)
 
 
-def hear_once(pipeline: Any) -> None:  # noqa: ANN401
-    """Let pyannote's own pipeline use its embedding model in this way, where the model can.
+def use_shared_embedding(pipeline: Any) -> None:  # noqa: ANN401
+    """Make pyannote's own pipeline compute each window once, where its embedding model allows it.
 
     Args:
         pipeline: A `pyannote.audio.Pipeline`, on its device.
@@ -64,8 +64,8 @@ def hear_once(pipeline: Any) -> None:  # noqa: ANN401
         return
     if not any(isinstance(part, StatsPool) for part in model.modules()):
         return
-    own: Any = pipeline
-    own._embedding = HeardOnce(own._embedding)  # noqa: SLF001  no public way in
-    speakers = len(own._segmentation.model.specifications.classes)  # noqa: SLF001
+    untyped: Any = pipeline
+    untyped._embedding = SharedEmbedding(untyped._embedding)  # noqa: SLF001  pyannote has no public attribute
+    speakers = len(untyped._segmentation.model.specifications.classes)  # noqa: SLF001
     # Whole windows, so that no batch ends between two speakers of one.
-    own.embedding_batch_size = max(1, round(own.embedding_batch_size / speakers)) * speakers
+    untyped.embedding_batch_size = max(1, round(untyped.embedding_batch_size / speakers)) * speakers

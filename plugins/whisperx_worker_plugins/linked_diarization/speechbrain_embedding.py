@@ -1,28 +1,29 @@
-"""A SpeechBrain speaker-embedding folder as a pyannote.audio model.
+"""SpeechBrain speaker-embedding folder as a pyannote.audio model.
 
 Imported by pyannote's loader, never by the worker.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import torch  # noqa: TID253  pyannote imports this module when it loads a folder that names it
 from pyannote.audio import Model  # noqa: TID253
 from torch.nn.functional import interpolate  # noqa: TID253
 
+from whisperx_worker_plugins._shared.speechbrain_folder import local_arguments
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-LEAST_SAMPLES = 1600
-"""A tenth of a second; fewer tell no voice, and some networks raise on them."""
+MIN_SAMPLES = 1600
+"""A tenth of a second: less identifies no voice, and some networks raise on it."""
 
 
 class SpeechBrainEmbedding(Model):
-    """What `speechbrain.inference.EncoderClassifier.encode_batch` gives, behind pyannote's interface.
+    """`speechbrain.inference.EncoderClassifier.encode_batch` behind pyannote's interface.
 
-    Each recording goes through the network alone: padding would change what it hears.
+    Each recording goes through the network alone: padding would change its embedding.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -34,12 +35,7 @@ class SpeechBrainEmbedding(Model):
         super().__init__(sample_rate=16_000, num_channels=1)
         from speechbrain.inference.classifiers import EncoderClassifier
 
-        described = (folder / "hyperparams.yaml").read_text(encoding="utf-8")
-        # Published folders name their place on the hub, and SpeechBrain would fetch the weights from there.
-        names_its_place = re.search(r"^pretrained_path\s*:", described, re.MULTILINE)
-        overrides = {"pretrained_path": str(folder)} if names_its_place else {}
-        run_opts = {"device": "cpu"}
-        loaded = EncoderClassifier.from_hparams(source=str(folder), overrides=overrides, run_opts=run_opts)
+        loaded = EncoderClassifier.from_hparams(**local_arguments(folder, "cpu"))
         self.features = loaded.mods.compute_features
         self.normalise = loaded.mods.mean_var_norm
         self.network = loaded.mods.embedding_model
@@ -57,19 +53,19 @@ class SpeechBrainEmbedding(Model):
 
         Args:
             waveforms: Shape (batch, 1, samples), float32 at 16,000 Hz.
-            weights: Shape (batch, frames), 0..1; what is above a half is heard. None: all of it.
+            weights: Shape (batch, frames), 0..1; frames above a half are used. None: all of them.
 
         Returns:
-            Shape (batch, d), float32; NaN where less than `LEAST_SAMPLES` is heard.
+            Shape (batch, d), float32; NaN where less than `MIN_SAMPLES` is used.
         """
         recordings = waveforms[:, 0]
         if weights is None:
             return torch.stack([self._embed(samples) for samples in recordings])
-        heard = interpolate(weights[:, None].float(), size=recordings.shape[1], mode="nearest")[:, 0] > 0.5  # noqa: PLR2004
-        return torch.stack([self._embed(samples[mask]) for samples, mask in zip(recordings, heard, strict=True)])
+        used = interpolate(weights[:, None].float(), size=recordings.shape[1], mode="nearest")[:, 0] > 0.5  # noqa: PLR2004
+        return torch.stack([self._embed(samples[mask]) for samples, mask in zip(recordings, used, strict=True)])
 
     def _embed(self, samples: torch.Tensor) -> torch.Tensor:
-        if len(samples) < LEAST_SAMPLES:
+        if len(samples) < MIN_SAMPLES:
             return torch.full((self._dimension,), torch.nan, device=samples.device)
         whole = torch.ones(1, device=samples.device)
         features = self.normalise(self.features(samples[None]), whole)

@@ -10,25 +10,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from whisperx_worker_plugins.pyannote_diarization import tracks as tracks_module
-from whisperx_worker_plugins.pyannote_diarization import voices as voices_module
-from whisperx_worker_plugins.pyannote_diarization.people import (
-    activity,
+from whisperx_worker_plugins.linked_diarization import clustering, local_tracks
+from whisperx_worker_plugins.linked_diarization.assignment import (
+    assign_speakers,
     mean_embeddings,
-    speaker_of_each,
-    worth_embedding,
+    select_for_embedding,
+    speaker_activity,
 )
-from whisperx_worker_plugins.pyannote_diarization.tracks import Linked, Piece, Track, Windows, apart, link, pieces, runs
-from whisperx_worker_plugins.pyannote_diarization.turns import exclusive, loudness, trimmed
-from whisperx_worker_plugins.pyannote_diarization.voices import (
-    CONTESTED,
-    EVIDENCE_S,
-    SAME_TRACK,
-    Bounds,
-    Voices,
-    joins,
-    speakers,
+from whisperx_worker_plugins.linked_diarization.clustering import (
+    CANNOT_LINK_COST,
+    SAME_TRACK_DISCOUNT,
+    SATURATION_S,
+    EmbeddedPieces,
+    SpeakerBounds,
+    cluster,
+    linkage,
 )
+from whisperx_worker_plugins.linked_diarization.local_tracks import (
+    LinkedTracks,
+    Piece,
+    Track,
+    Windows,
+    cannot_link,
+    cut_into_pieces,
+    link_windows,
+    runs,
+)
+from whisperx_worker_plugins.linked_diarization.turns import exclusive_speaker, frame_loudness_db, trim_quiet_edges
 
 FRAMES, HOP = 40, 10
 
@@ -58,10 +66,10 @@ def one_hot(*voices):
 
 @pytest.mark.parametrize("windows_at_once", [1, 2, 4, 1000])
 def test_a_speaker_is_followed_through_windows_that_order_speakers_anew(monkeypatch, windows_at_once):
-    monkeypatch.setattr(tracks_module, "_WINDOWS_AT_ONCE", windows_at_once)
+    monkeypatch.setattr(local_tracks, "_WINDOWS_PER_BLOCK", windows_at_once)
     who = talk((0, 0, 100), (1, 15, 25), (1, 45, 55), (1, 75, 85))
 
-    linked = link(windows_of(who, [(0, 1, 2), (1, 0, 2), (2, 1, 0)]))
+    linked = link_windows(windows_of(who, [(0, 1, 2), (1, 0, 2), (2, 1, 0)]))
 
     assert linked.tracks == (Track(0, (0, 1, 2, 0, 1, 2, 0)), Track(0, (1, 0, 1, 1, 0, 1, 1)))
 
@@ -69,29 +77,29 @@ def test_a_speaker_is_followed_through_windows_that_order_speakers_anew(monkeypa
 def test_a_speaker_who_is_silent_in_all_shared_frames_begins_a_new_track():
     who = talk((0, 0, 10), (0, 60, 100))
 
-    assert link(windows_of(who, [(0, 1, 2)])).tracks == (Track(0, (0,)), Track(3, (0, 0, 0, 0)))
+    assert link_windows(windows_of(who, [(0, 1, 2)])).tracks == (Track(0, (0,)), Track(3, (0, 0, 0, 0)))
 
 
 def test_two_speakers_of_one_window_are_never_one_track():
     who = talk((0, 0, 50), (1, 50, 100))
 
-    tracks = link(windows_of(who, [(0, 1, 2), (1, 0, 2)])).tracks
+    tracks = link_windows(windows_of(who, [(0, 1, 2), (1, 0, 2)])).tracks
 
     assert len(tracks) == 2
-    assert not {(w, i) for w, i in zip(tracks[0].windows, tracks[0].local, strict=True)} & set(
-        zip(tracks[1].windows, tracks[1].local, strict=True)
+    assert not {(w, i) for w, i in zip(tracks[0].windows, tracks[0].local_speakers, strict=True)} & set(
+        zip(tracks[1].windows, tracks[1].local_speakers, strict=True)
     )
 
 
 def test_fewer_than_five_shared_frames_link_nothing():
     who = talk((0, 0, 14))
 
-    assert [track.window for track in link(windows_of(who, [(0, 1, 2)])).tracks] == [0, 1]
+    assert [track.first_window for track in link_windows(windows_of(who, [(0, 1, 2)])).tracks] == [0, 1]
 
 
 def test_where_nobody_speaks_there_is_no_track():
-    assert link(windows_of(talk(), [(0, 1, 2)])).tracks == ()
-    assert link(windows_of(talk((0, 0, 40), frames=40), [(0, 1, 2)])).tracks == (Track(0, (0,)),)
+    assert link_windows(windows_of(talk(), [(0, 1, 2)])).tracks == ()
+    assert link_windows(windows_of(talk((0, 0, 40), frames=40), [(0, 1, 2)])).tracks == (Track(0, (0,)),)
 
 
 def test_coverage_counts_the_windows_that_hear_a_frame():
@@ -109,7 +117,9 @@ scores = arrays(
 def test_every_local_speaker_who_speaks_is_in_exactly_one_track(values, hop):
     windows = Windows(values, hop, 0.5)
 
-    met = [pair for track in link(windows).tracks for pair in zip(track.windows, track.local, strict=True)]
+    met = [
+        pair for track in link_windows(windows).tracks for pair in zip(track.windows, track.local_speakers, strict=True)
+    ]
 
     assert sorted(met) == [tuple(pair) for pair in np.argwhere(windows.active.any(axis=1)).tolist()]
 
@@ -118,25 +128,32 @@ def test_every_local_speaker_who_speaks_is_in_exactly_one_track(values, hop):
 
 
 def test_pieces_are_what_a_track_says_alone():
-    linked = link(windows_of(talk((0, 0, 60), (1, 40, 100)), [(0, 1, 2), (1, 0, 2)]))
+    linked = link_windows(windows_of(talk((0, 0, 60), (1, 40, 100)), [(0, 1, 2), (1, 0, 2)]))
 
-    assert pieces(linked, np.zeros(100, np.float32), longest=90, least=5) == [Piece(0, 0, 40), Piece(1, 60, 100)]
+    assert cut_into_pieces(linked, np.zeros(100, np.float32), max_frames=90, min_frames=5) == [
+        Piece(0, 0, 40),
+        Piece(1, 60, 100),
+    ]
 
 
 def test_a_long_stretch_is_cut_where_it_is_quietest():
-    linked = link(windows_of(talk((0, 0, 100)), [(0, 1, 2)]))
+    linked = link_windows(windows_of(talk((0, 0, 100)), [(0, 1, 2)]))
     loudness_db = np.zeros(100, np.float32)
     loudness_db[[30, 62, 99]] = -20, -10, -40
 
-    assert pieces(linked, loudness_db, longest=40, least=10) == [Piece(0, 0, 30), Piece(0, 30, 62), Piece(0, 62, 100)]
+    assert cut_into_pieces(linked, loudness_db, max_frames=40, min_frames=10) == [
+        Piece(0, 0, 30),
+        Piece(0, 30, 62),
+        Piece(0, 62, 100),
+    ]
 
 
 @given(scores, st.integers(1, 11), st.integers(1, 8), st.integers(1, 4))
-def test_pieces_of_a_track_do_not_overlap_and_are_not_empty(values, hop, longest, least):
+def test_pieces_of_a_track_do_not_overlap_and_are_not_empty(values, hop, max_frames, min_frames):
     windows = Windows(values, hop, 0.5)
     loudness_db = np.linspace(0, -40, windows.frames, dtype=np.float32)
 
-    found = pieces(link(windows), loudness_db, longest, least)
+    found = cut_into_pieces(link_windows(windows), loudness_db, max_frames, min_frames)
 
     for track in {piece.track for piece in found}:
         mine = [piece for piece in found if piece.track == track]
@@ -145,10 +162,10 @@ def test_pieces_of_a_track_do_not_overlap_and_are_not_empty(values, hop, longest
 
 
 def test_pieces_that_one_window_hears_as_two_speakers_stay_apart():
-    linked = link(windows_of(talk((0, 0, 30), (1, 32, 60), (0, 80, 100)), [(0, 1, 2)]))
-    found = pieces(linked, np.zeros(100, np.float32), longest=90, least=5)
+    linked = link_windows(windows_of(talk((0, 0, 30), (1, 32, 60), (0, 80, 100)), [(0, 1, 2)]))
+    found = cut_into_pieces(linked, np.zeros(100, np.float32), max_frames=90, min_frames=5)
 
-    rivals = {frozenset(pair) for pair in apart(linked, found).tolist()}
+    rivals = {frozenset(pair) for pair in cannot_link(linked, found).tolist()}
 
     order = {(piece.start, piece.end): number for number, piece in enumerate(found)}
     first, second, third = order[0, 30], order[32, 60], order[80, 100]
@@ -157,11 +174,11 @@ def test_pieces_that_one_window_hears_as_two_speakers_stay_apart():
 
 
 def test_pieces_within_one_window_of_two_tracks_stay_apart():
-    linked = Linked(Windows(np.zeros((1, 40, 3), np.float32), HOP, 0.5), (Track(0, (0,)), Track(0, (1,))))
+    linked = LinkedTracks(Windows(np.zeros((1, 40, 3), np.float32), HOP, 0.5), (Track(0, (0,)), Track(0, (1,))))
 
-    assert apart(linked, [Piece(0, 0, 10), Piece(1, 20, 30)]).tolist() == [[0, 1]]
-    assert apart(linked, [Piece(0, 0, 10), Piece(0, 20, 30)]).tolist() == []
-    assert apart(linked, []).shape == (0, 2)
+    assert cannot_link(linked, [Piece(0, 0, 10), Piece(1, 20, 30)]).tolist() == [[0, 1]]
+    assert cannot_link(linked, [Piece(0, 0, 10), Piece(0, 20, 30)]).tolist() == []
+    assert cannot_link(linked, []).shape == (0, 2)
 
 
 # --- pieces become people
@@ -172,7 +189,7 @@ def voices_of(embeddings, seconds, *rivals, tracks=None):
     pairs = np.array(sorted({(min(pair), max(pair)) for pair in rivals}), np.intp).reshape(-1, 2)
     unit = unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-9)
     numbers = np.arange(len(seconds)) if tracks is None else np.array(tracks)
-    return Voices(unit, np.asarray(seconds, np.float64), numbers, pairs)
+    return EmbeddedPieces(unit, np.asarray(seconds, np.float64), numbers, pairs)
 
 
 def any_voices(count, seed):
@@ -186,62 +203,62 @@ def any_voices(count, seed):
 
 
 def test_the_most_similar_are_joined_first():
-    made = joins(voices_of([[1, 0], [0, 1], [1, 0.1]], [1, 1, 1]), np.arange(3))
+    made = linkage(voices_of([[1, 0], [0, 1], [1, 0.1]], [1, 1, 1]), np.arange(3))
 
-    assert [{join.kept, join.gone} for join in made] == [{0, 2}, {1, made[0].kept}]
+    assert [{merge.target, merge.absorbed} for merge in made] == [{0, 2}, {1, made[0].target}]
 
 
 def test_every_second_that_a_window_hears_as_two_people_costs():
-    (join,) = joins(voices_of(one_hot(0, 0), [4, 7], (0, 1)), np.arange(2))
+    (merge,) = linkage(voices_of(one_hot(0, 0), [4, 7], (0, 1)), np.arange(2))
 
-    assert join.cost == pytest.approx(4 * CONTESTED)
+    assert merge.cost == pytest.approx(4 * CANNOT_LINK_COST)
 
 
 def test_the_cost_of_a_join_is_wards_for_speech_that_counts_less_the_more_of_it_there_is():
-    (join,) = joins(voices_of(one_hot(0, 1), [EVIDENCE_S, EVIDENCE_S]), np.arange(2))
+    (merge,) = linkage(voices_of(one_hot(0, 1), [SATURATION_S, SATURATION_S]), np.arange(2))
 
-    assert join.cost == pytest.approx(2 * EVIDENCE_S / 2 / 2)
+    assert merge.cost == pytest.approx(2 * SATURATION_S / 2 / 2)
 
 
 def test_joining_stretches_of_one_track_costs_less():
-    (join,) = joins(voices_of(one_hot(0, 1), [EVIDENCE_S, EVIDENCE_S], tracks=[7, 7]), np.arange(2))
+    (merge,) = linkage(voices_of(one_hot(0, 1), [SATURATION_S, SATURATION_S], tracks=[7, 7]), np.arange(2))
 
-    assert join.cost == pytest.approx((1 - SAME_TRACK) * 2 * EVIDENCE_S / 2 / 2)
+    assert merge.cost == pytest.approx((1 - SAME_TRACK_DISCOUNT) * 2 * SATURATION_S / 2 / 2)
 
 
 def test_a_long_stretch_counts_more_in_its_group():
-    made = joins(voices_of([[1, 0], [1, 0.2], [0, 1]], [9, 1, 1]), np.arange(3))
+    made = linkage(voices_of([[1, 0], [1, 0.2], [0, 1]], [9, 1, 1]), np.arange(3))
 
-    assert {made[0].kept, made[0].gone} == {0, 1}
+    assert {made[0].target, made[0].absorbed} == {0, 1}
     mean = (9 * np.array([1, 0]) + np.array([1, 0.2]) / np.hypot(1, 0.2)) / 10
-    speech = [10 / (1 + 10 / EVIDENCE_S), 1 / (1 + 1 / EVIDENCE_S)]
+    speech = [10 / (1 + 10 / SATURATION_S), 1 / (1 + 1 / SATURATION_S)]
     assert made[1].cost == pytest.approx(((mean - [0, 1]) ** 2).sum() * speech[0] * speech[1] / sum(speech), rel=1e-5)
 
 
 def test_as_many_speakers_as_voices_differ():
-    assert speakers(voices_of(one_hot(0, 1, 0, 2, 1), [9] * 5), Bounds(0.5, 3)).tolist() == [0, 1, 0, 2, 1]
+    assert cluster(voices_of(one_hot(0, 1, 0, 2, 1), [9] * 5), SpeakerBounds(0.5, 3)).tolist() == [0, 1, 0, 2, 1]
 
 
 def test_rivals_are_two_speakers_though_they_sound_nearly_the_same():
-    assert speakers(voices_of([[1, 0], [1, 0.1]], [9, 9], (0, 1)), Bounds(0.5, 3)).tolist() == [0, 1]
+    assert cluster(voices_of([[1, 0], [1, 0.1]], [9, 9], (0, 1)), SpeakerBounds(0.5, 3)).tolist() == [0, 1]
 
 
 def test_who_hardly_speaks_is_one_of_those_who_do():
     near = [[1, 0], [0, 1], [0.6, 0.5]]
 
-    assert speakers(voices_of(near, [9, 9, 1]), Bounds(0.1, 3)).tolist() == [0, 1, 0]
+    assert cluster(voices_of(near, [9, 9, 1]), SpeakerBounds(0.1, 3)).tolist() == [0, 1, 0]
 
 
 def test_a_stretch_that_was_joined_early_goes_to_the_speaker_whom_it_is_most_like():
     near = [[1, 0], [0.8, 0.7], [0, 1], [0.1, 1]]
 
-    labels = speakers(voices_of(near, [9, 1, 9, 9]), Bounds(1.0, 3))
+    labels = cluster(voices_of(near, [9, 1, 9, 9]), SpeakerBounds(1.0, 3))
 
     assert labels[1] == labels[0] != labels[2] == labels[3]
 
 
 def test_where_everybody_hardly_speaks_there_is_a_speaker_all_the_same():
-    assert speakers(voices_of(one_hot(0, 1), [1, 2]), Bounds(0.5, 3)).tolist() == [0, 0]
+    assert cluster(voices_of(one_hot(0, 1), [1, 2]), SpeakerBounds(0.5, 3)).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -250,29 +267,31 @@ def test_where_everybody_hardly_speaks_there_is_a_speaker_all_the_same():
 def test_the_number_of_speakers_is_kept_as_far_as_there_are_voices(fewest, most, found):
     vectors = [[1, 0, 0], [1, 0.2, 0], [0, 1, 0], [0.1, 1, 0], [0, 0, 1]]
 
-    labels = speakers(voices_of(vectors, [9] * 5), Bounds(0.5, 3, fewest, most))
+    labels = cluster(voices_of(vectors, [9] * 5), SpeakerBounds(0.5, 3, fewest, most))
 
     assert len(set(labels.tolist())) == found
 
 
 def test_a_voice_that_is_asked_for_is_kept_though_it_hardly_speaks():
-    assert speakers(voices_of(one_hot(0, 1), [9, 1]), Bounds(0.5, 3, fewest=2, most=2)).tolist() == [0, 1]
+    assert cluster(
+        voices_of(one_hot(0, 1), [9, 1]), SpeakerBounds(0.5, 3, min_speakers=2, max_speakers=2)
+    ).tolist() == [0, 1]
 
 
 def test_nobody_is_nobody():
-    assert speakers(voices_of(np.zeros((0, 2)), []), Bounds(0.5, 3)).tolist() == []
+    assert cluster(voices_of(np.zeros((0, 2)), []), SpeakerBounds(0.5, 3)).tolist() == []
 
 
 @given(st.integers(1, 12), st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(0, 3))
 def test_any_voices_are_joined_to_one_and_never_more_than_asked_for(count, seed, fewest, more):
     voices = any_voices(count, seed)
 
-    made = joins(voices, np.arange(count))
-    labels = speakers(voices, Bounds(0.3, 4.0, fewest, fewest + more))
+    made = linkage(voices, np.arange(count))
+    labels = cluster(voices, SpeakerBounds(0.3, 4.0, fewest, fewest + more))
 
-    gone = [join.gone for join in made]
+    gone = [merge.absorbed for merge in made]
     assert len(set(gone)) == count - 1
-    assert all(join.kept not in gone[:number] for number, join in enumerate(made))
+    assert all(merge.target not in gone[:number] for number, merge in enumerate(made))
     assert set(labels.tolist()) == set(range(labels.max() + 1))
     assert labels.max() < fewest + more
 
@@ -281,7 +300,7 @@ def test_any_voices_are_joined_to_one_and_never_more_than_asked_for(count, seed,
 def test_rivals_are_those_that_looking_at_every_pair_finds(parts):
     spans_of_tracks = [(0, 3), (0, 6), (2, 4), (3, 9), (5, 6), (0, 1)]
     tracks = tuple(Track(first, (0,) * (after - first)) for first, after in spans_of_tracks)
-    linked = Linked(Windows(np.zeros((9, FRAMES, 3), np.float32), HOP, 0.5), tracks)
+    linked = LinkedTracks(Windows(np.zeros((9, FRAMES, 3), np.float32), HOP, 0.5), tracks)
     found = [Piece(track, start, start + length) for track, start, length in parts]
 
     def rival(one, other):
@@ -290,7 +309,7 @@ def test_rivals_are_those_that_looking_at_every_pair_finds(parts):
         return one.track != other.track and bool(shared) and fit
 
     expected = {frozenset(pair) for pair in combinations(range(len(found)), 2) if rival(*(found[n] for n in pair))}
-    pairs = apart(linked, found).tolist()
+    pairs = cannot_link(linked, found).tolist()
     assert {frozenset(pair) for pair in pairs} == expected
     assert len(pairs) == len(expected)
 
@@ -298,24 +317,24 @@ def test_rivals_are_those_that_looking_at_every_pair_finds(parts):
 @given(st.integers(2, 40), st.integers(0, 2**32 - 1))
 def test_groups_are_what_joining_their_stretches_one_by_one_makes_of_them(count, seed):
     voices = any_voices(count, seed)
-    made = joins(voices, np.arange(count))
+    made = linkage(voices, np.arange(count))
     half = len(made) // 2
     called = np.arange(count)
-    for join in made[:half]:
-        called[called == join.gone] = join.kept
+    for merge in made[:half]:
+        called[called == merge.absorbed] = merge.target
 
-    anew = joins(voices, np.unique(called, return_inverse=True)[1])
+    anew = linkage(voices, np.unique(called, return_inverse=True)[1])
 
-    assert [join.cost for join in anew] == pytest.approx([join.cost for join in made[half:]], rel=1e-3, abs=1e-4)
+    assert [merge.cost for merge in anew] == pytest.approx([merge.cost for merge in made[half:]], rel=1e-3, abs=1e-4)
 
 
 def test_of_many_stretches_neighbours_are_joined_first_and_the_speakers_are_the_same(monkeypatch):
     draw = np.random.default_rng(0)
     who = draw.integers(0, 4, 600)
     voices = voices_of(one_hot(*who) + draw.normal(0, 0.1, (600, 8)), draw.uniform(1, 4, 600))
-    whole = speakers(voices, Bounds(0.7, 3))
-    monkeypatch.setattr(voices_module, "MOST_AT_ONCE", 100)
-    in_parts = speakers(voices, Bounds(0.7, 3))
+    whole = cluster(voices, SpeakerBounds(0.7, 3))
+    monkeypatch.setattr(clustering, "MAX_GROUPS", 100)
+    in_parts = cluster(voices, SpeakerBounds(0.7, 3))
 
     assert len(set(zip(who, whole, strict=True))) == len(set(zip(whole, in_parts, strict=True))) == 4
 
@@ -323,15 +342,15 @@ def test_of_many_stretches_neighbours_are_joined_first_and_the_speakers_are_the_
 def test_pieces_that_tell_a_voice_are_the_long_ones_and_the_longest_of_a_track():
     parts = [Piece(0, 0, 50), Piece(0, 60, 70), Piece(1, 0, 20), Piece(1, 30, 55), Piece(2, 0, 10)]
 
-    assert worth_embedding(parts, enough=40, least=15) == [0, 3]
+    assert select_for_embedding(parts, min_frames=40, min_only_frames=15) == [0, 3]
 
 
 def test_voices_of_one_track_are_told_apart_and_found_again_in_another():
     parts = [Piece(0, 0, 10), Piece(0, 12, 20), Piece(1, 90, 100), Piece(0, 20, 22)]
-    linked = Linked(Windows(np.zeros((7, 40, 3), np.float32), HOP, 0.5), (Track(0, (0,)), Track(6, (0,))))
+    linked = LinkedTracks(Windows(np.zeros((7, 40, 3), np.float32), HOP, 0.5), (Track(0, (0,)), Track(6, (0,))))
     embeddings = np.concatenate([one_hot(0, 1, 1), np.full((1, 8), np.nan, np.float32)])
 
-    found = speaker_of_each(parts, embeddings, linked, Bounds(0.5, 1), frame_s=0.2)
+    found = assign_speakers(parts, embeddings, linked, SpeakerBounds(0.5, 1), frame_s=0.2)
 
     assert found.tolist() == [0, 1, 1, 1]
 
@@ -343,52 +362,54 @@ def test_two_people_are_two_in_a_long_recording_too_where_windows_are_wrong_now_
     who = (np.cumsum(np.arange(turns) % 20 > 0) % 2).repeat(2)
     parts = [Piece(turn, first, first + 18) for turn in range(turns) for first in (40 * turn, 40 * turn + 20)]
     tracks = tuple(Track(max(0, 4 * turn - 3), (0,) * 7) for turn in range(turns))
-    linked = Linked(Windows(np.zeros((4 * turns + 4, FRAMES, 3), np.float32), HOP, 0.5), tracks)
+    linked = LinkedTracks(Windows(np.zeros((4 * turns + 4, FRAMES, 3), np.float32), HOP, 0.5), tracks)
     noise = np.random.default_rng(0).normal(0, 0.15, (2 * turns, 8)).astype(np.float32)
 
-    found = speaker_of_each(parts, one_hot(*who) + noise, linked, Bounds(0.7, 2.0), frame_s=0.1)
+    found = assign_speakers(parts, one_hot(*who) + noise, linked, SpeakerBounds(0.7, 2.0), frame_s=0.1)
 
     assert set(zip(who.tolist(), found.tolist(), strict=True)) == {(0, 0), (1, 1)}
 
 
 def test_who_speaks_for_seconds_is_a_speaker_in_ten_minutes_too():
     parts = [Piece(number, 100 * number, 100 * number + 20) for number in range(300)]
-    linked = Linked(Windows(np.zeros((1, 40, 3), np.float32), HOP, 0.5), (Track(0, (0,)),) * 300)
+    linked = LinkedTracks(Windows(np.zeros((1, 40, 3), np.float32), HOP, 0.5), (Track(0, (0,)),) * 300)
     who = np.array([0, 1] * 145 + [2] * 5 + [0, 1] * 2 + [0])
 
-    found = speaker_of_each(parts, one_hot(*who), linked, Bounds(0.7, 2.0), frame_s=0.1)
+    found = assign_speakers(parts, one_hot(*who), linked, SpeakerBounds(0.7, 2.0), frame_s=0.1)
 
     assert found.tolist() == who.tolist()
 
 
 def test_pieces_that_tell_no_voice_are_one_speaker():
-    linked = Linked(Windows(np.zeros((1, 40, 3), np.float32), HOP, 0.5), (Track(0, (0,)),))
+    linked = LinkedTracks(Windows(np.zeros((1, 40, 3), np.float32), HOP, 0.5), (Track(0, (0,)),))
 
-    assert speaker_of_each(
-        [Piece(0, 0, 3)], np.full((1, 8), np.nan, np.float32), linked, Bounds(0.5, 5), 0.5
+    assert assign_speakers(
+        [Piece(0, 0, 3)], np.full((1, 8), np.nan, np.float32), linked, SpeakerBounds(0.5, 5), 0.5
     ).tolist() == [0]
 
 
 def test_a_track_is_its_pieces_speakers_half_way_to_the_next():
-    linked = link(windows_of(talk((0, 0, 40), frames=40), [(0, 1, 2)]))
+    linked = link_windows(windows_of(talk((0, 0, 40), frames=40), [(0, 1, 2)]))
     parts = [Piece(0, 0, 10), Piece(0, 20, 40)]
 
-    heard = activity(linked, parts, np.array([0, 1]))
+    heard = speaker_activity(linked, parts, np.array([0, 1]))
 
     assert heard.argmax(axis=1).tolist() == [0] * 15 + [1] * 25
     assert heard.max(axis=1).tolist() == [1.0] * 40
 
 
 def test_a_track_that_is_never_alone_is_spoken_by_the_nearest():
-    linked = Linked(Windows(np.ones((1, 40, 3), np.float32), HOP, 0.5), (Track(0, (0,)), Track(0, (1,))))
+    linked = LinkedTracks(Windows(np.ones((1, 40, 3), np.float32), HOP, 0.5), (Track(0, (0,)), Track(0, (1,))))
 
-    assert activity(linked, [Piece(0, 0, 10)], np.array([0])).tolist() == [[1.0]] * 40
+    assert speaker_activity(linked, [Piece(0, 0, 10)], np.array([0])).tolist() == [[1.0]] * 40
 
 
 def test_a_track_that_is_never_alone_is_not_spoken_by_whoever_speaks_at_the_same_time():
-    linked = Linked(Windows(np.ones((2, 40, 3), np.float32), 40, 0.5), (Track(0, (0,)), Track(0, (1,)), Track(1, (0,))))
+    linked = LinkedTracks(
+        Windows(np.ones((2, 40, 3), np.float32), 40, 0.5), (Track(0, (0,)), Track(0, (1,)), Track(1, (0,)))
+    )
 
-    heard = activity(linked, [Piece(0, 0, 30), Piece(2, 60, 80)], np.array([0, 1]))
+    heard = speaker_activity(linked, [Piece(0, 0, 30), Piece(2, 60, 80)], np.array([0, 1]))
 
     assert heard.tolist() == [[1.0, 1.0]] * 40 + [[0.0, 1.0]] * 40
 
@@ -414,7 +435,7 @@ def test_runs_are_stretches_of_true():
 def test_loudness_is_that_of_the_sound_around_a_frame():
     samples = np.concatenate([np.full(1600, 0.1), np.zeros(1600)]).astype(np.float32)
 
-    found = loudness(samples, np.array([800, 2400, 9000]))
+    found = frame_loudness_db(samples, np.array([800, 2400, 9000]))
 
     assert found.tolist() == pytest.approx([-20.0, -100.0, -100.0], abs=0.01)
 
@@ -423,14 +444,14 @@ def test_quiet_edges_are_cut_off_and_quiet_middles_are_kept():
     speaks = np.ones((10, 1), dtype=bool)
     loudness_db = np.array([-80, -50, -20, -20, -80, -20, -20, -49, -51, -80], np.float32)
 
-    assert trimmed(speaks, loudness_db)[:, 0].tolist() == [False] + [True] * 7 + [False] * 2
+    assert trim_quiet_edges(speaks, loudness_db)[:, 0].tolist() == [False] + [True] * 7 + [False] * 2
 
 
 def test_one_speaker_at_a_time_is_the_one_heard_best():
     heard = np.array([[0.9, 0.6], [0.6, 0.9], [0.9, 0.6], [0.1, 0.2]], np.float32)
     speaks = np.array([[True, True], [True, True], [False, True], [False, False]])
 
-    assert exclusive(heard, speaks).tolist() == [[True, False], [False, True], [False, True], [False, False]]
+    assert exclusive_speaker(heard, speaks).tolist() == [[True, False], [False, True], [False, True], [False, False]]
 
 
 @given(
@@ -438,8 +459,8 @@ def test_one_speaker_at_a_time_is_the_one_heard_best():
     arrays(np.float32, 12, elements=st.floats(-100, 0, width=32)),
 )  # fmt: skip
 def test_turns_never_grow_and_somebody_speaks_alone_wherever_anybody_speaks(heard, speaks, loudness_db):
-    kept = trimmed(speaks, loudness_db)
-    alone = exclusive(heard, kept)
+    kept = trim_quiet_edges(speaks, loudness_db)
+    alone = exclusive_speaker(heard, kept)
 
     assert not (kept & ~speaks).any()
     assert kept.any(axis=0).tolist() == speaks.any(axis=0).tolist()

@@ -1,0 +1,1 @@
+"""Code that several plugins share; no plugin."""
