@@ -71,7 +71,7 @@ def test_transcribe_prints_the_text_as_a_command_of_its_own(call):
 )
 def test_the_text_is_printed_whatever_letters_the_locale_has(call, monkeypatch, encoding, printed):
     monkeypatch.setenv("PYTHONIOENCODING", encoding)
-    command = [sys.executable, "-m", "whisperx_worker.cli", "transcribe", call, "--plugin", "parrot.text=Да."]
+    command = [sys.executable, "-m", "whisperx_worker.cli", "transcribe", call, "--plugin", "parrot.text=Да.".encode()]
     done = subprocess.run(command, capture_output=True, timeout=60, check=False)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, printed + b"\n", b"")
