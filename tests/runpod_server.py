@@ -185,7 +185,9 @@ def _handler_for(server: RunpodServer) -> type[BaseHTTPRequestHandler]:  # noqa:
             parts = urlsplit(self.path)
             query = parse_qs(parts.query)
             if "/job-take" in parts.path:
-                server.takes.append(self.path)
+                with server.changed:
+                    server.takes.append(self.path)
+                    server.changed.notify_all()
                 jobs = server.take_jobs(int(query.get("batch_size", ["1"])[0]), self._is_gone)
                 self._send(jobs if "/job-take-batch/" in parts.path else jobs[0] if jobs else None)
             elif "/job-stop/" in parts.path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import signal
 import socket
 import tempfile
@@ -17,6 +19,10 @@ from whisperx_worker import life
 from whisperx_worker.process import held_mb
 from whisperx_worker.settings import load_settings
 from whisperx_worker.waveform import new_store, samples_in
+
+PATIENCE_S = 60.0
+"""Time for what takes a moment, on any machine."""
+FOREVER_S = 10 * PATIENCE_S
 
 
 @pytest.fixture
@@ -48,9 +54,9 @@ def ask(runpod_server):
     return submit
 
 
-def stops(runpod_server, worker, within_s):
-    """Cancel the unwanted job; whether the worker's log says soon enough that it has ended."""
-    latest_s = time.monotonic() + within_s
+def stops(runpod_server, worker):
+    """Cancel the unwanted job, and return whether the log says that it has ended long before it would by itself."""
+    latest_s = time.monotonic() + PATIENCE_S
     runpod_server.stop("unwanted")
     while "cancelled" not in worker.said("container_log.txt"):
         if time.monotonic() > latest_s:
@@ -64,12 +70,10 @@ def test_a_job_ends_with_a_sentence_before_runpods_policy_ends_it(runpod_server,
     start()
     ask("first")
     runpod_server.result("first")
-    began = time.monotonic()
-    ask("long", policy={"executionTimeout": 2_000}, lasts_s=30.0)
-    assert runpod_server.result("long") == {
+    ask("long", policy={"executionTimeout": 2_000}, lasts_s=FOREVER_S)
+    assert runpod_server.result("long", PATIENCE_S) == {
         "error": "the job is not done in the 1.8 s that it has; send the recording in parts, or give the job more time"
     }
-    assert time.monotonic() - began < 4
     ask("next")
     assert "output" in runpod_server.result("next")
 
@@ -77,8 +81,8 @@ def test_a_job_ends_with_a_sentence_before_runpods_policy_ends_it(runpod_server,
 @pytest.mark.slow
 def test_a_plugin_that_never_looks_costs_its_job_and_a_fresh_worker(runpod_server, start, ask):
     start(max_job_s=2.0)
-    ask("stuck", hangs_s=60.0)
-    answer = runpod_server.result("stuck")
+    ask("stuck", hangs_s=FOREVER_S)
+    answer = runpod_server.result("stuck", PATIENCE_S)
     assert answer["error"] == "the job is not done in the 2 s that it has, and did not stop when asked to"
     assert answer["stopPod"] is True
     ask("next")
@@ -95,8 +99,26 @@ def test_a_worker_that_holds_too_much_memory_asks_to_be_replaced(runpod_server, 
     assert "asking RunPod for a fresh worker: it holds" in worker.said()
 
 
-def test_the_sound_of_a_recording_is_no_memory_that_a_worker_holds(monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(Path(__file__).parent))  # `/tmp` may be in memory
+def is_on_disk(folder):
+    """Whether a file can be made there, and the kernel does not count its pages as shared memory."""
+    if not os.access(folder, os.W_OK):
+        return False
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(8_000_000))
+        file.flush()
+        before_mb = held_mb()
+        pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        assert not any(pages[:: mmap.PAGESIZE])
+        return held_mb() - before_mb < 4
+
+
+def test_the_sound_of_a_recording_is_no_memory_that_a_worker_holds(monkeypatch, tmp_path):
+    folder = next(
+        (folder for folder in (Path(__file__).parent, tmp_path, Path("/var/tmp")) if is_on_disk(folder)), None
+    )
+    if folder is None:
+        pytest.skip("every folder that can be written to lies in memory")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     with new_store() as store:
         store.write(bytes(200_000_000))
         store.flush()
@@ -110,23 +132,23 @@ def test_the_sound_of_a_recording_is_no_memory_that_a_worker_holds(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_cancelled_job_stops_within_a_second(runpod_server, start, ask):
+def test_a_cancelled_job_stops_at_once(runpod_server, start, ask):
     worker = start()
-    ask("unwanted", lasts_s=60.0)
+    ask("unwanted", lasts_s=FOREVER_S)
     runpod_server.progress("unwanted")
-    assert stops(runpod_server, worker, within_s=1.0)
+    assert stops(runpod_server, worker)
     assert worker.left_behind() == []
 
 
 @pytest.mark.slow
-def test_a_job_that_waits_for_a_silent_server_stops_within_a_second_too(runpod_server, start):
-    worker = start()
+def test_a_job_that_waits_for_a_silent_server_stops_at_once_too(runpod_server, start):
+    worker = start(fetch_timeout_s=FOREVER_S)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         place = f"http://127.0.0.1:{silent.getsockname()[1]}/a.wav"
         runpod_server.submit(("unwanted", {"audio_file": place}))
-        silent.settimeout(60)
+        silent.settimeout(PATIENCE_S)
         connection = silent.accept()[0]
-        assert stops(runpod_server, worker, within_s=1.0)
+        assert stops(runpod_server, worker)
         connection.close()
     assert worker.left_behind() == []
 
@@ -139,19 +161,19 @@ def test_a_worker_that_is_told_to_end_finishes_its_job_first(runpod_server, star
     worker.process.send_signal(signal.SIGTERM)
     assert runpod_server.result("last")["output"]["segments"]
     runpod_server.close()  # ends the poll for stops, which the SDK waits for
-    assert worker.process.wait(timeout=20) == 0
+    assert worker.process.wait(timeout=PATIENCE_S) == 0
 
 
 @pytest.mark.slow
-def test_a_worker_without_a_job_ends_at_once_when_it_is_told_to(runpod_server, start, ask):
+def test_a_worker_without_a_job_ends_at_once_when_it_is_told_to(runpod_server, start, ask, monkeypatch):
+    monkeypatch.setattr("tests.runpod_server.POLL_S", FOREVER_S)
     worker = start()
     ask("only")
     runpod_server.result("only")
-    time.sleep(1.5)  # it polls again
-    began = time.monotonic()
+    with runpod_server.changed:  # it polls again
+        assert runpod_server.changed.wait_for(lambda: len(runpod_server.takes) == 2, PATIENCE_S)
     worker.process.send_signal(signal.SIGTERM)
-    assert worker.process.wait(timeout=20) == 0
-    assert time.monotonic() - began < 2
+    assert worker.process.wait(timeout=PATIENCE_S) == 0
 
 
 @pytest.mark.slow
