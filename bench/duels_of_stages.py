@@ -253,7 +253,7 @@ def finding_speech() -> Outcome:
     from whisperx.vads.pyannote import Pyannote
 
     from whisperx_worker import Audio, Span, intervals
-    from whisperx_worker_plugins.russian_whisper import speech
+    from whisperx_worker_plugins.russian_whisper import speech_detection
 
     words = json.loads((ROOT / "demo" / "dialogue.json").read_text(encoding="utf-8"))["words"]
     truth = intervals.merge(Span(word["start"], word["end"]) for word in words)
@@ -263,7 +263,7 @@ def finding_speech() -> Outcome:
     heard: dict[str, list[Span]] = {}
 
     def ours() -> None:
-        heard["ours"] = list(speech.find(audio, onset=0.5, offset=0.363))
+        heard["ours"] = list(speech_detection.detect_speech(audio, onset=0.5, offset=0.363))
 
     def theirs() -> None:
         found = detector({"waveform": torch.from_numpy(sound)[None], "sample_rate": RATE_HZ})

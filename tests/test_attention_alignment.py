@@ -27,7 +27,15 @@ from whisperx_worker import (
 from whisperx_worker.speakers import attributed
 from whisperx_worker.testing import load_plugin, make_job, run_engine
 from whisperx_worker_plugins import russian_whisper
-from whisperx_worker_plugins.russian_whisper import attention_alignment, decoding, model, sifting, speech
+from whisperx_worker_plugins.russian_whisper import (
+    attention_alignment,
+    decoding,
+    model_folder,
+    sifting,
+    spectrogram,
+    speech_detection,
+    whisper_model,
+)
 from whisperx_worker_plugins.russian_whisper.attention_alignment import Text, without_stale_words, words_by_attention
 from whisperx_worker_plugins.russian_whisper.encoded import encode
 
@@ -65,12 +73,12 @@ def chunked(dialogue):
 def aligned(dialogue, name):
     """Segments of the true text with the words that a model places."""
     settings = Settings(model=name, device="cpu")
-    found = speech.find(dialogue.audio, onset=0.5, offset=0.363)
+    found = speech_detection.detect_speech(dialogue.audio, onset=0.5, offset=0.363)
     texts = list(chunked(dialogue))
-    with model.borrowed(SHELF, settings, model.folder_of(name, settings), None) as whisper:
+    with whisper_model.borrowed(SHELF, settings, model_folder.find_model_folder(name, settings), None) as whisper:
         tokenizer = decoding._tokenizer(whisper, "ru", "transcribe")
         sound = [dialogue.audio.between(text.chunk.start, text.chunk.end) for text in texts]
-        encoded = encode(whisper, np.stack([model.features(whisper, samples) for samples in sound]))
+        encoded = encode(whisper, np.stack([spectrogram.log_mel_spectrogram(whisper, samples) for samples in sound]))
         words = words_by_attention(whisper, tokenizer, encoded, texts, found)
     return [replace(text.segments[0], words=own[0]) for text, own in zip(texts, words, strict=True)]
 
@@ -162,7 +170,7 @@ class Broken:
 def test_where_the_model_cannot_align_the_job_goes_on_without_words(heard, monkeypatch, caplog):
     expected = heard()[0]
     settings = Settings(model=SHIPPED, device="cpu")
-    with model.borrowed(SHELF, settings, model.folder_of(SHIPPED, settings), None) as whisper:
+    with whisper_model.borrowed(SHELF, settings, model_folder.find_model_folder(SHIPPED, settings), None) as whisper:
         monkeypatch.setattr(whisper, "model", Broken(whisper.model))
         transcript, job = heard(diarization=True)
 
@@ -173,7 +181,7 @@ def test_where_the_model_cannot_align_the_job_goes_on_without_words(heard, monke
 
 def test_a_gpu_that_fails_while_words_are_looked_for_is_noted(heard, monkeypatch):
     settings = Settings(model=SHIPPED, device="cpu")
-    with model.borrowed(SHELF, settings, model.folder_of(SHIPPED, settings), None) as whisper:
+    with whisper_model.borrowed(SHELF, settings, model_folder.find_model_folder(SHIPPED, settings), None) as whisper:
         broken = Broken(whisper.model, "CUDA failed with error an illegal memory access was encountered")
         monkeypatch.setattr(whisper, "model", broken)
         _, job = heard(diarization=True)
@@ -184,9 +192,9 @@ def test_a_gpu_that_fails_while_words_are_looked_for_is_noted(heard, monkeypatch
 def test_a_text_that_is_longer_than_the_decoder_has_no_words_and_harms_no_other(dialogue):
     settings = Settings(model=SHIPPED, device="cpu")
     sound = dialogue.audio.between(0, 5)
-    with model.borrowed(SHELF, settings, model.folder_of(SHIPPED, settings), None) as whisper:
+    with whisper_model.borrowed(SHELF, settings, model_folder.find_model_folder(SHIPPED, settings), None) as whisper:
         tokenizer = decoding._tokenizer(whisper, "ru", "transcribe")
-        encoded = encode(whisper, np.stack([model.features(whisper, sound)] * 3))
+        encoded = encode(whisper, np.stack([spectrogram.log_mel_spectrogram(whisper, sound)] * 3))
         long, none, short = (
             Text(Span(0, 5), [Segment(0, 5, text)])
             for text in ("номер " * (attention_alignment.MAX_TOKENS + 1), "", "да, номер")
@@ -203,9 +211,11 @@ def test_a_text_that_is_longer_than_the_decoder_has_no_words_and_harms_no_other(
 )
 def test_the_words_of_any_script_are_the_text(dialogue, language, text):
     settings = Settings(model=str(WHISPER), device="cpu")
-    with model.borrowed(SHELF, settings, model.folder_of(str(WHISPER), settings), None) as whisper:
+    with whisper_model.borrowed(
+        SHELF, settings, model_folder.find_model_folder(str(WHISPER), settings), None
+    ) as whisper:
         tokenizer = decoding._tokenizer(whisper, language, "transcribe")
-        encoded = whisper.encode(model.features(whisper, dialogue.audio.between(0, 5))[None])
+        encoded = whisper.encode(spectrogram.log_mel_spectrogram(whisper, dialogue.audio.between(0, 5))[None])
         ((words,),) = words_by_attention(
             whisper, tokenizer, encoded, [Text(Span(0, 5), [Segment(0, 5, text)])], [Span(0, 5)]
         )

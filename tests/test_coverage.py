@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from whisperx_worker import Segment, Span, intervals
 from whisperx_worker_plugins.russian_whisper import coverage
-from whisperx_worker_plugins.russian_whisper.speech import Packing
+from whisperx_worker_plugins.russian_whisper.chunking import ChunkLimits
 
 SENTENCE = "Добрый день, это Анна из отдела продаж, чем могу помочь?"
 
 
 def gaps(heard, said, longest_s=30.0):
     found = coverage.gaps(
-        [Span(*pair) for pair in heard], [Segment(start, end, SENTENCE) for start, end in said], Packing(longest_s)
+        [Span(*pair) for pair in heard], [Segment(start, end, SENTENCE) for start, end in said], ChunkLimits(longest_s)
     )
     return [(gap.start, gap.end) for gap in found]
 
@@ -61,7 +61,7 @@ def test_gaps_and_text_cover_all_speech_and_do_not_meet(heard, said):
     heard = [span for span in cut if span.duration_s > 0]
     segments = [Segment(start, start + length, SENTENCE) for start, length in said]
 
-    found = coverage.gaps(heard, segments, Packing())
+    found = coverage.gaps(heard, segments, ChunkLimits())
 
     told = intervals.merge(Span(segment.start, segment.end) for segment in segments)
     assert intervals.intersect(found, told) == []
@@ -103,7 +103,7 @@ def test_a_chunk_without_any_text_is_lost_however_short_it_is():
     heard = [Span(0, 4), Span(20, 20.4), Span(30, 34), Span(34.5, 34.9)]
     said = [Segment(0, 4, SENTENCE), Segment(30, 34, SENTENCE)]
 
-    assert coverage.lost(heard, [Span(0, 4), Span(20, 20.4), Span(30, 34.9)], said, Packing()) == [Span(20, 20.4)]
+    assert coverage.lost(heard, [Span(0, 4), Span(20, 20.4), Span(30, 34.9)], said, ChunkLimits()) == [Span(20, 20.4)]
 
 
 def said(start, speech_s, letters):

@@ -11,7 +11,7 @@ from whisperx_worker import ModelCache, Settings
 from whisperx_worker.testing import make_audio, make_job
 from whisperx_worker.types import Span
 from whisperx_worker.worker import open_worker
-from whisperx_worker_plugins.russian_whisper import decoding, model, prompt
+from whisperx_worker_plugins.russian_whisper import decoding, prompt, whisper_model
 
 TOLD = (
     "hotwords and initial_prompt together are longer than the 220 tokens that the model has for it; "
@@ -96,7 +96,7 @@ def test_no_prompt_is_too_long_for_the_decoder(tmp_path_factory, words_of_hotwor
     )  # fmt: skip
     chunk = Span(0.0, 4.0)
 
-    with model.borrowed(ModelCache(), Settings(), folder, "float32") as whisper:
+    with whisper_model.borrowed(ModelCache(), Settings(), folder, "float32") as whisper:
         [decoded] = decoding.decode(whisper, make_audio(4.0), [chunk], [chunk], "ru", job)
 
     assert len(decoded.tokens) >= 220

@@ -62,13 +62,13 @@ def test_a_job_runs_on_models_of_every_production_shape(models, clip_file):
 
 @pytest.mark.models
 def test_whisper_hears_128_bands_and_says_its_script_whatever_it_hears(models):
-    from whisperx_worker_plugins.russian_whisper import model
+    from whisperx_worker_plugins.russian_whisper import model_folder, spectrogram, whisper_model
 
     settings = Settings(models=models)
-    folder = model.folder_of(WHISPER, settings)
-    with model.borrowed(ModelCache(), settings, folder, compute_type=None) as whisper:
+    folder = model_folder.find_model_folder(WHISPER, settings)
+    with whisper_model.borrowed(ModelCache(), settings, folder, compute_type=None) as whisper:
         noise = np.random.default_rng(0).normal(0, 0.1, 30 * SAMPLE_RATE_HZ).astype(np.float32)
-        bands = model.features(whisper, noise)
+        bands = spectrogram.log_mel_spectrogram(whisper, noise)
         encoded = whisper.encode(bands)
         assert (bands.shape, tuple(encoded.shape)) == ((128, 3000), (1, 1500, 1280))
         assert (whisper.model.n_mels, whisper.model.is_multilingual, whisper.model.num_languages) == (128, True, 100)

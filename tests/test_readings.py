@@ -10,7 +10,7 @@ from tests.test_phantoms import Letters
 from whisperx_worker import Segment, Span, intervals
 from whisperx_worker.testing import make_audio, make_job
 from whisperx_worker_plugins import russian_whisper
-from whisperx_worker_plugins.russian_whisper import decoding, readings, speech
+from whisperx_worker_plugins.russian_whisper import chunking, decoding, readings
 from whisperx_worker_plugins.russian_whisper.decoding import Decoded
 
 ADDRESS = "Скажите адрес, пожалуйста."
@@ -121,7 +121,7 @@ def read(monkeypatch, heard, says):
     )
     job = make_job()
     audio = make_audio(heard[-1].end)
-    segments = russian_whisper._text_of(Whisper(), audio, heard, speech.Packing(), "ru", job)
+    segments = russian_whisper._text_of(Whisper(), audio, heard, chunking.ChunkLimits(), "ru", job)
     return list(segments), [str(warned) for warned in job.warnings]
 
 

@@ -14,7 +14,7 @@ from whisperx_worker import SAMPLE_RATE_HZ, ModelCache, Settings
 from whisperx_worker.audio import decode
 from whisperx_worker.testing import make_job
 from whisperx_worker.worker import answer, open_worker
-from whisperx_worker_plugins.russian_whisper import language, model, speech
+from whisperx_worker_plugins.russian_whisper import language, speech_detection, whisper_model
 
 DEMO = ROOT / "demo"
 
@@ -36,9 +36,9 @@ def test_whisper_base_writes_the_demo_as_any_model_of_a_job():
 @real_models
 def test_all_windows_of_a_russian_recording_vote_for_russian():
     audio, _ = decode(DEMO / "dialogue.flac", Settings())
-    heard = speech.find(audio, onset=0.5, offset=0.363)
+    heard = speech_detection.detect_speech(audio, onset=0.5, offset=0.363)
     job = make_job(beam_size=1)
-    with model.borrowed(ModelCache(), Settings(), WHISPER, None) as whisper:
+    with whisper_model.borrowed(ModelCache(), Settings(), WHISPER, None) as whisper:
         votes = language._votes(whisper, audio, heard, job)
         found = language.detect(whisper, audio, heard, job)
     assert {vote.language for vote in votes} == {"ru"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from whisperx_worker import SAMPLE_RATE_HZ, Audio, ModelNotFoundError, Settings, Span, intervals
 from whisperx_worker.audio import decode
 from whisperx_worker.testing import make_audio, make_job
-from whisperx_worker_plugins.russian_whisper import language, model, speech
+from whisperx_worker_plugins.russian_whisper import chunking, language, model_folder, speech_detection
 from whisperx_worker_plugins.russian_whisper.decoding import (
     Decoded,
     _best,
@@ -85,14 +85,14 @@ def test_no_token_of_text_is_lost_and_times_stay_inside_the_chunk(tokens, durati
 def test_neighbouring_speech_fills_a_window_and_a_long_pause_begins_a_new_chunk(found, chunks):
     spans = tuple(Span(start, end) for start, end in found)
 
-    assert [(chunk.start, chunk.end) for chunk in speech.chunks(spans, speech.Packing())] == chunks
+    assert [(chunk.start, chunk.end) for chunk in chunking.pack_chunks(spans, chunking.ChunkLimits())] == chunks
 
 
 def test_a_language_window_holds_only_speech():
     audio = Audio(np.arange(16_000 * 100, dtype=np.float32))
     heard = (Span(10, 20), Span(50, 90))
 
-    window = speech.samples_of(audio, speech.window_parts(heard, skip_s=5))
+    window = chunking.join_samples(audio, chunking.speech_window(heard, skip_s=5))
 
     assert len(window) == 30 * 16_000
     assert (window[0], window[5 * 16_000 - 1]) == (15 * 16_000, 20 * 16_000 - 1)
@@ -176,7 +176,7 @@ class Scripted:
 
 
 def detect(monkeypatch, whisper, speech_s=200.0, **fields):
-    monkeypatch.setattr(language, "features", lambda _whisper, samples: samples[:1])
+    monkeypatch.setattr(language, "log_mel_spectrogram", lambda _whisper, samples: samples[:1])
     job = make_job(**fields)
     code, probability = language.detect(whisper, make_audio(speech_s), (Span(0.0, speech_s),), job)
     return code, pytest.approx(probability), [str(warned) for warned in job.warnings]
@@ -267,7 +267,7 @@ def test_chunks_are_packed_as_they_should_be():
     spans = (Span(0, 4), Span(5, 9), Span(9.5, 12))
 
     def packed(**packing):
-        return [(chunk.start, chunk.end) for chunk in speech.chunks(spans, speech.Packing(**packing))]
+        return [(chunk.start, chunk.end) for chunk in chunking.pack_chunks(spans, chunking.ChunkLimits(**packing))]
 
     assert packed(longest_s=9) == [(0, 9), (9.5, 12)]
     assert packed(longest_pause_s=0.5) == [(0, 4), (5, 12)]
@@ -276,16 +276,16 @@ def test_chunks_are_packed_as_they_should_be():
 @pytest.mark.parametrize(
     ("said", "chunk_s", "packing"),
     [
-        (None, None, speech.Packing(30.0, 5.0)),
-        ('{"longest_s": 20}', None, speech.Packing(20.0, 5.0)),
-        ('{"longest_s": 20, "longest_pause_s": 1}', 12.0, speech.Packing(12.0, 1.0)),
+        (None, None, chunking.ChunkLimits(30.0, 5.0)),
+        ('{"longest_s": 20}', None, chunking.ChunkLimits(20.0, 5.0)),
+        ('{"longest_s": 20, "longest_pause_s": 1}', 12.0, chunking.ChunkLimits(12.0, 1.0)),
     ],
 )
 def test_the_operator_and_else_the_models_folder_say_how_speech_is_packed(tmp_path, said, chunk_s, packing):
     if said:
         (tmp_path / "chunks.json").write_text(said)
 
-    assert model.packing_of(tmp_path, Settings(chunk_s=chunk_s)) == packing
+    assert model_folder.read_chunk_limits(tmp_path, Settings(chunk_s=chunk_s)) == packing
 
 
 @pytest.mark.parametrize("said", ["[]", "{", '{"longest": 20}', '{"longest_s": 31}', '{"longest_s": "20"}'])
@@ -293,7 +293,7 @@ def test_a_folder_that_says_something_else_is_refused(tmp_path, said):
     (tmp_path / "chunks.json").write_text(said)
 
     with pytest.raises(ModelNotFoundError, match=r"^the chunks\.json of the model '.*' cannot be used$"):
-        model.packing_of(tmp_path, Settings())
+        model_folder.read_chunk_limits(tmp_path, Settings())
 
 
 # --- a long recording goes through the detector in pieces
@@ -304,9 +304,9 @@ MINUTE = 60 * SAMPLE_RATE_HZ
 @pytest.mark.models
 def test_speech_found_in_pieces_is_the_speech_of_the_whole(monkeypatch):
     audio = decode(Path(__file__).parent.parent / "demo" / "dialogue.flac", Settings())[0]
-    whole = speech.find(audio, onset=0.5, offset=0.363, longest_s=20)
-    monkeypatch.setattr(speech, "PIECE", MINUTE // 4)
-    pieces = speech.find(audio, onset=0.5, offset=0.363, longest_s=20)
+    whole = speech_detection.detect_speech(audio, onset=0.5, offset=0.363, longest_s=20)
+    monkeypatch.setattr(speech_detection, "PIECE", MINUTE // 4)
+    pieces = speech_detection.detect_speech(audio, onset=0.5, offset=0.363, longest_s=20)
 
     assert all(before.end <= after.start for before, after in pairwise(pieces))
     in_both = sum(intervals.seconds_within(pieces, span.start, span.end) for span in whole)
@@ -325,7 +325,7 @@ def test_speech_found_in_pieces_is_the_speech_of_the_whole(monkeypatch):
     ids=["silence", "no pause", "the longest that ends in the second half", "between two that touch"],
 )
 def test_a_piece_ends_in_its_longest_pause(heard, cut):
-    assert speech._best_cut(heard, 0, MINUTE) == cut // 512 * 512
-    assert speech._best_cut([(10 * MINUTE + a, 10 * MINUTE + b) for a, b in heard], 10 * MINUTE, 11 * MINUTE) == (
-        (10 * MINUTE + cut) // 512 * 512
-    )
+    assert speech_detection._best_cut(heard, 0, MINUTE) == cut // 512 * 512
+    assert speech_detection._best_cut(
+        [(10 * MINUTE + a, 10 * MINUTE + b) for a, b in heard], 10 * MINUTE, 11 * MINUTE
+    ) == ((10 * MINUTE + cut) // 512 * 512)

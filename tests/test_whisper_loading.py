@@ -14,7 +14,7 @@ import pytest
 from tests.random_whisper import Shape, make_whisper
 from whisperx_worker import SAMPLE_RATE_HZ, ModelCache, Settings, WorkerError
 from whisperx_worker.worker import answer, open_worker
-from whisperx_worker_plugins.russian_whisper import cuda_libraries, model
+from whisperx_worker_plugins.russian_whisper import cuda_libraries, spectrogram, whisper_model
 
 SMALL = {"width": 64, "heads": 2, "hidden": 64, "encoder_heads": 2}
 
@@ -51,9 +51,9 @@ def test_bands_that_agree_leave_the_feature_extractor_alone(tmp_path):
     folder = make_whisper(tmp_path / "random", Shape(**SMALL, mels=128))
     (folder / "preprocessor_config.json").write_text(json.dumps({"feature_size": 128, "n_fft": 400}))
 
-    with model.borrowed(ModelCache(), Settings(), folder, "float32") as whisper:
+    with whisper_model.borrowed(ModelCache(), Settings(), folder, "float32") as whisper:
         assert whisper.feat_kwargs == {"feature_size": 128, "n_fft": 400}
-        assert model.features(whisper, np.zeros(SAMPLE_RATE_HZ, np.float32)).shape == (128, 3000)
+        assert spectrogram.log_mel_spectrogram(whisper, np.zeros(SAMPLE_RATE_HZ, np.float32)).shape == (128, 3000)
 
 
 FOUND_BY_NAME = """
@@ -99,9 +99,9 @@ def test_a_gpu_without_cublas_is_one_sentence(monkeypatch):
 def test_only_a_gpu_needs_the_libraries_and_before_the_model_is_loaded(tmp_path, monkeypatch, device, preloads):
     folder = make_whisper(tmp_path / "random", Shape(**SMALL))
     order = []
-    monkeypatch.setattr(model, "preload_cuda_libraries", lambda: order.append("libraries"))
-    monkeypatch.setattr(model, "_check_compute_type", lambda *_: None)
-    monkeypatch.setattr(model, "_device", lambda _settings: device)
+    monkeypatch.setattr(whisper_model, "preload_cuda_libraries", lambda: order.append("libraries"))
+    monkeypatch.setattr(whisper_model, "_check_compute_type", lambda *_: None)
+    monkeypatch.setattr(whisper_model, "_device", lambda _settings: device)
 
     def watched(*arguments, **named):
         from faster_whisper.transcribe import WhisperModel
@@ -110,6 +110,6 @@ def test_only_a_gpu_needs_the_libraries_and_before_the_model_is_loaded(tmp_path,
         return WhisperModel(*arguments, **{**named, "device": "cpu"})
 
     monkeypatch.setattr("faster_whisper.WhisperModel", watched)
-    with model.borrowed(ModelCache(), Settings(), folder, "float32") as loaded:
+    with whisper_model.borrowed(ModelCache(), Settings(), folder, "float32") as loaded:
         assert loaded.model.n_mels == Shape().mels
     assert order == ["libraries"] * preloads + ["model"]

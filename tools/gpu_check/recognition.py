@@ -12,7 +12,7 @@ from tools.random_models import WHISPER
 from whisperx_worker import SAMPLE_RATE_HZ
 from whisperx_worker.models import ModelCache
 from whisperx_worker.worker import open_worker
-from whisperx_worker_plugins.russian_whisper import model
+from whisperx_worker_plugins.russian_whisper import model_folder, spectrogram, whisper_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,9 +56,13 @@ def compare_timestamps(setup: Setup) -> Iterator[Measure]:
     windows = setup.batch_size
     compute_type = "float16" if setup.device == "cuda" else "int8"
     settings = setup.settings()
-    with model.borrowed(ModelCache(), settings, model.folder_of(WHISPER, settings), compute_type) as whisper:
+    with whisper_model.borrowed(
+        ModelCache(), settings, model_folder.find_model_folder(WHISPER, settings), compute_type
+    ) as whisper:
         sound = dialogue(30.0 * windows)
-        bands = np.stack([model.features(whisper, part) for part in sound.reshape(windows, 30 * SAMPLE_RATE_HZ)])
+        bands = np.stack(
+            [spectrogram.log_mel_spectrogram(whisper, part) for part in sound.reshape(windows, 30 * SAMPLE_RATE_HZ)]
+        )
         token = whisper.hf_tokenizer.token_to_id
         start = [token(f"<|{name}|>") for name in ("startoftranscript", "ru", "transcribe")]
         prompts = {"with timestamps": start, "without timestamps": [*start, token("<|notimestamps|>")]}

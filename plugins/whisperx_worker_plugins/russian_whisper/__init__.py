@@ -25,14 +25,16 @@ from whisperx_worker import (
 )
 from whisperx_worker_plugins.russian_whisper import (
     attention_alignment,
+    chunking,
     coverage,
     cuda_libraries,
     decoding,
     language,
-    model,
+    model_folder,
     readings,
     sifting,
-    speech,
+    speech_detection,
+    whisper_model,
 )
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def register_models(settings: Settings) -> list[ModelRequirement]:
         ModelRequirement(
             settings.model,
             "transcribe",
-            model.FILES,
+            model_folder.REQUIRED_FILES,
             libraries=("faster_whisper", "ctranslate2"),
             imports=("faster_whisper", "onnxruntime"),
             optional=("preprocessor_config.json",),
@@ -63,7 +65,9 @@ def register_models(settings: Settings) -> list[ModelRequirement]:
 @hookimpl
 def warm_up(models: ModelCache, settings: Settings) -> None:
     """Load the production model."""
-    with model.borrowed(models, settings, model.folder_of(settings.model, settings), compute_type=None):
+    with whisper_model.borrowed(
+        models, settings, model_folder.find_model_folder(settings.model, settings), compute_type=None
+    ):
         pass
 
 
@@ -72,33 +76,40 @@ def transcribe(audio: Audio, job: Job) -> Transcript:
     """Find speech, detect the language where the job names none, and decode it in batches."""
     request = job.request
     name, token = request.model or job.settings.model, request.huggingface_access_token
-    folder = model.folder_of(name, job.settings, token)
-    packing = model.packing_of(folder, job.settings)
-    found = speech.find(audio, onset=request.vad_onset, offset=request.vad_offset, longest_s=packing.longest_s)
+    folder = model_folder.find_model_folder(name, job.settings, token)
+    limits = model_folder.read_chunk_limits(folder, job.settings)
+    found = speech_detection.detect_speech(
+        audio, onset=request.vad_onset, offset=request.vad_offset, longest_s=limits.longest_s
+    )
     log.info("speech: %.1f s of %.1f s", intervals.total_s(found), audio.duration_s)
     if not found:
         job.warn("no speech was found", Span(0.0, audio.duration_s))
         return Transcript((), request.language, speech=())
-    with model.borrowed(job.models, job.settings, folder, request.compute_type) as whisper:
+    with whisper_model.borrowed(job.models, job.settings, folder, request.compute_type) as whisper:
         spoken, probability = request.language, None
         if spoken is None:
             spoken, probability = language.detect(whisper, audio, found, job)
-        segments = _text_of(whisper, audio, found, packing, spoken, job)
+        segments = _text_of(whisper, audio, found, limits, spoken, job)
     return Transcript(segments, spoken, probability, speech=found)
 
 
 def _text_of(  # noqa: PLR0913  what decoding takes
-    whisper: model.Whisper, audio: Audio, heard: Sequence[Span], packing: speech.Packing, language: str, job: Job
+    whisper: whisper_model.Whisper,
+    audio: Audio,
+    heard: Sequence[Span],
+    limits: chunking.ChunkLimits,
+    language: str,
+    job: Job,
 ) -> tuple[Segment, ...]:
     """The segments of all speech: decoded chunk by chunk, then what has no text, or too little, on its own."""
-    chunks = speech.chunks(heard, packing)
+    chunks = chunking.pack_chunks(heard, limits)
     texts = decoding.decode(whisper, audio, chunks, heard, language, job)
     kept = sifting.sift(zip(chunks, texts, strict=True), heard, whisper, job, doubtful=True)
     segments, removed, moved, tried = kept.segments, kept.removed, list[sifting.Removed](), list(chunks)
     doubted = coverage.doubted(segments, heard)
     for _ in range(MOST_ROUNDS):
         sure = [segment for segment in segments if segment not in doubted]
-        alone = coverage.apart(coverage.gaps(heard, sure, packing), tried, heard)
+        alone = coverage.apart(coverage.gaps(heard, sure, limits), tried, heard)
         if not alone:
             break
         texts = decoding.decode(whisper, audio, alone, heard, language, job, prompted=False)
@@ -117,7 +128,7 @@ def _text_of(  # noqa: PLR0913  what decoding takes
         thin = [segment for segment in segments if coverage.is_thin(segment, heard)]
         doubted = [*thin, *readings.repeated(segments, again.segments)]
     sifting.tell([*removed, *moved], job)
-    _tell_lost(coverage.lost(heard, chunks, segments, packing), [one.span for one in removed], job)
+    _tell_lost(coverage.lost(heard, chunks, segments, limits), [one.span for one in removed], job)
     for segment in segments:
         if coverage.is_thin(segment, heard):
             job.warn("there is far more speech here than text", Span(segment.start, segment.end))

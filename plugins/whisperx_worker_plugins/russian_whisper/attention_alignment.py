@@ -25,7 +25,7 @@ from whisperx_worker import (
     WorkerError,
     intervals,
 )
-from whisperx_worker_plugins.russian_whisper.model import TIMESTAMP_S, Encoded, Tokenizer, Whisper
+from whisperx_worker_plugins.russian_whisper.whisper_model import TIMESTAMP_S, EncoderStates, Tokenizer, Whisper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -71,7 +71,7 @@ def are_wanted(request: Request) -> bool:
 def words_of_batch(  # noqa: PLR0913  what aligning takes, and the job
     whisper: Whisper,
     tokenizer: Tokenizer,
-    part: Callable[[Sequence[int]], Encoded],
+    part: Callable[[Sequence[int]], EncoderStates],
     texts: Sequence[Text],
     speech: Sequence[Span],
     job: Job,
@@ -105,7 +105,7 @@ def words_of_batch(  # noqa: PLR0913  what aligning takes, and the job
 
 
 def words_by_attention(
-    whisper: Whisper, tokenizer: Tokenizer, encoded: Encoded, texts: Sequence[Text], speech: Sequence[Span]
+    whisper: Whisper, tokenizer: Tokenizer, encoded: EncoderStates, texts: Sequence[Text], speech: Sequence[Span]
 ) -> list[Words]:
     """Align the text of encoded chunks with their sound.
 

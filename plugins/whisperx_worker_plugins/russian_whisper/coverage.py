@@ -3,7 +3,7 @@
 Example:
     >>> heard = [Span(0.0, 4.0), Span(6.0, 7.0), Span(9.0, 20.0)]
     >>> said = Segment(0.0, 4.0, "Добрый день, это Анна из отдела.")
-    >>> gaps(heard, [said], speech.Packing())
+    >>> gaps(heard, [said], chunking.ChunkLimits())
     [Span(start=6.0, end=20.0)]
     >>> is_thin(said, heard), is_thin(Segment(9.0, 20.0, "Да."), heard)
     (False, True)
@@ -17,7 +17,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from whisperx_worker import Seconds, Segment, Span, intervals, spoken_letters
-from whisperx_worker_plugins.russian_whisper import speech
+from whisperx_worker_plugins.russian_whisper import chunking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,13 +55,13 @@ def _speech_s(segment: Segment, heard: Sequence[Span]) -> Seconds:
     return intervals.seconds_within(heard, segment.start, segment.end)
 
 
-def gaps(heard: Sequence[Span], segments: Iterable[Segment], packing: speech.Packing) -> list[Span]:
+def gaps(heard: Sequence[Span], segments: Iterable[Segment], limits: chunking.ChunkLimits) -> list[Span]:
     """Stretches of speech outside all segments, joined across pauses but not across a segment.
 
     Args:
         heard: Where there is speech, in time order, apart from each other.
         segments: What was said, in any order.
-        packing: How gaps are packed into chunks.
+        limits: How gaps are packed into chunks.
 
     Returns:
         In time order.
@@ -73,18 +73,18 @@ def gaps(heard: Sequence[Span], segments: Iterable[Segment], packing: speech.Pac
     said = sorted((Span(segment.start, segment.end) for segment in segments), key=attrgetter("start"))
     for after in [*said, Span(end, end)]:
         pieces = [piece for piece in intervals.within(heard, told_until, after.start) if _matters(piece, heard)]
-        found += speech.chunks(pieces, packing)
+        found += chunking.pack_chunks(pieces, limits)
         told_until = max(told_until, after.end)
     return found
 
 
 def lost(
-    heard: Sequence[Span], chunks: Iterable[Span], segments: Sequence[Segment], packing: speech.Packing
+    heard: Sequence[Span], chunks: Iterable[Span], segments: Sequence[Segment], limits: chunking.ChunkLimits
 ) -> list[Span]:
     """Speech that has no text in the end: gaps, and chunks without any text however short they are."""
     told = intervals.merge(Span(segment.start, segment.end) for segment in segments)
     mute = (chunk for chunk in chunks if not intervals.within(told, chunk.start, chunk.end))
-    return intervals.merge([*mute, *gaps(heard, segments, packing)])
+    return intervals.merge([*mute, *gaps(heard, segments, limits)])
 
 
 def apart(found: Iterable[Span], chunks: Sequence[Span], heard: Sequence[Span]) -> list[Span]:

@@ -12,8 +12,9 @@ from whisperx_worker import BadInputError, Segment, in_batches, intervals
 from whisperx_worker_plugins.russian_whisper import phantoms, segments
 from whisperx_worker_plugins.russian_whisper.attention_alignment import Text, are_wanted, words_of_batch
 from whisperx_worker_plugins.russian_whisper.encoded import MAX_CHUNKS_ON_CPU, encode, perturbed, rows
-from whisperx_worker_plugins.russian_whisper.model import TIMESTAMP_S, Encoded, Tokenizer, Whisper, features
 from whisperx_worker_plugins.russian_whisper.prompt import Prompt, budget, fit
+from whisperx_worker_plugins.russian_whisper.spectrogram import log_mel_spectrogram
+from whisperx_worker_plugins.russian_whisper.whisper_model import TIMESTAMP_S, EncoderStates, Tokenizer, Whisper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -113,7 +114,9 @@ class _Decoder:
     def decode(self, chunks: Sequence[Span]) -> list[Decoded]:
         """Decode a batch, and climb the ladder with those of its chunks that still fail."""
         request, settings = self.job.request, self.job.settings
-        mels = np.stack([features(self.whisper, self.audio.between(chunk.start, chunk.end)) for chunk in chunks])
+        mels = np.stack(
+            [log_mel_spectrogram(self.whisper, self.audio.between(chunk.start, chunk.end)) for chunk in chunks]
+        )
         encoded = encode(self.whisper, mels)
         tries: list[list[Decoded]] = [[] for _ in chunks]
         unprompted = {index for index, chunk in enumerate(chunks) if not self._may_be_prompted(chunk)}
@@ -138,7 +141,7 @@ class _Decoder:
         )
         return self._timed(encoded, chunks, best) if are_wanted(request) else best
 
-    def _timed(self, encoded: Encoded, chunks: Sequence[Span], best: Sequence[Decoded]) -> list[Decoded]:
+    def _timed(self, encoded: EncoderStates, chunks: Sequence[Span], best: Sequence[Decoded]) -> list[Decoded]:
         """Add the words of the segments that each chunk is cut into."""
         pieces = zip(chunks, best, strict=True)
         texts = [Text(chunk, segments.cut(decoded, chunk, self.whisper)) for chunk, decoded in pieces]
@@ -149,7 +152,7 @@ class _Decoder:
 
     def _attempt(
         self,
-        encoded: Encoded,
+        encoded: EncoderStates,
         indices: Sequence[int],
         unprompted: set[int],
         temperature: float,
@@ -175,7 +178,7 @@ class _Decoder:
         part = max(1, batch // _CANDIDATES)
         return min(part, MAX_CHUNKS_ON_CPU) if self.whisper.model.device == "cpu" else part
 
-    def _read(self, encoded: Encoded, prompt: list[int], temperature: float) -> list[Decoded]:
+    def _read(self, encoded: EncoderStates, prompt: list[int], temperature: float) -> list[Decoded]:
         """The best text of each item: of a beam, or of candidates.
 
         CTranslate2 cannot seed its sampling: the generator of its thread is seeded once, so each job would go on where
@@ -187,7 +190,9 @@ class _Decoder:
         starts = range(0, len(candidates), _CANDIDATES)
         return [_best(candidates[start : start + _CANDIDATES], self.job.settings) for start in starts]
 
-    def _generate(self, encoded: Encoded, prompt: list[int], temperature: float, beam_size: int) -> Iterator[Decoded]:
+    def _generate(
+        self, encoded: EncoderStates, prompt: list[int], temperature: float, beam_size: int
+    ) -> Iterator[Decoded]:
         from faster_whisper.transcribe import get_suppressed_tokens
 
         request = self.job.request

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from whisperx_worker_plugins.russian_whisper.model import Encoded, Whisper
+    from whisperx_worker_plugins.russian_whisper.whisper_model import EncoderStates, Whisper
 
 MAX_CHUNKS_ON_CPU = 4
 """A processor is no faster with more at once, and memory grows with each."""
@@ -19,7 +19,7 @@ _NOISE = 0.3
 """Noise at temperature 1, as a part of the states' own spread. With 0.5 Whisper base writes loops of its own."""
 
 
-def encode(whisper: Whisper, mels: NDArray[np.float32]) -> Encoded:
+def encode(whisper: Whisper, mels: NDArray[np.float32]) -> EncoderStates:
     """Encode spectrograms, on a CPU a few at a time: 32 at once take 1.5 GB on top of the smallest of models, four 0.3.
 
     Args:
@@ -36,7 +36,7 @@ def encode(whisper: Whisper, mels: NDArray[np.float32]) -> Encoded:
     return _like(parts[0], np.concatenate([_array(part) for part in parts]))
 
 
-def rows(encoded: Encoded, indices: Sequence[int]) -> Encoded:
+def rows(encoded: EncoderStates, indices: Sequence[int]) -> EncoderStates:
     """Some items of a batch; the batch itself where it is all of them in order.
 
     Args:
@@ -48,7 +48,7 @@ def rows(encoded: Encoded, indices: Sequence[int]) -> Encoded:
     return _like(encoded, _array(encoded)[list(indices)])
 
 
-def perturbed(encoded: Encoded, temperature: float, copies: int) -> Encoded:
+def perturbed(encoded: EncoderStates, temperature: float, copies: int) -> EncoderStates:
     """Copies of each item with noise, stronger at a higher temperature.
 
     The noise depends on the temperature and on the place among the copies only: an item's copies are the same in every
@@ -69,7 +69,7 @@ def perturbed(encoded: Encoded, temperature: float, copies: int) -> Encoded:
     return _like(encoded, noisy.reshape(-1, *states.shape[1:]))
 
 
-def _array(encoded: Encoded) -> NDArray[np.float32]:
+def _array(encoded: EncoderStates) -> NDArray[np.float32]:
     """The states in float32: numpy has no bfloat16, and reads no memory of a GPU."""
     from ctranslate2 import DataType, Device
 
@@ -77,7 +77,7 @@ def _array(encoded: Encoded) -> NDArray[np.float32]:
     return np.asarray(here if here.dtype == DataType.float32 else here.to(DataType.float32))
 
 
-def _like(encoded: Encoded, states: NDArray[np.float32]) -> Encoded:
+def _like(encoded: EncoderStates, states: NDArray[np.float32]) -> EncoderStates:
     """States in the precision of others. Those of a GPU stay here: the decoder moves what it is given."""
     from ctranslate2 import DataType, StorageView
 

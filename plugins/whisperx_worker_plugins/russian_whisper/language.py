@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from whisperx_worker import OomBackoff, Span, intervals
-from whisperx_worker_plugins.russian_whisper import speech
+from whisperx_worker_plugins.russian_whisper import chunking
 from whisperx_worker_plugins.russian_whisper.encoded import encode
-from whisperx_worker_plugins.russian_whisper.model import Whisper, features
+from whisperx_worker_plugins.russian_whisper.spectrogram import log_mel_spectrogram
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from whisperx_worker import Audio, Job, Seconds
+    from whisperx_worker_plugins.russian_whisper.whisper_model import Whisper
 
 log = logging.getLogger(__name__)
 
@@ -118,8 +119,8 @@ def window_offsets(speech_s: Seconds, tries: int) -> list[Seconds]:
         speech_s: How much speech there is.
         tries: At most so many windows.
     """
-    count = max(1, min(tries, math.ceil(speech_s / speech.WINDOW_S)))
-    last = max(0.0, speech_s - speech.WINDOW_S)
+    count = max(1, min(tries, math.ceil(speech_s / chunking.WINDOW_S)))
+    last = max(0.0, speech_s - chunking.WINDOW_S)
     spread = [last / 2] if count == 1 else [last * place / (count - 1) for place in range(count)]
     return sorted(spread, key=lambda offset: abs(offset - last / 2))
 
@@ -128,10 +129,10 @@ def _votes(whisper: Whisper, audio: Audio, heard: tuple[Span, ...], job: Job) ->
     """What the windows say that are looked at; together, where none of them can end the search."""
     request = job.request
     offsets = window_offsets(intervals.total_s(heard), request.language_detection_max_tries)
-    windows = [speech.window_parts(heard, skip_s) for skip_s in offsets]
+    windows = [chunking.speech_window(heard, skip_s) for skip_s in offsets]
 
     def look(some: Sequence[list[Span]]) -> list[Vote]:
-        mels = np.stack([features(whisper, speech.samples_of(audio, parts)) for parts in some])
+        mels = np.stack([log_mel_spectrogram(whisper, chunking.join_samples(audio, parts)) for parts in some])
         found = whisper.model.detect_language(encode(whisper, mels))
         return [
             Vote(

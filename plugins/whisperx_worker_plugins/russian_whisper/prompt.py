@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from whisperx_worker_plugins.russian_whisper.model import Tokenizer
+    from whisperx_worker_plugins.russian_whisper.whisper_model import Tokenizer
 
 
 @dataclass(frozen=True)

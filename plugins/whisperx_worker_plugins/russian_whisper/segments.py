@@ -6,11 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 from whisperx_worker import Seconds, Segment, Span
-from whisperx_worker_plugins.russian_whisper.model import TIMESTAMP_S
+from whisperx_worker_plugins.russian_whisper.whisper_model import TIMESTAMP_S
 
 if TYPE_CHECKING:
     from whisperx_worker_plugins.russian_whisper.decoding import Decoded
-    from whisperx_worker_plugins.russian_whisper.model import Whisper
+    from whisperx_worker_plugins.russian_whisper.whisper_model import Whisper
 
 _MIN_LENGTH_S: Seconds = 0.01
 """Half a timestamp; what is shorter has no time of its own."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from whisperx_worker import Request
     from whisperx_worker_plugins.russian_whisper.decoding import Decoded
-    from whisperx_worker_plugins.russian_whisper.model import Whisper
+    from whisperx_worker_plugins.russian_whisper.whisper_model import Whisper
 
 
 @dataclass(frozen=True)

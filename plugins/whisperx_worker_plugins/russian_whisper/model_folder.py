@@ -1,0 +1,55 @@
+"""CTranslate2 Whisper folder: its required files and its chunk limits."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from whisperx_worker import ModelNotFoundError, Settings, find_model
+from whisperx_worker_plugins.russian_whisper.chunking import WINDOW_S, ChunkLimits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic import SecretStr
+
+CHUNK_LIMITS_FILE = "chunks.json"
+"""File in a model's folder with the fields of `ChunkLimits`, for a model that needs other chunks than Whisper."""
+
+_CHECKED_FILES = ("model.bin", "config.json", "tokenizer.json")
+REQUIRED_FILES = (*_CHECKED_FILES, "vocabulary.json|vocabulary.txt")
+"""Files that a folder must have; CTranslate2 itself reports the last as missing."""
+
+
+def find_model_folder(name: str, settings: Settings, token: SecretStr | None = None) -> Path:
+    """Return the folder of a model.
+
+    Raises:
+        ModelNotFoundError: When there is no such folder, or one of its files is missing.
+    """
+    folder = find_model(name, settings, token)
+    # Without these faster-whisper would download, or use the tokenizer of another model.
+    missing = [file for file in _CHECKED_FILES if not (folder / file).is_file()]
+    if missing:
+        raise ModelNotFoundError(
+            f"the model {folder.name!r} is no CTranslate2 Whisper: it has no {' and no '.join(missing)}"
+        )
+    return folder
+
+
+def read_chunk_limits(folder: Path, settings: Settings) -> ChunkLimits:
+    """Return the chunk limits from the settings, else from the model's folder, else Whisper's.
+
+    Raises:
+        ModelNotFoundError: When the folder's file is invalid.
+    """
+    file = folder / CHUNK_LIMITS_FILE
+    try:
+        limits = ChunkLimits(**json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else ChunkLimits()
+        is_valid = 0 < limits.longest_s <= WINDOW_S and limits.longest_pause_s >= 0
+    except (ValueError, TypeError):
+        is_valid = False
+    if not is_valid:
+        raise ModelNotFoundError(f"the {CHUNK_LIMITS_FILE} of the model {folder.name!r} cannot be used")
+    return limits if settings.chunk_s is None else replace(limits, longest_s=settings.chunk_s)

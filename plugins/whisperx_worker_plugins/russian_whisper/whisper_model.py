@@ -1,0 +1,82 @@
+"""CTranslate2 Whisper model, loaded by faster-whisper and shared between jobs."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from whisperx_worker import (
+    BadInputError,
+    ModelCache,
+    Seconds,
+    Settings,
+    folder_mb,
+    pick_device,
+)
+from whisperx_worker_plugins.russian_whisper.cuda_libraries import preload_cuda_libraries
+from whisperx_worker_plugins.russian_whisper.spectrogram import match_mel_bands
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+log = logging.getLogger(__name__)
+
+Whisper: TypeAlias = Any
+"""`faster_whisper.WhisperModel`."""
+
+Tokenizer: TypeAlias = Any
+"""`faster_whisper.tokenizer.Tokenizer`."""
+
+EncoderStates: TypeAlias = Any
+"""`ctranslate2.StorageView` of the encoder's output, shape (chunks, states, width)."""
+
+TIMESTAMP_S: Seconds = 0.02
+"""Step of Whisper's timestamp tokens."""
+
+_DEFAULT_COMPUTE_TYPE = {"cuda": "float16", "cpu": "int8"}
+
+
+@contextmanager
+def borrowed(models: ModelCache, settings: Settings, folder: Path, compute_type: str | None) -> Iterator[Whisper]:
+    """The model of a folder, loaded once per process, device and precision.
+
+    Raises:
+        BadInputError: When the device cannot compute in this precision.
+        WorkerError: When the device is a GPU and cuBLAS is not installed.
+    """
+    device = _device(settings)
+    compute_type = compute_type or _DEFAULT_COMPUTE_TYPE[device]
+    _check_compute_type(compute_type, device)
+
+    def load() -> Whisper:
+        from faster_whisper import WhisperModel
+
+        if device == "cuda":
+            preload_cuda_libraries()
+        threads = settings.cpu_threads
+        whisper = WhisperModel(str(folder), device=device, compute_type=compute_type, cpu_threads=threads)
+        match_mel_bands(whisper, folder)
+        return whisper
+
+    key = ("whisper", str(folder), device, compute_type)
+    with models.use(key, load, folder_mb(folder)) as whisper:
+        yield whisper
+
+
+def _device(settings: Settings) -> str:
+    import ctranslate2
+
+    return pick_device(settings, has_gpu=lambda: ctranslate2.get_cuda_device_count() > 0)
+
+
+def _check_compute_type(compute_type: str, device: str) -> None:
+    import ctranslate2
+
+    supported = {"auto", "default", *ctranslate2.get_supported_compute_types(device)}
+    if compute_type not in supported:
+        raise BadInputError(
+            f"compute_type {compute_type!r} does not work on {device} here; it may be {', '.join(sorted(supported))}"
+        )
