@@ -8,7 +8,7 @@ import urllib.parse
 
 import pytest
 
-from tools.documents import DOCS, REFERENCE, ROOT, generated_parts, pages, parts, regenerated, untranslated
+from tools.documents import DOCS, REFERENCE, ROOT, generated_parts, pages, parts, regenerated, tables, untranslated
 from whisperx_worker.testing import load_plugin, make_transcript, run_chain
 
 READMES = ["README.md", "README.ru.md"]
@@ -53,6 +53,24 @@ def test_the_hook_reference_has_signature_text_and_example():
         "## pre_audio\n\n```python\ndef pre_audio(audio: Audio, job: Job, options: object) -> Audio | None\n"
     )
     assert section.endswith("    return replace(audio, samples=audio.samples - audio.samples.mean())\n```")
+
+
+def picture_of(page):
+    """The picture of a job."""
+    (found,) = re.findall(r"```text\n(.*?)```", text_of(DOCS / page), re.DOTALL)
+    return found
+
+
+def test_the_picture_of_a_job_is_the_same_on_both_pages():
+    assert picture_of("architecture.md") == picture_of("plugins.md")
+
+
+@pytest.mark.parametrize("page", ["plugins.md", "ru/plugins.md"])
+def test_the_picture_has_every_hook_of_a_job_and_no_other(page):
+    marked = re.findall(r"(\w+)([*¹])", picture_of(page))
+    kinds = {f"`{name}": {"*": "chain", "¹": "engine"}[mark] for name, mark in marked}
+    rows = [(signature.partition("(")[0], kind) for signature, kind, _ in tables()["hooks"]]
+    assert kinds == {name: kind for name, kind in rows if kind in {"chain", "engine"}}
 
 
 # --- code on the pages
