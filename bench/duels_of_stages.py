@@ -41,7 +41,10 @@ def alignment() -> Outcome:
     import whisperx
 
     from whisperx_worker import Segment
-    from whisperx_worker_plugins.wav2vec2_alignment import LINES_AT_ONCE, checkpoints, lines, texts
+    from whisperx_worker_plugins.wav2vec2_alignment import checkpoints
+    from whisperx_worker_plugins.wav2vec2_alignment.group_alignment import TextGroup, align_text_groups
+    from whisperx_worker_plugins.wav2vec2_alignment.text.alignable_text import prepare_text
+    from whisperx_worker_plugins.wav2vec2_alignment.transcript_alignment import GROUPS_PER_BATCH
 
     spoken = spoken_windows()
     let_nltk_split_sentences([text for _, text in spoken])
@@ -58,12 +61,12 @@ def alignment() -> Outcome:
 
     def ours() -> None:
         segments = [Segment(*edges, text) for edges, text in zip(times, written, strict=True)]
-        read = [texts.read_text(segment, alphabet, "ru", segment.end) for segment in segments]
-        whole = [lines.Line([text], [text.span]) for text in read]
+        read = [prepare_text(segment, alphabet, "ru", segment.end) for segment in segments]
+        whole = [TextGroup([text], [text.span]) for text in read]
         words = []
-        for at in range(0, len(read), LINES_AT_ONCE):
-            batch = slice(at, at + LINES_AT_ONCE)
-            aligned = lines.align_lines(whole[batch], [[emission] for emission in emissions[batch]], alphabet)
+        for at in range(0, len(read), GROUPS_PER_BATCH):
+            batch = slice(at, at + GROUPS_PER_BATCH)
+            aligned = align_text_groups(whole[batch], [[emission] for emission in emissions[batch]], alphabet)
             sentences = [sentence for (parts,) in aligned if isinstance(parts, list) for sentence in parts]
             words += [word for sentence in sentences for word in sentence.words]
         found["ours"] = [(word.word, word.start or 0.0, word.end or 0.0) for word in words]
@@ -99,7 +102,9 @@ def acoustic_model() -> Outcome:
 
     from whisperx_worker import OomBackoff
     from whisperx_worker.testing import make_job
-    from whisperx_worker_plugins.wav2vec2_alignment import checkpoints, ctc, emissions
+    from whisperx_worker_plugins.wav2vec2_alignment import checkpoints, emissions
+    from whisperx_worker_plugins.wav2vec2_alignment.ctc.viterbi import best_paths
+    from whisperx_worker_plugins.wav2vec2_alignment.errors import UnalignableError
 
     with tempfile.TemporaryDirectory() as folder:
         labels = ["<pad>", "|", *"абвгдежзийклмнопрстуфхцчшщъыьэюя"]
@@ -128,7 +133,14 @@ def acoustic_model() -> Outcome:
     best = alternated(ours, theirs, 2, time.perf_counter)
     tokens = np.random.default_rng(0).integers(2, len(labels), 200).tolist()
     pairs = zip(found["ours"], found["theirs"], strict=True)
-    off = max(np.abs(ctc.best_path(a, tokens, 0).starts - ctc.best_path(b, tokens, 0).starts).max() for a, b in pairs)
+
+    def starts(emission: NDArray[np.float32]) -> NDArray[np.int64]:
+        (path,) = best_paths([emission], [tokens], 0)
+        if isinstance(path, UnalignableError):
+            raise path
+        return path.starts
+
+    off = max(np.abs(starts(a) - starts(b)).max() for a, b in pairs)
     return Outcome(*best, note=f"60 s, base size, random weights; times differ by {off} frames", sound=bool(off <= 1))
 
 

@@ -11,18 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.ctc_path import best_path
 from whisperx_worker import BadInputError, Segment, Span
 from whisperx_worker.testing import load_plugin, make_job
 from whisperx_worker_plugins import wav2vec2_alignment
-from whisperx_worker_plugins.wav2vec2_alignment.ctc import UnalignableError, best_path, best_paths, with_wildcard
-from whisperx_worker_plugins.wav2vec2_alignment.lines import Line, align_lines
-from whisperx_worker_plugins.wav2vec2_alignment.text import (
-    WILDCARD,
-    Alphabet,
-    sentence_starts,
-    word_spans,
-)
-from whisperx_worker_plugins.wav2vec2_alignment.texts import read_text
+from whisperx_worker_plugins.wav2vec2_alignment.ctc.timed_emission import with_wildcard
+from whisperx_worker_plugins.wav2vec2_alignment.ctc.viterbi import best_paths
+from whisperx_worker_plugins.wav2vec2_alignment.errors import UnalignableError
+from whisperx_worker_plugins.wav2vec2_alignment.group_alignment import TextGroup, align_text_groups
+from whisperx_worker_plugins.wav2vec2_alignment.text.alignable_text import prepare_text
+from whisperx_worker_plugins.wav2vec2_alignment.text.alphabet import WILDCARD, Alphabet
+from whisperx_worker_plugins.wav2vec2_alignment.text.boundaries import sentence_starts, word_spans
 
 BLANK, SEPARATOR = 0, 1
 LETTERS = "абвгдежзийклмнопрстуфхцчшщъыьэюя"
@@ -45,11 +44,11 @@ def random_emission(rng, frames, width=WIDTH):
 
 
 def aligned(text, emission, span=(0.0, 1.0), alphabet=RUSSIAN):
-    return align_text(read_text(Segment(*span, text), alphabet, "ru", duration_s=100.0), emission, alphabet)
+    return align_text(prepare_text(Segment(*span, text), alphabet, "ru", duration_s=100.0), emission, alphabet)
 
 
 def align_text(text, emission, alphabet):
-    ((found,),) = align_lines([Line([text], [text.span])], [[emission]], alphabet)
+    ((found,),) = align_text_groups([TextGroup([text], [text.span])], [[emission]], alphabet)
     if isinstance(found, UnalignableError):
         raise found
     return found
@@ -270,7 +269,7 @@ def test_a_dash_before_a_word_that_begins_at_once_shares_its_first_frame():
 def test_a_segment_becomes_its_sentences_with_its_other_fields():
     peaks = {1: columns("а")[0], 3: SEPARATOR, 6: columns("о")[0]}
     whole = Segment(0.0, 1.0, " А! О? ", avg_logprob=-0.2, no_speech_prob=0.01, compression_ratio=1.3, temperature=0.4)
-    parts = align_text(read_text(whole, RUSSIAN, "ru", 1.0), emission_with(peaks, 10), RUSSIAN)
+    parts = align_text(prepare_text(whole, RUSSIAN, "ru", 1.0), emission_with(peaks, 10), RUSSIAN)
 
     assert [(part.start, part.end, part.text) for part in parts] == [(0.1, 0.3, "А!"), (0.6, 0.7, "О?")]
     assert {(part.avg_logprob, part.no_speech_prob, part.compression_ratio, part.temperature) for part in parts} == {
@@ -283,7 +282,7 @@ def test_a_segment_that_is_one_sentence_keeps_its_text_to_the_letter():
 
 
 def test_only_the_part_of_a_segment_that_the_recording_has_is_listened_to():
-    assert read_text(Segment(9.0, 12.0, "да"), RUSSIAN, "ru", duration_s=10.0).span == Span(9.0, 10.0)
+    assert prepare_text(Segment(9.0, 12.0, "да"), RUSSIAN, "ru", duration_s=10.0).span == Span(9.0, 10.0)
 
 
 @pytest.mark.parametrize(
@@ -301,7 +300,7 @@ def test_only_the_part_of_a_segment_that_the_recording_has_is_listened_to():
 )
 def test_a_segment_without_text_or_sound_is_refused_with_the_reason(segment, why):
     with pytest.raises(UnalignableError, match=f"^{why}$"):
-        read_text(segment, RUSSIAN, "ru", duration_s=10.0)
+        prepare_text(segment, RUSSIAN, "ru", duration_s=10.0)
 
 
 WHY_NOT = r"it has no text|nothing in its text is spoken|its \d+ characters do not fit.*|its words were not found.*"
@@ -321,7 +320,7 @@ def test_no_word_is_lost_and_times_stay_in_order_and_inside(text, language, span
     emission = random_emission(np.random.default_rng(seed), max(1, round(length / 0.02)))
     words = [text[begin:end] for begin, end in word_spans(text, language)]
     try:
-        parts = align_text(read_text(segment, alphabet, language, 100.0), emission, alphabet)
+        parts = align_text(prepare_text(segment, alphabet, language, 100.0), emission, alphabet)
     except UnalignableError as error:
         why = str(error)
     else:

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.models
     ],
 )
 def test_the_job_chooses_before_the_operator_and_the_operator_before_the_table(language, asked, setting, name):
-    assert checkpoints.choose(language, asked, Settings(align_model=setting)) == name
+    assert checkpoints.choose_model_name(language, asked, Settings(align_model=setting)) == name
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_the_job_chooses_before_the_operator_and_the_operator_before_the_table(l
 )
 def test_a_language_without_a_model_is_a_clear_error(language, why):
     with pytest.raises(WorkerError, match=why):
-        checkpoints.choose(language, None, Settings())
+        checkpoints.choose_model_name(language, None, Settings())
 
 
 def test_a_model_that_is_nowhere_is_a_clear_error(tmp_path):

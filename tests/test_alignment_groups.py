@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.test_alignment_spoken import BLANK, FRAME_S, RUSSIAN, SEPARATOR, sound_of
+from tests.ctc_path import best_path
+from tests.test_verbalisation import BLANK, FRAME_S, RUSSIAN, SEPARATOR, sound_of
 from whisperx_worker import Segment, Span, intervals
-from whisperx_worker_plugins.wav2vec2_alignment.ctc import UnalignableError, best_path
-from whisperx_worker_plugins.wav2vec2_alignment.found import Path, is_found
-from whisperx_worker_plugins.wav2vec2_alignment.groups import MAX_GROUP_S, grouped
-from whisperx_worker_plugins.wav2vec2_alignment.holes import without_holes
-from whisperx_worker_plugins.wav2vec2_alignment.lines import Line, align_lines
-from whisperx_worker_plugins.wav2vec2_alignment.sound import Sound
-from whisperx_worker_plugins.wav2vec2_alignment.texts import read_text
+from whisperx_worker_plugins.wav2vec2_alignment.alignment_groups import MAX_GROUP_S, group_segments
+from whisperx_worker_plugins.wav2vec2_alignment.ctc.timed_emission import TimedEmission
+from whisperx_worker_plugins.wav2vec2_alignment.errors import UnalignableError
+from whisperx_worker_plugins.wav2vec2_alignment.group_alignment import TextGroup, align_text_groups
+from whisperx_worker_plugins.wav2vec2_alignment.text.alignable_text import prepare_text
+from whisperx_worker_plugins.wav2vec2_alignment.utterance_verification import AlignmentPath, is_text_present
+from whisperx_worker_plugins.wav2vec2_alignment.word_gaps import close_word_gaps
 
 
 def pieces(*edges):
@@ -61,7 +62,7 @@ def pieces(*edges):
     ],
 )
 def test_segments_are_grouped_by_the_speech(segments, speech, expected):
-    groups = grouped([Span(*one) for one in segments], [Span(*one) for one in speech], 50.0)
+    groups = group_segments([Span(*one) for one in segments], [Span(*one) for one in speech], 50.0)
     assert [group.members for group in groups] == [members for members, _ in expected]
     for group, (_, edges) in zip(groups, expected, strict=True):
         assert [(one.start, one.end) for one in group.pieces] == [pytest.approx(one) for one in edges]
@@ -76,7 +77,7 @@ def test_each_segment_is_in_one_group_and_groups_do_not_share_sound(segments, sp
     heard = intervals.merge(Span(start / 10, (start + length) / 10) for start, length in speech)
     duration_s = max(one.end for one in times)
 
-    groups = grouped(times, heard, duration_s)
+    groups = group_segments(times, heard, duration_s)
 
     assert sorted(member for group in groups for member in group.members) == list(range(len(times)))
     found = [piece for group in groups for piece in group.pieces]
@@ -87,7 +88,7 @@ def test_each_segment_is_in_one_group_and_groups_do_not_share_sound(segments, sp
 
 def test_a_long_talk_is_cut_into_groups_that_are_not_longer_than_what_is_put_together():
     speech = [Span(number * 10.0, number * 10.0 + 9.8) for number in range(60)]
-    groups = grouped(speech, speech, 600.0)
+    groups = group_segments(speech, speech, 600.0)
     assert [len(group.members) for group in groups] == [3] * 20
     assert all(group.pieces[-1].end - group.pieces[0].start <= MAX_GROUP_S + 0.2 for group in groups)
 
@@ -104,10 +105,10 @@ def aligned(texts, said, shifts=None):
     duration_s = len(emission) * FRAME_S
     shifts = shifts or [0.0] * len(texts)
     read = [
-        read_text(Segment(max(0.0, a + shift), b + shift, text), RUSSIAN, "ru", duration_s)
+        prepare_text(Segment(max(0.0, a + shift), b + shift, text), RUSSIAN, "ru", duration_s)
         for text, (a, b), shift in zip(texts, edges, shifts, strict=True)
     ]
-    (found,) = align_lines([Line(read, [Span(0.0, duration_s)])], [[emission]], RUSSIAN)
+    (found,) = align_text_groups([TextGroup(read, [Span(0.0, duration_s)])], [[emission]], RUSSIAN)
     return found, edges
 
 
@@ -157,12 +158,14 @@ def test_a_true_text_is_found_with_a_weak_model_too(quality, seed):
     clean, _ = sound_of(SENTENCES, RUSSIAN)
     noise = draw.dirichlet(np.full(clean.shape[1], 0.3), len(clean))
     emission = np.log(quality * np.exp(clean) + (1 - quality) * noise).astype(np.float32)
-    sound = Sound.of([Span(0.0, len(emission) * FRAME_S)], [emission], BLANK)
+    sound = TimedEmission.concatenate([Span(0.0, len(emission) * FRAME_S)], [emission], BLANK)
 
     def found(text):
         columns = [RUSSIAN.columns.get(letter, SEPARATOR) for letter in text]
         way = best_path(emission, columns, BLANK)
-        return is_found(Path(np.array(columns), way.starts, way.ends, way.scores), sound, 0, len(emission), SEPARATOR)
+        return is_text_present(
+            AlignmentPath(np.array(columns), way.starts, way.ends, way.scores), sound, 0, len(emission), SEPARATOR
+        )
 
     true, false = " ".join(SENTENCES), "щука " * 11
     assert found(true)
@@ -174,8 +177,8 @@ def test_a_true_text_is_found_with_a_weak_model_too(quality, seed):
 def test_a_model_that_has_learned_nothing_doubts_no_text(seed):
     draw = np.random.default_rng(seed)
     emission = np.log(draw.dirichlet(np.ones(len(RUSSIAN.columns) + 2), 300)).astype(np.float32)
-    text = read_text(Segment(0.0, 6.0, " ".join(SENTENCES)), RUSSIAN, "ru", 6.0)
-    ((sentences,),) = align_lines([Line([text], [Span(0.0, 6.0)])], [[emission]], RUSSIAN)
+    text = prepare_text(Segment(0.0, 6.0, " ".join(SENTENCES)), RUSSIAN, "ru", 6.0)
+    ((sentences,),) = align_text_groups([TextGroup([text], [Span(0.0, 6.0)])], [[emission]], RUSSIAN)
     assert [word.word for sentence in sentences for word in sentence.words] == " ".join(SENTENCES).split()
 
 
@@ -185,14 +188,14 @@ def test_a_model_that_has_learned_nothing_doubts_no_text(seed):
 def test_a_letter_beyond_other_speech_comes_back_to_its_word():
     """The last letter is hardly heard in its own place, and a little better after speech without text."""
     emission, edges = sound_of(["погоду", "завтра обещают хорошую"], RUSSIAN)
-    sound = Sound.of([Span(0.0, len(emission) * FRAME_S)], [emission], BLANK)
+    sound = TimedEmission.concatenate([Span(0.0, len(emission) * FRAME_S)], [emission], BLANK)
     columns = np.array([RUSSIAN.columns[letter] for letter in "погоду"])
     way = best_path(emission, columns.tolist(), BLANK)
-    torn = Path(columns, way.starts.copy(), way.ends.copy(), way.scores)
+    torn = AlignmentPath(columns, way.starts.copy(), way.ends.copy(), way.scores)
     torn.starts[-1] = len(emission) - 20
     torn.ends[-2:] = torn.starts[-1], torn.starts[-1] + 1
 
-    mended = without_holes(torn, [(0, len(columns))], sound)
+    mended = close_word_gaps(torn, [(0, len(columns))], sound)
 
     assert sound.starts_s[mended.starts[0]] == pytest.approx(edges[0][0])
     assert sound.ends_s[mended.ends[-1] - 1] <= edges[0][1] + 0.2
@@ -202,9 +205,9 @@ def test_a_word_that_is_slowly_said_stays():
     emission, _ = sound_of(["да"], RUSSIAN)
     silence = np.repeat(emission[:1], 40, axis=0)
     emission = np.concatenate([emission[:13], silence, emission[13:]])
-    sound = Sound.of([Span(0.0, len(emission) * FRAME_S)], [emission], BLANK)
+    sound = TimedEmission.concatenate([Span(0.0, len(emission) * FRAME_S)], [emission], BLANK)
     columns = np.array([RUSSIAN.columns[letter] for letter in "да"])
     way = best_path(emission, columns.tolist(), BLANK)
-    path = Path(columns, way.starts, way.ends, way.scores)
+    path = AlignmentPath(columns, way.starts, way.ends, way.scores)
     assert way.starts.tolist() == [10, 53]
-    assert without_holes(path, [(0, 1), (1, 2)], sound) is path
+    assert close_word_gaps(path, [(0, 1), (1, 2)], sound) is path

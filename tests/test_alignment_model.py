@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tests.ctc_path import best_path
 from whisperx_worker import (
     SAMPLE_RATE_HZ,
     Audio,
@@ -27,7 +28,6 @@ from whisperx_worker.stages import engine
 from whisperx_worker.testing import load_plugin, make_job
 from whisperx_worker_plugins import wav2vec2_alignment
 from whisperx_worker_plugins.wav2vec2_alignment import checkpoints
-from whisperx_worker_plugins.wav2vec2_alignment.ctc import best_path
 from whisperx_worker_plugins.wav2vec2_alignment.emissions import iter_emissions
 
 pytestmark = pytest.mark.models

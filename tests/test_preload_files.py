@@ -10,10 +10,10 @@ from whisperx_worker.host import load_host
 from whisperx_worker.modellock import read_lock
 from whisperx_worker.needs import registered_models, required_models
 from whisperx_worker.preload import wanted_models
-from whisperx_worker_plugins.wav2vec2_alignment import bundles
+from whisperx_worker_plugins.wav2vec2_alignment import torchaudio_bundles
 
 BUNDLE = "WAV2VEC2_ASR_BASE_960H"
-FILE = bundles.BUNDLES[BUNDLE]
+FILE = torchaudio_bundles.BUNDLES[BUNDLE]
 CONTENT = b"PK weights" * 1000
 
 
@@ -127,5 +127,5 @@ def test_the_bundles_are_torchaudios():
 
     found = {name: getattr(torchaudio.pipelines, name) for name in dir(torchaudio.pipelines)}
     kind = torchaudio.pipelines.Wav2Vec2ASRBundle
-    assert {name: one._path for name, one in found.items() if isinstance(one, kind)} == bundles.BUNDLES
-    assert str(bundles.torch_checkpoints()) == f"{torch.hub.get_dir()}/checkpoints"
+    assert {name: one._path for name, one in found.items() if isinstance(one, kind)} == torchaudio_bundles.BUNDLES
+    assert str(torchaudio_bundles.torch_checkpoints_folder()) == f"{torch.hub.get_dir()}/checkpoints"

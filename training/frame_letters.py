@@ -18,7 +18,8 @@ from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
 from whisper_corpus import CORPUS, FRAME_SAMPLES, Corpus, Utterance
 from whisper_windows import ALPHABET
 
-from whisperx_worker_plugins.wav2vec2_alignment.ctc import best_path
+from whisperx_worker_plugins.wav2vec2_alignment.ctc.viterbi import best_paths
+from whisperx_worker_plugins.wav2vec2_alignment.errors import UnalignableError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +43,9 @@ class Aligner:
         inputs = self.processor(wave, sampling_rate=16_000, return_tensors="pt")
         emission = self.model(inputs.input_values).logits[0].log_softmax(-1).numpy()
         tokens = [self.vocabulary[letter] for letter in letters]
-        path = best_path(emission, tokens, self.processor.tokenizer.pad_token_id)
+        (path,) = best_paths([emission], [tokens], self.processor.tokenizer.pad_token_id)
+        if isinstance(path, UnalignableError):
+            raise path
         return (path.starts + 0.5) * FRAME_S
 
 

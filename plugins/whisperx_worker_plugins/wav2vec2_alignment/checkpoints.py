@@ -1,4 +1,4 @@
-"""Which acoustic model aligns a language, where it is, and how it is loaded."""
+"""Checkpoints of acoustic models: choice for a language, location and loading."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from whisperx_worker import ModelNotFoundError, WorkerError, find_model, folder_mb, import_in_turn, torch_loading
-from whisperx_worker_plugins.wav2vec2_alignment.emissions import AcousticModel
-from whisperx_worker_plugins.wav2vec2_alignment.text import Alphabet
+from whisperx_worker_plugins.wav2vec2_alignment.acoustic_model import AcousticModel
+from whisperx_worker_plugins.wav2vec2_alignment.text.alphabet import Alphabet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,55 +17,55 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from whisperx_worker import Settings
-    from whisperx_worker_plugins.wav2vec2_alignment.emissions import Batching
+    from whisperx_worker_plugins.wav2vec2_alignment.acoustic_model import Batching
 
 
-RUSSIAN = "jonatasgrosman/wav2vec2-large-xlsr-53-russian"
-"""What whisperX's table has for Russian; the table itself cannot be read without PyTorch."""
+RUSSIAN_MODEL = "jonatasgrosman/wav2vec2-large-xlsr-53-russian"
+"""Model for Russian in whisperX's table, which cannot be imported without PyTorch."""
 
-FILES = ("config.json", "preprocessor_config.json", "vocab.json")
-"""What a transformers folder must have beside its weights."""
+REQUIRED_FILES = ("config.json", "preprocessor_config.json", "vocab.json")
+"""Files of a transformers folder beside its weights."""
 
 
-IMPORTS = (
+LAZY_IMPORTS = (
     "torch.utils.serialization",
     "torchaudio.pipelines",
     "transformers.models.wav2vec2.modeling_wav2vec2",
     "transformers.models.wav2vec2.processing_wav2vec2",
 )
-"""All that loading and running a model imports, lazily for the most part."""
+"""Modules that loading and running a model imports, mainly lazily."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """An acoustic model that can be loaded."""
+    """Acoustic model that can be loaded."""
 
     name: str
     folder: Path | None
-    """Where its files are; None lets torchaudio download it."""
+    """Folder of its files; None lets torchaudio download it."""
     bundle: str | None = None
     """Name of the torchaudio bundle; None for a transformers folder."""
 
     @property
     def size_mb(self) -> float:
-        """What it counts in the memory budget."""
+        """Size in the memory budget."""
         if self.folder is None:
             return 0.0
         return (self.folder / _file_name(self.bundle)).stat().st_size / 1e6 if self.bundle else folder_mb(self.folder)
 
 
-def choose(language: str | None, asked: str | None, settings: Settings) -> str:
-    """Name of the model for a language: the job's, the operator's, or whisperX's for this language.
+def choose_model_name(language: str | None, requested: str | None, settings: Settings) -> str:
+    """Choose the model for a language: the job's, the operator's, or whisperX's default.
 
     Args:
         language: ISO code, or None where it is not known.
-        asked: What the job asks for.
-        settings: For the operator's choice.
+        requested: Model that the job requests.
+        settings: The operator's settings.
 
     Raises:
-        WorkerError: When nobody named a model and whisperX has none for the language.
+        WorkerError: When no model is named and whisperX has none for the language.
     """
-    if named := asked or settings.align_model:
+    if named := requested or settings.align_model:
         return named
     if language is None:
         raise WorkerError("the language is not known, so no alignment model can be chosen")
@@ -79,7 +79,7 @@ def choose(language: str | None, asked: str | None, settings: Settings) -> str:
 
 
 def find(name: str, settings: Settings, token: SecretStr | None) -> Checkpoint:
-    """Where a model is.
+    """Find a model on this worker, or allow its download.
 
     Raises:
         ModelNotFoundError: When it is nowhere and may not be downloaded.
@@ -106,7 +106,7 @@ def load(checkpoint: Checkpoint, device: str) -> AcousticModel:
     """Load a model onto a device.
 
     Args:
-        checkpoint: Where it is.
+        checkpoint: The model.
         device: "cpu" or "cuda".
 
     Raises:
@@ -122,7 +122,7 @@ def load(checkpoint: Checkpoint, device: str) -> AcousticModel:
 def _load_folder(name: str, folder: Path, device: str) -> AcousticModel:
     from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
 
-    for file in FILES:
+    for file in REQUIRED_FILES:
         if not (folder / file).is_file():
             raise WorkerError(f"the folder of the alignment model {name!r} has no {file}")
     if json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type") != "wav2vec2":
@@ -157,7 +157,7 @@ def _load_bundle(name: str, folder: Path | None, device: str) -> AcousticModel:
 
     bundle = getattr(torchaudio.pipelines, name)
     labels = {label: column for column, label in enumerate(bundle.get_labels())}
-    layers = bundle._params["extractor_conv_layer_config"]  # noqa: SLF001  a bundle tells its frame rate nowhere else
+    layers = bundle._params["extractor_conv_layer_config"]  # noqa: SLF001  a bundle has its frame rate nowhere else
     field, stride = _receptive_field((kernel, step) for _, kernel, step in layers)
     return AcousticModel(
         network=bundle.get_model(dl_kwargs={"model_dir": str(folder)} if folder else None).to(device),
@@ -165,7 +165,7 @@ def _load_bundle(name: str, folder: Path | None, device: str) -> AcousticModel:
         device=device,
         receptive_field=field,
         stride=stride,
-        # A bundle that wants it normalises by itself, over the whole batch.
+        # A bundle that needs it normalises by itself, over the whole batch.
         normalises=False,
         batching="single",
         is_torchaudio=True,
@@ -173,14 +173,14 @@ def _load_bundle(name: str, folder: Path | None, device: str) -> AcousticModel:
 
 
 def _batching(device: str, norm: str) -> Batching:
-    # Padding does not pay on a CPU, and a group norm counts it as sound.
+    # Padding saves no time on a CPU, and a group norm counts it as audio.
     if device == "cpu":
         return "single"
     return "padded" if norm == "layer" else "equal"
 
 
 def _receptive_field(convolutions: Iterable[tuple[int, int]]) -> tuple[int, int]:
-    """Samples that one frame is made from, and from one frame to the next, of stacked (kernel, stride) layers."""
+    """Return receptive field and stride, in samples, of stacked (kernel, stride) layers."""
     field, stride = 1, 1
     for kernel, step in convolutions:
         field += (kernel - 1) * stride
@@ -191,5 +191,5 @@ def _receptive_field(convolutions: Iterable[tuple[int, int]]) -> tuple[int, int]
 def _file_name(bundle: str) -> str:
     import torchaudio.pipelines
 
-    path: Any = getattr(torchaudio.pipelines, bundle)._path  # noqa: SLF001  a bundle tells its file's name nowhere else
+    path: Any = getattr(torchaudio.pipelines, bundle)._path  # noqa: SLF001  a bundle has its file's name nowhere else
     return Path(path).name

@@ -1,11 +1,11 @@
-"""Sound becomes emissions: an acoustic model, and how recordings of any length go through it in batches."""
+"""Emissions of recordings of any length, computed in windows and batches."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,69 +17,44 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from whisperx_worker import OomBackoff
-    from whisperx_worker_plugins.wav2vec2_alignment.text import Alphabet
-
-Batching: TypeAlias = Literal["single", "equal", "padded"]
-"""What may share a batch without changing each other's emissions: nothing, equal lengths, or any lengths."""
+    from whisperx_worker_plugins.wav2vec2_alignment.acoustic_model import AcousticModel, Batching
 
 WINDOW_S = 30
-"""Longer recordings go through the model in windows of at most this, besides their context."""
+"""Maximum length of a window without its context."""
 CONTEXT_S = 2
-"""What a window hears on either side beyond the frames that are taken from it."""
+"""Context on either side of a window's frames."""
 MAX_BATCH_S = 240
-"""Most sound in one batch: with a large model about 8 GB of activations."""
-
-
-@dataclass(frozen=True, eq=False)
-class AcousticModel:
-    """A CTC model that tells characters from sound."""
-
-    network: Any
-    """The torch module."""
-    alphabet: Alphabet
-    device: str
-    receptive_field: int
-    """Samples that one frame is made from; fewer cannot be heard."""
-    stride: int
-    """Samples from one frame to the next."""
-    normalises: bool
-    """Whether it was trained on recordings of zero mean and unit variance."""
-    batching: Batching
-    is_torchaudio: bool = False
-    """Whether the module's call is torchaudio's, in place of transformers'."""
-
-    def frames(self, samples: int) -> int:
-        """Frames of a recording that is no shorter than the receptive field."""
-        return (samples - self.receptive_field) // self.stride + 1
+"""Maximum audio in one batch: with a large model about 8 GB of activations."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Window:
-    """A part of one recording that goes through the model at once."""
+    """Part of one recording that goes through the model at one time."""
 
     recording: int
     number: int
     samples: NDArray[np.float32]
-    """Shape (n,): its sound, context included; a view."""
+    """Shape (n,): its audio, context included; a view."""
     mean: float
-    """Of the whole recording."""
+    """Mean of the whole recording."""
     deviation: float
-    skip: int
+    """Standard deviation of the whole recording."""
+    context_frames: int
     """Frames of context before the first one that counts."""
-    keep: int
+    frames: int
     """Frames that count."""
 
 
 def iter_emissions(
-    model: AcousticModel, recordings: Sequence[NDArray[np.float32]], batch_size: int, fitting: OomBackoff
+    model: AcousticModel, recordings: Sequence[NDArray[np.float32]], batch_size: int, backoff: OomBackoff
 ) -> Iterator[list[tuple[int, NDArray[np.float32]]]]:
-    """Log-probabilities of recordings, batch by batch, the longest first where they are batched.
+    """Yield the emissions of recordings batch by batch; batched ones by length.
 
     Args:
         model: The acoustic model.
         recordings: Each of shape (n,), mono, at 16,000 Hz; none of them empty.
-        batch_size: Most windows in one batch.
-        fitting: Halves batches that do not fit into memory.
+        batch_size: Maximum number of windows in one batch.
+        backoff: Halves batches that do not fit into memory.
 
     Yields:
         For each batch, the recordings that it finished: index, and emissions of shape (frames, columns), float32.
@@ -88,28 +63,28 @@ def iter_emissions(
         WorkerError: When not even a batch of one window fits into memory.
     """
     windows = [_windows(model, number, samples) for number, samples in enumerate(recordings)]
-    heard: dict[int, dict[int, NDArray[np.float32]]] = {}
+    unfinished: dict[int, dict[int, NDArray[np.float32]]] = {}
     for batch in _batches([window for parts in windows for window in parts], model.batching, batch_size):
         finished = []
-        for window, scores in zip(batch, fitting.run(batch, partial(_listen, model)), strict=True):
-            parts = heard.setdefault(window.recording, {})
-            parts[window.number] = scores
+        for window, emission in zip(batch, backoff.run(batch, partial(_batch_emissions, model)), strict=True):
+            parts = unfinished.setdefault(window.recording, {})
+            parts[window.number] = emission
             if len(parts) == len(windows[window.recording]):
-                del heard[window.recording]
+                del unfinished[window.recording]
                 finished.append((window.recording, np.concatenate([parts[number] for number in sorted(parts)])))
         yield finished
 
 
 def _windows(model: AcousticModel, recording: int, samples: NDArray[np.float32]) -> list[_Window]:
-    """Cut a recording so that the frames of all windows together are those of the whole."""
+    """Cut a recording into windows that together have all of its frames."""
     mean, deviation = 0.0, 1.0
     if model.normalises:
         mean, deviation = float(samples.mean()), float(np.sqrt(samples.var() + 1e-7))
     total = max(1, model.frames(len(samples)))
-    longest = WINDOW_S * SAMPLE_RATE_HZ // model.stride
-    if total <= longest:
+    max_frames = WINDOW_S * SAMPLE_RATE_HZ // model.stride
+    if total <= max_frames:
         return [_Window(recording, 0, samples, mean, deviation, 0, total)]
-    count = -(-total // longest)
+    count = -(-total // max_frames)
     edges = [total * number // count for number in range(count + 1)]
     context = CONTEXT_S * SAMPLE_RATE_HZ // model.stride
     windows = []
@@ -126,9 +101,9 @@ def _batches(windows: Sequence[_Window], batching: Batching, batch_size: int) ->
         return
     batch: list[_Window] = []
     for window in sorted(windows, key=lambda window: -len(window.samples)):
-        longest = len(batch[0].samples) if batch else 0
-        is_full = len(batch) == batch_size or (len(batch) + 1) * longest > MAX_BATCH_S * SAMPLE_RATE_HZ
-        if batch and (is_full or (batching == "equal" and len(window.samples) != longest)):
+        length = len(batch[0].samples) if batch else 0
+        is_full = len(batch) == batch_size or (len(batch) + 1) * length > MAX_BATCH_S * SAMPLE_RATE_HZ
+        if batch and (is_full or (batching == "equal" and len(window.samples) != length)):
             yield batch
             batch = []
         batch.append(window)
@@ -136,16 +111,16 @@ def _batches(windows: Sequence[_Window], batching: Batching, batch_size: int) ->
         yield batch
 
 
-def _listen(model: AcousticModel, batch: Sequence[_Window]) -> list[NDArray[np.float32]]:
-    """The frames of each window that count."""
+def _batch_emissions(model: AcousticModel, batch: Sequence[_Window]) -> list[NDArray[np.float32]]:
+    """Return the emissions of each window without its context."""
     return [
-        scores[window.skip : window.skip + window.keep]
-        for window, scores in zip(batch, _logits(model, batch), strict=True)
+        emission[window.context_frames : window.context_frames + window.frames]
+        for window, emission in zip(batch, _log_probs(model, batch), strict=True)
     ]
 
 
-def _logits(model: AcousticModel, batch: Sequence[_Window]) -> NDArray[np.float32]:
-    """Log-probabilities of shape (windows, frames, columns); frames beyond a window's own mean nothing."""
+def _log_probs(model: AcousticModel, batch: Sequence[_Window]) -> NDArray[np.float32]:
+    """Return log-probabilities of shape (windows, frames, columns); those of padding are meaningless."""
     import torch
 
     lengths = [len(window.samples) for window in batch]
@@ -158,9 +133,9 @@ def _logits(model: AcousticModel, batch: Sequence[_Window]) -> NDArray[np.float3
             scores, _ = model.network(waves)
         elif model.batching == "padded" and len(set(lengths)) > 1:
             positions = torch.arange(padded.shape[1], device=model.device)
-            is_sound = positions < torch.tensor(lengths, device=model.device).unsqueeze(1)
-            scores = model.network(waves, attention_mask=is_sound.long()).logits
+            is_audio = positions < torch.tensor(lengths, device=model.device).unsqueeze(1)
+            scores = model.network(waves, attention_mask=is_audio.long()).logits
         else:
             scores = model.network(waves).logits
-        probabilities: NDArray[np.float32] = torch.log_softmax(scores.float(), dim=-1).cpu().numpy()
-    return probabilities
+        log_probs: NDArray[np.float32] = torch.log_softmax(scores.float(), dim=-1).cpu().numpy()
+    return log_probs

@@ -1,4 +1,4 @@
-"""English words around numbers and signs."""
+"""English words for signs, units and dates."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SIGNS = {
     "¥": ("yen", "yuan"),
     "¢": _CENTS,
 }
-BETWEEN = {
+SEPARATORS = {
     ",": ("comma",),
     ".": ("point", "dot"),
     ":": ("to", "colon"),
@@ -45,7 +45,7 @@ BETWEEN = {
     "×": ("by", "times"),
     "*": ("star", "times"),
 }
-COINS = {"$": _CENTS, "€": _CENTS, "£": ("pence", "p")}
+SUBUNITS = {"$": _CENTS, "€": _CENTS, "£": ("pence", "p")}
 UNITS = {
     "km": ("kilometers", "kilometer", "kilometres", "kilometre"),
     "m": ("meters", "meter", "metres", "metre", "million"),

@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whisperx_worker import Segment, Span, Word, intervals
-from whisperx_worker_plugins.wav2vec2_alignment.held import held, hold, longest_s, wordless
+from whisperx_worker_plugins.wav2vec2_alignment.vad_clamp import (
+    clamp_segment,
+    clamp_word,
+    max_duration_s,
+    unaligned_speech,
+)
 
 HEARD = [Span(0.0, 2.0), Span(6.0, 8.0)]
 
@@ -36,23 +41,23 @@ HEARD = [Span(0.0, 2.0), Span(6.0, 8.0)]
     ],
 )
 def test_a_word_is_cut_to_the_speech_that_has_most_of_it(word, start, end, expected):
-    cut = hold(Word(word, start, end, score=0.5), HEARD)
+    cut = clamp_word(Word(word, start, end, score=0.5), HEARD)
 
     assert (cut.start, cut.end) == expected
     assert (cut.word, cut.score) == (word, 0.5)
 
 
 def test_a_word_without_times_stays_without():
-    assert hold(Word("Алло"), HEARD) == Word("Алло")
+    assert clamp_word(Word("Алло"), HEARD) == Word("Алло")
 
 
 def test_a_segment_ends_where_its_last_word_ends():
     whole = Segment(0.5, 6.1, "Да. Алло.", (Word("Да.", 0.5, 0.7), Word("Алло.", 1.5, 6.1)), avg_logprob=-0.1)
 
-    cut = held(whole, HEARD)
+    cut = clamp_segment(whole, HEARD)
 
     assert (cut.start, cut.end, cut.text, cut.avg_logprob) == (0.5, 2.0, "Да. Алло.", -0.1)
-    assert held(cut, HEARD) is cut
+    assert clamp_segment(cut, HEARD) is cut
 
 
 @given(
@@ -65,13 +70,13 @@ def test_held_words_keep_their_order_and_their_times_do_not_grow(speech, edges):
     words = tuple(Word("слово", start / 10, end / 10) for start, end in pairwise(edges))
     whole = Segment(edges[0] / 10, edges[-1] / 10, " ".join(["слово"] * len(words)), words)
 
-    cut = held(whole, heard)
+    cut = clamp_segment(whole, heard)
 
     times = [time for word in cut.words for time in (word.start, word.end)]
     assert times == sorted(times)
     for before, after in zip(whole.words, cut.words, strict=True):
         assert before.start <= after.start <= after.end <= before.end
-        assert after.end - after.start <= longest_s("слово") + 0.001
+        assert after.end - after.start <= max_duration_s("слово") + 0.001
         inside = intervals.within(heard, after.start, after.end)
         assert not inside or intervals.total_s(inside) == pytest.approx(after.end - after.start, abs=0.002)
 
@@ -106,8 +111,8 @@ def sentence(*words):
     ],
 )
 def test_speech_in_the_text_without_words_is_found(sentences, text, expected):
-    assert wordless(sentences, [Span(*edges) for edges in text], HEARD) == [Span(*edges) for edges in expected]
+    assert unaligned_speech(sentences, [Span(*edges) for edges in text], HEARD) == [Span(*edges) for edges in expected]
 
 
 def test_where_nothing_is_known_of_speech_nothing_is_missed():
-    assert wordless([sentence(("Да.", 0.2, 0.6))], [Span(0.0, 9.0)], []) == []
+    assert unaligned_speech([sentence(("Да.", 0.2, 0.6))], [Span(0.0, 9.0)], []) == []

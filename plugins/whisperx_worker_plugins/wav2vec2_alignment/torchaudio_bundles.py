@@ -1,4 +1,4 @@
-"""torchaudio's alignment bundles: their files and where they are published, known without importing torchaudio."""
+"""torchaudio's alignment bundles: their files and URLs, listed without importing torchaudio."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from whisperx_worker import ModelRequirement
 if TYPE_CHECKING:
     from whisperx_worker import Settings
 
-PUBLISHED_AT = "https://download.pytorch.org/torchaudio/models/"
+_BASE_URL = "https://download.pytorch.org/torchaudio/models/"
 
 BUNDLES = {
     "HUBERT_ASR_LARGE": "hubert_fairseq_large_ll60k_asr_ls960.pth",
@@ -35,9 +35,11 @@ BUNDLES = {
 """The file of each bundle, or its whole URL."""
 
 
-def needed(name: str, settings: Settings, imports: tuple[str, ...], *, on_request: bool) -> ModelRequirement:
-    """Describe a bundle as a model that is fetched from its URL."""
-    url = BUNDLES[name] if "://" in BUNDLES[name] else PUBLISHED_AT + BUNDLES[name]
+def bundle_requirement(
+    name: str, settings: Settings, imports: tuple[str, ...], *, on_request: bool
+) -> ModelRequirement:
+    """Return the requirement of a bundle, a model that is fetched by URL."""
+    url = BUNDLES[name] if "://" in BUNDLES[name] else _BASE_URL + BUNDLES[name]
     return ModelRequirement(
         name,
         "align",
@@ -45,12 +47,12 @@ def needed(name: str, settings: Settings, imports: tuple[str, ...], *, on_reques
         libraries=("torchaudio", "torch"),
         imports=imports,
         url=url,
-        folders=(settings.models, torch_checkpoints()),
+        folders=(settings.models, torch_checkpoints_folder()),
         on_request=on_request,
     )
 
 
-def torch_checkpoints() -> Path:
+def torch_checkpoints_folder() -> Path:
     """Return the folder where torch keeps files that it downloaded by itself."""
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     return Path(os.environ.get("TORCH_HOME", f"{cache}/torch")).expanduser() / "hub" / "checkpoints"

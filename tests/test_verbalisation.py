@@ -9,14 +9,16 @@ import sys
 import numpy as np
 import pytest
 
+from tests.ctc_path import best_path
 from whisperx_worker import Segment, Span
-from whisperx_worker_plugins.wav2vec2_alignment.ctc import BONUS, TokenGraph, best_path
-from whisperx_worker_plugins.wav2vec2_alignment.lines import Line, align_lines
-from whisperx_worker_plugins.wav2vec2_alignment.readings import either, say, texts, then
-from whisperx_worker_plugins.wav2vec2_alignment.spelling import Speller, chain_of
-from whisperx_worker_plugins.wav2vec2_alignment.spoken import readings_of
-from whisperx_worker_plugins.wav2vec2_alignment.text import Alphabet
-from whisperx_worker_plugins.wav2vec2_alignment.texts import read_text
+from whisperx_worker_plugins.wav2vec2_alignment.ctc.token_graph import TokenGraph
+from whisperx_worker_plugins.wav2vec2_alignment.ctc.trellis import TOKEN_BONUS
+from whisperx_worker_plugins.wav2vec2_alignment.group_alignment import TextGroup, align_text_groups
+from whisperx_worker_plugins.wav2vec2_alignment.text.alignable_text import prepare_text
+from whisperx_worker_plugins.wav2vec2_alignment.text.alphabet import Alphabet
+from whisperx_worker_plugins.wav2vec2_alignment.text.text_graph import TextGraphBuilder, chain_graph
+from whisperx_worker_plugins.wav2vec2_alignment.verbalisation.lattice import accept, concatenate, lattice_arcs, union
+from whisperx_worker_plugins.wav2vec2_alignment.verbalisation.words import verbalise
 
 BLANK, SEPARATOR = 0, 1
 FRAME_S = 0.02
@@ -45,13 +47,22 @@ def sound_of(said, alphabet):
     return emission, edges
 
 
+def spoken_forms(verbalisation):
+    """All texts of a verbalisation."""
+    arcs, last = lattice_arcs(verbalisation)
+    found = {0: {""}}
+    for begin, end, text in arcs:
+        found.setdefault(end, set()).update(before + text for before in found.get(begin, ()))
+    return found[last]
+
+
 def words_of(written, said, language):
     """Words with times of a text, in sound that has something said; and when each was said."""
     alphabet = ALPHABETS[language]
     emission, edges = sound_of(said, alphabet)
     span = Span(0.0, len(emission) * FRAME_S)
-    text = read_text(Segment(span.start, span.end, " ".join(written)), alphabet, language, span.end)
-    ((sentences,),) = align_lines([Line([text], [span])], [[emission]], alphabet)
+    text = prepare_text(Segment(span.start, span.end, " ".join(written)), alphabet, language, span.end)
+    ((sentences,),) = align_text_groups([TextGroup([text], [span])], [[emission]], alphabet)
     return [word for sentence in sentences for word in sentence.words], edges
 
 
@@ -170,26 +181,26 @@ def test_the_same_number_said_twice_is_found_in_both_ways_of_saying_it():
     [("25", "cs"), ("25", "xx"), ("25", None), ("25", "en"), ("♪", "ru"), ("привет", "ru"), ("Ж", "ru")],
 )
 def test_what_is_spelled_or_cannot_be_read_has_no_reading(word, language):
-    assert readings_of([word], language, RUSSIAN.letters) == [None]
+    assert verbalise([word], language, RUSSIAN.letters) == [None]
 
 
 def test_a_number_in_a_language_without_tables_is_read_by_the_library():
-    (reading,) = readings_of(["21"], "de", ENGLISH.letters)
-    assert " einundzwanzig" in texts(reading)
+    (reading,) = verbalise(["21"], "de", ENGLISH.letters)
+    assert " einundzwanzig" in spoken_forms(reading)
 
 
 def test_readings_are_put_together_from_alternatives():
-    assert texts(then(either(say("а", "б"), say("")), say("в"))) == {"ав", "бв", "в"}
+    assert spoken_forms(concatenate(union(accept("а", "б"), accept("")), accept("в"))) == {"ав", "бв", "в"}
 
 
 # --- the graph
 
 
 def graph_of(*words):
-    speller = Speller(RUSSIAN, SEPARATOR)
+    builder = TextGraphBuilder(RUSSIAN, SEPARATOR)
     for tokens, reading in words:
-        speller.add(tokens, reading)
-    return speller.spelling()
+        builder.add_word(tokens, reading)
+    return builder.build()
 
 
 def letters(text):
@@ -200,14 +211,16 @@ def all_paths(graph):
     """Columns of every way through a graph."""
     ways = {-1: [[]]}
     for token, column in enumerate(graph.columns.tolist()):
-        before = graph.joints.get(token, (token - 1,))
+        before = graph.predecessors.get(token, (token - 1,))
         ways[token] = [[*way, column] for one in before for way in ways[one]]
-    return {"".join("|" if c == SEPARATOR else CYRILLIC[c - 2] for c in way) for end in graph.last for way in ways[end]}
+    return {
+        "".join("|" if c == SEPARATOR else CYRILLIC[c - 2] for c in way) for end in graph.final for way in ways[end]
+    }
 
 
 def test_a_graph_has_a_path_for_each_reading_and_no_other():
     spelling = graph_of(
-        (letters("дом"), None), ([], say(" пять", " пяти", "")), ([], None), ([], then(say("", " минус"), say(" сто"))),
+        (letters("дом"), None), ([], accept(" пять", " пяти", "")), ([], None), ([], concatenate(accept("", " минус"), accept(" сто"))),
     )  # fmt: skip
     assert all_paths(spelling.graph) == {
         "дом|сто", "дом|минус|сто", "дом|пять|сто", "дом|пять|минус|сто", "дом|пяти|сто", "дом|пяти|минус|сто",
@@ -217,21 +230,21 @@ def test_a_graph_has_a_path_for_each_reading_and_no_other():
 @pytest.mark.parametrize("separator", [SEPARATOR, None])
 def test_words_without_readings_are_the_same_chain_made_quickly(separator):
     words = [[], letters("да"), [], letters("нет"), letters("а"), []]
-    speller = Speller(RUSSIAN, separator)
+    builder = TextGraphBuilder(RUSSIAN, separator)
     for tokens in words:
-        speller.add(tokens, None)
-    slow, quick = speller.spelling(), chain_of(words, separator)
+        builder.add_word(tokens, None)
+    slow, quick = builder.build(), chain_graph(words, separator)
     assert quick.graph.columns.tolist() == slow.graph.columns.tolist()
     assert quick.owners.tolist() == slow.owners.tolist()
-    assert (quick.graph.joints, quick.graph.last) == (slow.graph.joints, slow.graph.last)
+    assert (quick.graph.predecessors, quick.graph.final) == (slow.graph.predecessors, slow.graph.final)
 
 
 def test_a_graph_that_begins_with_a_reading_has_no_separator_before_it():
-    assert all_paths(graph_of(([], say(" раз", " два")), (letters("да"), None)).graph) == {"раз|да", "два|да"}
+    assert all_paths(graph_of(([], accept(" раз", " два")), (letters("да"), None)).graph) == {"раз|да", "два|да"}
 
 
 def test_readings_that_begin_alike_share_their_letters():
-    spelling = graph_of(([], say(" двадцать", " двадцати", " двадцатью")))
+    spelling = graph_of(([], accept(" двадцать", " двадцати", " двадцатью")))
     assert len(spelling.graph.columns) == len("двадцат") + len("ь") + len("и") + len("ю")
 
 
@@ -244,7 +257,7 @@ def test_the_best_path_through_a_graph_is_the_best_of_all_its_chains(seed):
     chains = [[1, 4, 5], [2, 3, 4, 5], [1, 5], [2, 3, 5]]
 
     def score(columns, starts, end):
-        entered = sum(emission[s, c] - emission[s, 0] + BONUS for s, c in zip(starts, columns, strict=True))
+        entered = sum(emission[s, c] - emission[s, 0] + TOKEN_BONUS for s, c in zip(starts, columns, strict=True))
         return emission[:end, 0].sum() + entered
 
     path = best_path(emission, graph, blank=0)
@@ -258,9 +271,9 @@ def test_the_best_path_through_a_graph_is_the_best_of_all_its_chains(seed):
 def test_a_text_without_digits_does_not_import_the_library_of_numbers():
     code = (
         "import sys; from whisperx_worker import Segment; "
-        "from whisperx_worker_plugins.wav2vec2_alignment.text import Alphabet; "
-        "from whisperx_worker_plugins.wav2vec2_alignment.texts import read_text; "
-        "read_text(Segment(0.0, 1.0, 'да'), Alphabet({'д': 2, 'а': 3}, 0, 1), 'ru', 1.0); "
+        "from whisperx_worker_plugins.wav2vec2_alignment.text.alphabet import Alphabet; "
+        "from whisperx_worker_plugins.wav2vec2_alignment.text.alignable_text import prepare_text; "
+        "prepare_text(Segment(0.0, 1.0, 'да'), Alphabet({'д': 2, 'а': 3}, 0, 1), 'ru', 1.0); "
         "sys.exit('num2words' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
