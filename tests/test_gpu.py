@@ -88,11 +88,11 @@ def test_memory_is_given_back_only_when_the_last_stage_ends(cuda):
     def diarize():
         with torch_stage("diarize", "cuda"):
             inside.set()
-            ended.wait(5)
+            assert ended.wait(60)
 
     thread = threading.Thread(target=diarize)
     thread.start()
-    inside.wait(5)
+    assert inside.wait(60)
     with torch_stage("align", "cuda"):
         pass
     assert "emptied" not in cuda.done

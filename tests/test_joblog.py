@@ -296,8 +296,9 @@ def test_a_line_says_when_how_serious_which_job_and_who(log_file):
     assert second.endswith(" INFO whisperx_worker.test: later")
 
 
-def test_a_secret_that_looks_like_a_date_does_not_blot_out_the_lines_times(log_file):
-    today = time.strftime("%Y-%m-%d")
+def test_a_secret_that_looks_like_a_date_does_not_blot_out_the_lines_times(log_file, monkeypatch):
+    today = "2026-03-14"
+    monkeypatch.setattr(logging.Formatter, "converter", lambda *_: time.strptime(today, "%Y-%m-%d"))
     with joblog.recorded("job-1", [today], 10) as tail:
         log.info("on %s", today)
     assert log_file.read_text(encoding="utf-8").startswith(f"{today} ")

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -185,16 +184,26 @@ def test_a_pipeline_gets_the_decoded_sound_and_the_numbers_of_speakers():
 
 
 @models
-def test_one_job_at_a_time_uses_a_pipeline():
-    pipeline = Pipeline(lambda _hook: time.sleep(0.05))
+def test_one_job_at_a_time_uses_a_pipeline(monkeypatch):
+    monkeypatch.setattr(inference, "CANCEL_POLL_S", 0.001)
+    jobs, waiting, all_wait = [make_job() for _ in range(4)], set(), threading.Event()
+
+    def wait(*_progress):
+        waiting.add(threading.get_ident())
+        if len(waiting) == len(jobs) - 1:
+            all_wait.set()
+
+    for job in jobs:
+        job.on_progress = wait
+    pipeline = Pipeline(lambda _hook: all_wait.wait(20))
     loaded = LoadedPipeline(pipeline)
-    threads = [threading.Thread(target=run_pipeline, args=(loaded, make_audio(), make_job())) for _ in range(4)]
+    threads = [threading.Thread(target=run_pipeline, args=(loaded, make_audio(), job)) for job in jobs]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=30)
+        thread.join(timeout=90)
 
-    assert (len(pipeline.asked), pipeline.most) == (4, 1)
+    assert (len(pipeline.asked), pipeline.most, all_wait.is_set()) == (4, 1, True)
 
 
 @models
