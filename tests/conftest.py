@@ -2,7 +2,7 @@ import os
 import sys
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 SETTINGS_OF_THE_MACHINE = (
     "WHISPERX_WORKER_", "RUNPOD_", "HF_", "BUCKET_", "ASR_",
@@ -52,8 +52,8 @@ for variable in variables_of_the_machine():
     if variable.startswith(SETTINGS_OF_THE_MACHINE):
         del os.environ[variable]  # some modules load settings when they are collected
 
-settings.register_profile("whole", deadline=None)
-settings.register_profile("fast", deadline=None, max_examples=5)
+settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # not the code's speed
+settings.register_profile("fast", settings.get_profile("whole"), max_examples=5)
 settings.load_profile("whole")
 
 
