@@ -117,6 +117,14 @@ def test_a_download_that_broke_off_is_no_model(places):
         find_model(NAME, Settings())
 
 
+def test_without_a_home_of_the_hub_its_cache_is_where_the_machine_has_caches(places, monkeypatch, tmp_path):
+    model_in(places.hub / CACHED / "snapshots" / "abc")
+    model = model_in(tmp_path / "caches" / "huggingface" / "hub" / CACHED / "snapshots" / "def")
+    monkeypatch.delenv("HF_HOME")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    assert find_model(NAME, Settings()) == model
+
+
 def test_the_variable_for_the_hub_cache_wins_over_the_home(places, monkeypatch, tmp_path):
     model_in(places.hub / CACHED / "snapshots" / "abc")
     moved = model_in(tmp_path / "moved" / CACHED / "snapshots" / "def")

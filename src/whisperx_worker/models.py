@@ -106,7 +106,8 @@ def _places(name: str, settings: Settings) -> Iterator[Path]:
     cached = "models--" + hub_id.replace("/", "--")
     yield from _snapshots(RUNPOD_HUB_CACHE / cached)
     yield from sorted((RUNPOD_MODEL_CACHE / hub_id).glob("*"))
-    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
+    caches = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    home = Path(os.environ.get("HF_HOME", f"{caches}/huggingface")).expanduser()
     yield from _snapshots(Path(os.environ.get("HF_HUB_CACHE", home / "hub")) / cached)
 
 
