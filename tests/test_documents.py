@@ -1,15 +1,22 @@
+import base64
 import collections
 import html.parser
+import json
+import os
 import re
 import subprocess
 import sys
 import types
 import urllib.parse
+from pathlib import Path
 
 import pytest
+import typer
 
 from tools.documents import DOCS, REFERENCE, ROOT, generated_parts, pages, parts, regenerated, tables, untranslated
+from whisperx_worker.cli import app
 from whisperx_worker.testing import load_plugin, make_transcript, run_chain
+from whisperx_worker.worker import answer, open_worker
 
 READMES = ["README.md", "README.ru.md"]
 ON_THE_FORGE = [*READMES, "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
@@ -89,6 +96,91 @@ def test_the_plugin_and_the_test_of_the_guide_work(page, monkeypatch):
     changed = run_chain(load_plugin(plugin, name="brand_names"), "post_align", make_transcript("Я запустил ранпод."))
 
     assert [word.word for word in changed.segments[0].words] == ["Я", "запустил", "РанПод."]
+
+
+# --- commands on the pages
+
+EVERY_PAGE = [*map(ROOT.joinpath, ON_THE_FORGE), *pages(russian=False), *pages(russian=True)]
+TIME = re.compile(r"(\d\d):(\d\d):(\d\d),(\d\d\d)")
+
+
+def console_blocks(path):
+    """Pairs of a command and what it prints, of every console block with a command of ours and an output."""
+    for block in re.findall(r"```console\n\$ (whisperx-worker .*?)```", text_of(path), re.DOTALL):
+        command, _, printed = re.sub(r" \\\n +", " ", block).partition("\n")
+        yield command, printed
+
+
+def seconds(found):
+    hours, minutes, whole, milliseconds = map(int, found)
+    return 3600 * hours + 60 * minutes + whole + milliseconds / 1000
+
+
+@pytest.mark.models
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["README.md", "docs/start.md"])
+def test_a_transcribing_command_prints_what_the_page_shows(page):
+    ((command, shown),) = console_blocks(ROOT / page)
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONIOENCODING": "utf-8",
+    }
+    done = subprocess.run(["bash", "-c", command], capture_output=True, check=True, cwd=ROOT, env=environment)  # fmt: skip
+    text, warnings = done.stdout.decode(), done.stderr.decode()
+    shown_warnings = "".join(line for line in shown.splitlines(keepends=True) if line.startswith("warning: "))
+    shown_text = shown.removesuffix(shown_warnings)
+    assert TIME.sub("", text) == TIME.sub("", shown_text)
+    # Processors compute in different precision.
+    assert list(map(seconds, TIME.findall(text))) == pytest.approx(
+        list(map(seconds, TIME.findall(shown_text))), abs=0.1
+    )
+    assert [line for line in warnings.splitlines() if line.startswith("warning: ")] == shown_warnings.splitlines()
+
+
+@pytest.mark.parametrize("page", ["README", "docs/start"])
+def test_both_languages_show_the_same_output(page):
+    russian = f"{page}.ru.md" if page == "README" else "docs/ru/start.md"
+    assert list(console_blocks(ROOT / f"{page}.md")) == list(console_blocks(ROOT / russian))
+
+
+@pytest.mark.models
+@pytest.mark.slow
+@pytest.mark.parametrize("name", READMES)
+def test_the_request_of_a_readme_is_answered_so(name):
+    (shown,) = re.findall(r"\n(\{\"id\".*?)```", text_of(ROOT / name), re.DOTALL)
+    (recording,) = re.findall(r"base64 -w0 (\S+?)\)", text_of(ROOT / name))
+    expected = json.loads(shown)["output"]
+    sound = base64.b64encode((ROOT / recording).read_bytes()).decode()
+
+    response = answer(open_worker(), "job", {"model": "demo-whisper-ru", "audio_base64": sound})
+
+    assert response.keys() == expected.keys()
+    for segment, shown_segment in zip(response["segments"], expected["segments"], strict=True):
+        assert segment.pop("text") == shown_segment.pop("text")
+        assert segment == pytest.approx(shown_segment, abs=0.1)
+
+
+def test_commands_on_the_pages_have_their_options():
+    commands = typer.main.get_command(app).commands
+    wrong = []
+    for path in EVERY_PAGE:
+        text = re.sub(r" \\\n +", " ", text_of(path))
+        for name, rest in re.findall(r"whisperx-worker (transcribe|plugins|preload|doctor)([^`#|\n]*)", text):
+            known = {"--help", *(option for parameter in commands[name].params for option in parameter.opts)}
+            wrong += [
+                (path.name, name, option) for option in re.findall(r" (--?[a-z][a-z-]*)", rest) if option not in known
+            ]
+    assert wrong == []
+
+
+def test_make_targets_on_the_pages_exist():
+    targets = set(re.findall(r"^([a-z-]+):", text_of(ROOT / "Makefile"), re.MULTILINE))
+    named = {
+        name for path in EVERY_PAGE for name in re.findall(r"(?:`|^|\$ )make ([a-z-]+)", text_of(path), re.MULTILINE)
+    }
+    assert named - targets == set()
+    assert {"demo", "test", "test-fast", "docs", "documents"} <= named
 
 
 # --- length and links
