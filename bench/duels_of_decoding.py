@@ -41,7 +41,7 @@ DECODERS = {
     "ours": """
 import av, soundfile, soxr
 from whisperx_worker import Settings
-from whisperx_worker.audio import decode
+from whisperx_worker.audio.decode import decode
 """
     # The samples lie in a file, which counts only once it is looked at.
     + _MEASURE.format(work="decode(Path(sys.argv[1]), Settings())[0].samples.max()"),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from whisperx_worker import hookimpl
-from whisperx_worker.process import held_mb
+from whisperx_worker.runtime.process import held_mb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from whisperx_worker import Transcript
-    from whisperx_worker.worker import Worker
+    from whisperx_worker.pipeline.worker import Worker
 
 from bench.duel import (
     ALIGNER,
@@ -55,14 +55,14 @@ def request(sound: bytes | Path, **fields: object) -> dict[str, Any]:
 def opened() -> Worker:
     """A worker that logs nothing to the working folder."""
     from whisperx_worker import Settings
-    from whisperx_worker.worker import open_worker
+    from whisperx_worker.pipeline.worker import open_worker
 
     return open_worker(Settings(log_file=Path(tempfile.mkdtemp()) / "log.txt"))
 
 
 def answered(worker: Worker, data: dict[str, Any]) -> dict[str, Any]:
     """The response of a job that must not fail."""
-    from whisperx_worker.worker import answer
+    from whisperx_worker.pipeline.worker import answer
 
     response = answer(worker, "bench", data, local=True)
     if "error" in response:

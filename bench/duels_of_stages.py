@@ -150,7 +150,7 @@ def speakers() -> Outcome:
     from whisperx.diarize import assign_word_speakers
 
     from whisperx_worker import Diarization, Segment, SpeakerTurn, Transcript, Word
-    from whisperx_worker.speakers import attributed
+    from whisperx_worker.results.speaker_assignment import attributed
 
     draw = np.random.default_rng(0)
     edges = np.sort(draw.uniform(0, 10_800, 3_001)).round(3).tolist()

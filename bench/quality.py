@@ -23,7 +23,7 @@ import typer
 from bench import recordings, systems
 from bench.recordings import CONDITIONS, Condition, Recording
 from bench.scores import METRICS, Score, score
-from whisperx_worker.machine import cores
+from whisperx_worker.runtime.machine import cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -26,9 +26,11 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.media import Format, write
-from whisperx_worker import BadInputError, decoder, masking
-from whisperx_worker.request import ALIASES, Abilities, Request, parse
-from whisperx_worker.settings import load_settings
+from whisperx_worker import BadInputError
+from whisperx_worker.audio import decode_server
+from whisperx_worker.contract.request import ALIASES, Abilities, Request, parse
+from whisperx_worker.contract.settings import load_settings
+from whisperx_worker.logs import redaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,7 +124,7 @@ def taken_or_told(data: object) -> str:
     try:
         parse(data, ABILITIES)
     except BadInputError as error:
-        said = masking.for_client(str(error))
+        said = redaction.for_client(str(error))
         assert said.strip()
         assert "\n" not in said
         assert len(said) <= LONGEST_SENTENCE, f"a sentence of {len(said)} characters"
@@ -151,10 +153,10 @@ def fuzz_log_lines(examples: int, number: int) -> Counter[str]:
     @given(secrets, st.text(max_size=60), st.text(max_size=60), st.sampled_from(sorted(forms)))
     def is_masked(secret: str, before: str, after: str, form: str) -> None:
         written = forms[form](secret)
-        with masking.hidden([secret]):
-            masked = masking.mask(f"{before} {written} {after}")
+        with redaction.hidden([secret]):
+            masked = redaction.mask(f"{before} {written} {after}")
             assert written not in masked, f"{form}: {masked!r}"
-            assert isinstance(masking.for_client(f"{before}{written}{after}"), str)
+            assert isinstance(redaction.for_client(f"{before}{written}{after}"), str)
         ended[form] += 1
 
     fuzz(is_masked, examples, number)
@@ -248,7 +250,7 @@ def fuzz_files(files: int, number: int) -> Counter[str]:
             path.write_bytes(content)
             began = time.monotonic()
             try:
-                audio, warnings = decoder.decode(path, limits)
+                audio, warnings = decode_server.decode(path, limits)
             except BadInputError as error:
                 said = str(error)
                 assert "\n" not in said

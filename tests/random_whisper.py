@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from whisperx_worker.languages import LANGUAGES
+from whisperx_worker.contract.languages import LANGUAGES
 
 if TYPE_CHECKING:
     from pathlib import Path

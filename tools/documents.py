@@ -14,10 +14,11 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from whisperx_worker import hookspecs, types
-from whisperx_worker.outputs import BUILT_IN
-from whisperx_worker.request import Request
-from whisperx_worker.settings import Settings, variables
+from whisperx_worker import types
+from whisperx_worker.contract.request import Request
+from whisperx_worker.contract.settings import Settings, variables
+from whisperx_worker.hooks import hookspecs
+from whisperx_worker.results.formats import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -1,7 +1,7 @@
 # What plugins may rely on. `__init__.py` reads this list, and imports each name when it is first wanted.
 
 from . import intervals as intervals
-from .batches import OomBackoff as OomBackoff, in_batches as in_batches
+from .pipeline.oom_backoff import OomBackoff as OomBackoff, in_batches as in_batches
 from .errors import (
     BadInputError as BadInputError,
     DeviceError as DeviceError,
@@ -13,25 +13,21 @@ from .errors import (
     StrictError as StrictError,
     WorkerError as WorkerError,
 )
-from .fields import ModelName as ModelName
-from .gpu import torch_loading as torch_loading, torch_stage as torch_stage
-from .hookspecs import hookimpl as hookimpl
-from .imports import import_in_turn as import_in_turn
-from .job import Job as Job, StageEnd as StageEnd
-from .languages import spoken_letters as spoken_letters
-from .machine import memory_gb as memory_gb
-from .models import (
-    ModelCache as ModelCache,
-    find_model as find_model,
-    folder_mb as folder_mb,
-    pick_device as pick_device,
-    torch_device as torch_device,
-)
-from .needs import ModelRequirement as ModelRequirement
-from .outputs import OutputFormat as OutputFormat
-from .request import Request as Request, SpeakerSample as SpeakerSample, sample_name as sample_name
-from .samples import read_sample as read_sample, sample_title as sample_title
-from .settings import Settings as Settings
+from .contract.validation import ModelName as ModelName
+from .runtime.gpu import torch_loading as torch_loading, torch_stage as torch_stage
+from .hooks.hookspecs import hookimpl as hookimpl
+from .runtime.import_order import import_in_turn as import_in_turn
+from .hooks.job import Job as Job, StageEnd as StageEnd
+from .contract.languages import spoken_letters as spoken_letters
+from .runtime.machine import memory_gb as memory_gb
+from .models.cache import ModelCache as ModelCache
+from .models.device import pick_device as pick_device, torch_device as torch_device
+from .models.locate import find_model as find_model, folder_mb as folder_mb
+from .models.requirement import ModelRequirement as ModelRequirement
+from .results.formats import OutputFormat as OutputFormat
+from .contract.request import Request as Request, SpeakerSample as SpeakerSample, sample_name as sample_name
+from .audio.speaker_samples import read_sample as read_sample, sample_title as sample_title
+from .contract.settings import Settings as Settings
 from .types import (
     SAMPLE_RATE_HZ as SAMPLE_RATE_HZ,
     Audio as Audio,

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from whisperx_worker.contract.request import parse
+from whisperx_worker.contract.settings import Settings
 from whisperx_worker.errors import PluginError
-from whisperx_worker.host import Candidate, Host, load_host
-from whisperx_worker.job import Job
-from whisperx_worker.models import ModelCache
-from whisperx_worker.request import parse
-from whisperx_worker.settings import Settings
-from whisperx_worker.stages import chain, engine, observe
+from whisperx_worker.hooks.dispatch import chain, engine, observe
+from whisperx_worker.hooks.host import Candidate, Host, load_host
+from whisperx_worker.hooks.job import Job
+from whisperx_worker.models.cache import ModelCache
 from whisperx_worker.types import SAMPLE_RATE_HZ, Audio, Diarization, Segment, SpeakerTurn, Transcript, Word
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn, get_args
 from tools import gpu_check
 from tools.gpu_check.setup import CheckError, Measure, Setup, SkippedError
 from tools.lock import ROOT
-from whisperx_worker.machine import driver
+from whisperx_worker.runtime.machine import driver
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -25,10 +25,10 @@ from tools.gpu_check.setup import (
     text_of,
 )
 from tools.random_models import SETTINGS
-from whisperx_worker import pipeline
-from whisperx_worker.stages import ENGINES
-from whisperx_worker.together import together
-from whisperx_worker.worker import answer, new_job, open_worker
+from whisperx_worker.hooks.dispatch import ENGINES
+from whisperx_worker.pipeline import run
+from whisperx_worker.pipeline.concurrency import together
+from whisperx_worker.pipeline.worker import answer, new_job, open_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,19 +94,19 @@ def measure_overlap(setup: Setup) -> Iterator[Measure]:
     with recording(dialogue(seconds)) as path:
         data = {"audio_file": str(path), **EVERYTHING, "batch_size": setup.batch_size}
         job = new_job(worker, "gpu-check", data, local=True)
-        audio = pipeline.recording(job)
+        audio = run.recording(job)
         spent: dict[str, float] = {}
         for name in ("text", "speakers", "both"):
             with stopwatch() as took:
                 if name == "text":
-                    pipeline.text_of(job, worker.host, audio)
+                    run.text_of(job, worker.host, audio)
                 elif name == "speakers":
-                    found = pipeline.diarized(job, worker.host, audio)
+                    found = run.diarized(job, worker.host, audio)
                 else:
                     _, found = together(
                         job,
-                        lambda: pipeline.text_of(job, worker.host, audio),
-                        lambda: pipeline.diarized(job, worker.host, audio),
+                        lambda: run.text_of(job, worker.host, audio),
+                        lambda: run.diarized(job, worker.host, audio),
                     )
             spent[name] = took[0]
             yield Measure(f"{name} of {seconds:.0f} s", f"{took[0]:.2f} s")
@@ -182,8 +182,8 @@ Path("answer.json").write_text(json.dumps(answer), encoding="utf-8")
 
 def run_checks(setup: Setup) -> Iterator[Measure]:
     """Run the worker's own checks on this machine."""
-    from whisperx_worker.checks import findings
-    from whisperx_worker.host import load_host
+    from whisperx_worker.hooks.host import load_host
+    from whisperx_worker.operate.doctor import findings
 
     settings = setup.settings()
     with stopwatch() as spent:
@@ -199,7 +199,7 @@ def run_checks(setup: Setup) -> Iterator[Measure]:
 def describe_machine(setup: Setup) -> Iterator[Measure]:
     """Describe GPU, driver and versions."""
     from bench.duel import machine
-    from whisperx_worker.machine import driver, version_of
+    from whisperx_worker.runtime.machine import driver, version_of
 
     yield Measure("processor", machine())
     if setup.device == "cuda":

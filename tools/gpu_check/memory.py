@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from whisperx_worker.process import held_mb
+from whisperx_worker.runtime.process import held_mb
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -31,7 +31,7 @@ def cause_fault(setup: Setup, name: str) -> Iterator[Measure]:
         "log_file": os.devnull,
     }
     os.environ.update({f"WHISPERX_WORKER_{setting.upper()}": value for setting, value in chosen.items()})
-    from whisperx_worker.handler import handler
+    from whisperx_worker.serving.runpod_handler import handler
 
     with recording(dialogue(6.0)) as path:
         good = {"audio_base64": base64.b64encode(path.read_bytes()).decode()}

@@ -10,8 +10,8 @@ from tools.gpu_check.memory import Watch, used_mb
 from tools.gpu_check.setup import CheckError, Measure, SkippedError, dialogue, recording, run_job, stopwatch
 from tools.random_models import WHISPER
 from whisperx_worker import SAMPLE_RATE_HZ
-from whisperx_worker.models import ModelCache
-from whisperx_worker.worker import open_worker
+from whisperx_worker.models.cache import ModelCache
+from whisperx_worker.pipeline.worker import open_worker
 from whisperx_worker_plugins.russian_whisper import model_folder, spectrogram, whisper_model
 
 if TYPE_CHECKING:

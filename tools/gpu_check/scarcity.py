@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tools.gpu_check.memory import Watch
 from tools.gpu_check.setup import SHIPPED, CheckError, Measure, dialogue, recording, run_job, text_of
 from tools.random_models import SETTINGS
-from whisperx_worker.worker import open_worker
+from whisperx_worker.pipeline.worker import open_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,15 +14,15 @@ import numpy as np
 from tools.lock import ROOT
 from tools.random_models import SETTINGS
 from whisperx_worker import SAMPLE_RATE_HZ, Settings
-from whisperx_worker.decoder import decode
-from whisperx_worker.worker import answer
+from whisperx_worker.audio.decode_server import decode
+from whisperx_worker.pipeline.worker import answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from whisperx_worker.worker import Worker
+    from whisperx_worker.pipeline.worker import Worker
 
 DEMO = ROOT / "demo"
 SHIPPED = {

@@ -22,7 +22,7 @@ from tools.gpu_check.setup import (
     text_of,
 )
 from tools.real_models import WHISPER
-from whisperx_worker.worker import open_worker
+from whisperx_worker.pipeline.worker import open_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

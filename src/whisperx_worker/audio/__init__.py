@@ -1,0 +1,1 @@
+"""Recordings: fetched, decoded and mixed to 16 kHz mono."""

@@ -1,0 +1,202 @@
+"""A file becomes an `Audio`: decoded once, by the ffmpeg inside PyAV, whatever the container and the codec.
+
+The file is a stranger's. Nothing it says is believed before it is checked, it cannot make ffmpeg open anything else,
+and whatever is wrong with it ends as one sentence or as a warning that says where.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Any
+
+from whisperx_worker.audio.file_signature import kind_of
+from whisperx_worker.audio.riff_repair import repair_of
+from whisperx_worker.audio.track_selection import TrackMix, plan_of
+from whisperx_worker.audio.waveform import new_store, samples_in
+from whisperx_worker.errors import BadInputError
+from whisperx_worker.types import Audio, Warned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import FileIO
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from whisperx_worker.audio.riff_repair import Repair
+    from whisperx_worker.contract.settings import Settings
+    from whisperx_worker.types import Seconds
+
+_DEMUXERS = (
+    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dts,eac3,flac,flv,gsm,loas,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
+    "mp3,mpc,mpc8,mpeg,mpegts,mxf,nistsphere,nut,ogg,rm,tak,tta,voc,w64,wav,wv"
+)
+"""Containers of sound. Playlists and scripts (hls, dash, concat, sdp, image2) make ffmpeg open other files and URLs."""
+_BUFFER_BYTES = 256 * 1024
+_HEAD_BYTES = 4096
+_MAX_READ_FAILURES = 100
+"""So many in a row, without a packet between them, end the file."""
+
+
+def decode(path: Path, settings: Settings) -> tuple[Audio, tuple[Warned, ...]]:
+    """Decode a file in this process; jobs do it in another one, `decoder.decode`.
+
+    Args:
+        path: Any container and codec that PyAV opens, save playlists.
+        settings: `max_audio_s` is the longest recording.
+
+    Returns:
+        The audio, and what is wrong with it.
+
+    Raises:
+        BadInputError: As `decode_into` does.
+    """
+    with path.open("rb", buffering=0) as file, new_store() as store:
+        warnings = decode_into(store, file, settings.max_audio_s)
+        return Audio(samples_in(store)), warnings
+
+
+def decode_into(store: BinaryIO, file: FileIO, longest_s: Seconds) -> tuple[Warned, ...]:
+    """Decode the sound of a file to mono at 16 kHz.
+
+    Positions are those of a player: time 0 is the beginning of the file, and where the file's clock says that something
+    is missing there is silence.
+
+    Args:
+        store: Takes the samples, float32 in the machine's byte order; `samples_in` reads them.
+        file: Open for reading, at its beginning.
+        longest_s: The longest recording that is taken.
+
+    Returns:
+        What is wrong with the recording.
+
+    Raises:
+        BadInputError: The file is empty, no audio, without sound, locked, too long or beyond repair.
+    """
+    import av
+
+    head = os.pread(file.fileno(), _HEAD_BYTES, 0)
+    if not head:
+        raise BadInputError("the file is empty")
+    kind = kind_of(head)
+    if kind is not None and not kind.sound:
+        raise BadInputError(f"the file is not audio that can be read: it looks like {kind.name}")
+    try:
+        return _decode_tracks(store, file, longest_s)
+    except (av.FFmpegError, UnicodeError, OverflowError):
+        if kind is None:
+            raise BadInputError("the file is not audio that can be read") from None
+        raise BadInputError(
+            f"the file begins like {kind.name}, but it is damaged or cut off and cannot be read"
+        ) from None
+
+
+def _decode_tracks(store: BinaryIO, file: FileIO, longest_s: Seconds) -> tuple[Warned, ...]:
+    """Decode the tracks that belong together; where they are silent, the next of the others."""
+    repair = repair_of(file)
+    number = 0
+    while True:
+        with _opened(file, repair) as container:
+            plan = plan_of(container)
+            mix = TrackMix(container, plan.groups[number], plan.names, store, file, longest_s)
+            for packet in _packets(container, mix):
+                mix.feed(packet)
+            sounds = mix.finish(alone=len(plan.groups) == 1)
+        if sounds or number + 1 == len(plan.groups):
+            told = [Warned(repair.told)] if repair is not None and repair.told else []
+            return (*told, *mix.warnings(), *plan.told(number))
+        number += 1
+        store.seek(0)
+        store.truncate()
+
+
+def _packets(container: Any, mix: TrackMix) -> Iterator[Any]:  # noqa: ANN401 - av types
+    """Every packet of the tracks that can be read, past bad places."""
+    import av
+
+    failures = 0
+    while failures < _MAX_READ_FAILURES:
+        try:
+            for packet in container.demux(mix.streams):
+                failures = 0
+                # An empty packet would tell the decoder that the file has ended.
+                if packet.size:
+                    yield packet
+                if mix.ended:
+                    return
+        except av.FFmpegError:
+            failures += 1
+            mix.lose_a_moment()
+        except IndexError:
+            # PyAV's answer at the end of a file in which a stream appeared only on the way.
+            return
+        else:
+            return
+    mix.give_up("the file cannot be read on from here; the rest is missing")
+
+
+@contextlib.contextmanager
+def _opened(file: FileIO, repair: Repair | None) -> Iterator[Any]:
+    import av
+
+    # Packets of WAV are 2 kB by default, and an hour of them takes longer to hand over than to decode.
+    options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "", "max_size": "16384"}
+    source = _Source(file) if repair is None else _Repaired(file, repair)
+    source.seek(0)
+    with av.open(
+        source, "r", container_options=options, metadata_errors="replace", buffer_size=_BUFFER_BYTES
+    ) as container:
+        yield container
+
+
+class _Source:
+    """A file as ffmpeg sees it: without a name, by whose ending it would judge, and which it would put into errors."""
+
+    def __init__(self, file: FileIO) -> None:
+        self._file = file
+        self.read = file.read
+        self.tell = file.tell
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """As of files, but a place that cannot be, as damaged files name, gives -1: PyAV prints what is raised."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -1
+
+
+class _Repaired(_Source):
+    """A file whose header is read from elsewhere, and pieces of which follow it."""
+
+    def __init__(self, file: FileIO, repair: Repair) -> None:
+        super().__init__(file)
+        self._repair = repair
+        self._place = 0
+        self.read = self.read_repaired  # type: ignore[assignment]
+        self.tell = lambda: self._place
+
+    def read_repaired(self, size: int) -> bytes:
+        """As of files."""
+        head = self._repair.head
+        if self._place < len(head):
+            content = head[self._place : self._place + size]
+        else:
+            content = self._of_pieces(self._place - len(head), size)
+        self._place += len(content)
+        return content
+
+    def _of_pieces(self, place: int, size: int) -> bytes:
+        for begins, ends in self._repair.pieces:
+            if place < ends - begins:
+                return os.pread(self._file.fileno(), min(size, ends - begins - place), begins + place)
+            place -= ends - begins
+        return b""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """As of files."""
+        end = len(self._repair.head) + sum(ends - begins for begins, ends in self._repair.pieces)
+        place = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: end}.get(whence, -1 << 62)
+        if place < 0:
+            return -1
+        self._place = place
+        return place

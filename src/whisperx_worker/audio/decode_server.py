@@ -1,0 +1,242 @@
+"""Decodes each recording in a process of its own, which may crash, hang or run out of memory without hurting anybody.
+
+One small server process imports the libraries once. For each file it forks a child, which knows nothing of the worker:
+no token, no model, no other recording. The child is given two open files, one to read and one for the samples, and
+answers with one line of JSON. When nobody waits for the answer any more, it ends.
+
+    worker  --- file, store, reply, limits --->  server  --- fork --->  child
+       ^------------------------- what is wrong with the recording --------|
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import importlib.util
+import json
+import logging
+import os
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import traceback
+from dataclasses import astuple, dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from whisperx_worker.audio.decode import decode_into
+from whisperx_worker.audio.waveform import new_store, samples_in
+from whisperx_worker.errors import NO_ROOM, BadInputError, FetchError, WorkerError
+from whisperx_worker.types import Audio, Span, Warned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from io import FileIO
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from whisperx_worker.contract.settings import Settings
+    from whisperx_worker.types import Seconds
+
+log = logging.getLogger(__name__)
+
+_TASK = struct.Struct("dd")
+"""The longest recording and the longest time to decode it, in seconds. With it come the three open files."""
+_LEAST_TIME_S, _MOST_TIME_S = 60.0, 86_400.0
+_TIMES_REAL_TIME = 20
+"""A recording that is decoded more slowly than this counts as one that never ends."""
+_MOST_MEMORY_BYTES = 2 << 30
+"""What a child may ask for; the samples do not count."""
+_LOOK_S = 0.1
+"""How often the one who waits for a child looks whether the job is still wanted."""
+_ORPHAN_S = 5.0
+"""How often the server looks whether its worker is still there."""
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_TRIES = 2
+_NO_PROCESS = "the recording could not be decoded: no process for it could be started"
+_KEPT_VARIABLES = frozenset({"PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR"})
+
+
+def decode(
+    path: Path, settings: Settings, still_wanted: Callable[[], None] = lambda: None
+) -> tuple[Audio, tuple[Warned, ...]]:
+    """Decode a file as `audio.decode` does, but in a process of its own.
+
+    Args:
+        path: Any container and codec that PyAV opens, save playlists.
+        settings: `max_audio_s` is the longest recording.
+        still_wanted: Called ten times a second; what it raises ends the decoding at once.
+
+    Returns:
+        The audio, and what is wrong with it.
+
+    Raises:
+        BadInputError: As `audio.decode` does, and when a file makes the decoder crash, never end
+            or want too much memory.
+        FetchError: The disk is full.
+        WorkerError: The decoder itself is broken, or no process can be started.
+    """
+    with path.open("rb", buffering=0) as file, new_store() as store:
+        most_s = min(_LEAST_TIME_S + settings.max_audio_s / _TIMES_REAL_TIME, _MOST_TIME_S)
+        task = _TASK.pack(settings.max_audio_s, most_s)
+        answer = _answer(task, file, store, still_wanted)
+        if "refused" in answer:
+            raise BadInputError(answer["refused"])
+        if "full" in answer:
+            raise FetchError(NO_ROOM)
+        if "raised" in answer:
+            log.error("the decoder raised\n%s", answer["raised"])
+            raise WorkerError("the recording could not be decoded; the worker's log has more")
+        warnings = tuple(Warned(message, span and Span(*span)) for message, span in answer["warnings"])
+        return Audio(samples_in(store)), warnings
+
+
+def start() -> None:
+    """Start the server without waiting for it, so that the first recording need not wait either."""
+    _server.start()
+
+
+def _answer(task: bytes, file: FileIO, store: BinaryIO, still_wanted: Callable[[], None]) -> dict[str, Any]:
+    """What a child says of a file."""
+    for _ in range(_TRIES):
+        here, there = socket.socketpair()
+        with here:
+            with there:
+                server = _server.send(task, [file.fileno(), store.fileno(), there.fileno()])
+            said = b"".join(_pieces(here, still_wanted))
+        with contextlib.suppress(ValueError):  # none, or half of one, from a child that died
+            answer: dict[str, Any] = json.loads(said)
+            return answer
+        if _lives(server):
+            raise BadInputError("the file makes the decoder crash or never end; it is damaged, or made to do harm")
+    raise WorkerError(_NO_PROCESS)
+
+
+def _lives(server: subprocess.Popen[bytes]) -> bool:
+    """Whether a server that one of whose children went without a word is not the one that died."""
+    try:
+        server.wait(_LOOK_S)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def _pieces(here: socket.socket, still_wanted: Callable[[], None]) -> Iterator[bytes]:
+    here.settimeout(_LOOK_S)
+    while True:
+        still_wanted()
+        with contextlib.suppress(TimeoutError):
+            piece = here.recv(1 << 16)
+            if not piece:
+                return
+            yield piece
+
+
+@dataclass(eq=False)
+class _Server:
+    """The worker's end of the server; started when it is first needed, and again when it has died."""
+
+    _running: tuple[subprocess.Popen[bytes], socket.socket] | None = None
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def start(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        with self._lock:
+            if self._running is None or self._running[0].poll() is not None:
+                if self._running is not None:
+                    self._running[1].close()
+                self._running = _started()
+            return self._running
+
+    def send(self, task: bytes, files: list[int]) -> subprocess.Popen[bytes]:
+        """Hand over a task, and copies of the open files.
+
+        Raises:
+            WorkerError: No server takes it.
+        """
+        for _ in range(_TRIES):
+            with contextlib.suppress(OSError), self._lock:
+                process, control = self.start()
+                socket.send_fds(control, [task], files)
+                return process
+        raise WorkerError(_NO_PROCESS)
+
+
+def _started() -> tuple[subprocess.Popen[bytes], socket.socket]:
+    if importlib.util.find_spec("av") is None:
+        raise ModuleNotFoundError("the worker's libraries are not installed", name="av")
+    # The worker's environment holds tokens, and what a decoder prints may be anything.
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT_VARIABLES}
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with there:
+        command = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve({there.fileno()})"
+        process = subprocess.Popen(  # noqa: S603 - our own code
+            [sys.executable, "-I", "-c", command],
+            env={**kept, "OPENBLAS_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[there.fileno()],
+        )
+    return process, here
+
+
+_server = _Server()
+
+
+def serve(control_number: int) -> None:
+    """What the server process does: one child per task, until its worker has gone."""
+    import av.filter  # noqa: F401 - children find it imported
+
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(ignored, signal.SIG_IGN)
+    worker = os.getppid()
+    with socket.socket(fileno=control_number) as control:
+        control.settimeout(_ORPHAN_S)
+        while os.getppid() == worker:
+            try:
+                task, files, _, _ = socket.recv_fds(control, _TASK.size, 3)
+            except TimeoutError:
+                continue
+            if not task:
+                return
+            if not os.fork():
+                control.close()
+                _be_a_child(*_TASK.unpack(task), *files)
+            for number in files:
+                os.close(number)
+
+
+def _be_a_child(
+    longest_s: Seconds, most_s: Seconds, file_number: int, store_number: int, reply_number: int
+) -> NoReturn:
+    """Decode one file, say how it went, and end."""
+    try:
+        reply = socket.socket(fileno=reply_number)
+        resource.setrlimit(resource.RLIMIT_DATA, (_MOST_MEMORY_BYTES, _MOST_MEMORY_BYTES))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        signal.setitimer(signal.ITIMER_REAL, most_s)
+        threading.Thread(target=_end_when_unwanted, args=(reply,), daemon=True).start()
+        reply.sendall(json.dumps(_decoded(longest_s, file_number, store_number)).encode())
+    finally:
+        os._exit(0)
+
+
+def _end_when_unwanted(reply: socket.socket) -> None:
+    reply.recv(1)
+    os._exit(0)
+
+
+def _decoded(longest_s: Seconds, file_number: int, store_number: int) -> dict[str, Any]:
+    try:
+        with open(file_number, "rb", buffering=0) as file, open(store_number, "w+b") as store:
+            warnings = decode_into(store, file, longest_s)
+    except BadInputError as error:
+        return {"refused": str(error)}
+    except MemoryError:
+        return {"refused": "decoding the file takes more memory than any recording should need"}
+    except Exception as error:  # noqa: BLE001 - the worker logs it
+        return {"full" if getattr(error, "errno", None) in _FULL else "raised": traceback.format_exc()}
+    return {"warnings": [(warned.message, warned.span and astuple(warned.span)) for warned in warnings]}

@@ -1,0 +1,209 @@
+"""Decoded sound on its way to one mono array at 16 kHz. It knows samples and never a file."""
+
+from __future__ import annotations
+
+import mmap
+import tempfile
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from whisperx_worker.audio.channel_mix import mixer_for
+from whisperx_worker.errors import BadInputError
+from whisperx_worker.intervals import merge
+from whisperx_worker.types import SAMPLE_RATE_HZ, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from whisperx_worker.audio.channel_mix import Mixer, Piece, Reason
+    from whisperx_worker.types import Seconds
+
+SAMPLE_BYTES = 4
+_BLOCK_SAMPLES = SAMPLE_RATE_HZ
+_LOUDEST = 1e5
+"""A float sample above it is damage. Files that hold 16-bit values as floats exist, and stay as they are."""
+_MAX_APART_S = 2.0
+"""Stretches with one reason that are not further apart count as one."""
+_MIN_TOLD_S = 0.5
+_LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 1_000, 768_000
+"""Below, one frame would become hours of samples."""
+
+
+def new_store() -> BinaryIO:
+    """A file without a name for the samples of one recording; the system keeps in memory what it has room for."""
+    return tempfile.TemporaryFile()
+
+
+def samples_in(store: BinaryIO) -> NDArray[np.float32]:
+    """What a `Waveform` wrote, of shape (n,), not copied; it stays when the store is closed."""
+    return np.frombuffer(mmap.mmap(store.fileno(), 0, access=mmap.ACCESS_COPY), np.float32)
+
+
+class Waveform:
+    """Takes decoded frames of any format, rate and number of channels, and writes mono float32 at 16 kHz.
+
+    The samples go to a file as they come, so another process can have them without a copy; an hour takes 230 MB. The
+    length that a file claims to have is never believed; silence that the clock tells of is a hole in the file and takes
+    no room.
+
+    Args:
+        longest_s: The longest recording that is taken.
+        store: What the samples are written to, from its beginning.
+    """
+
+    def __init__(self, longest_s: Seconds, store: BinaryIO) -> None:
+        self._longest_s = longest_s
+        self._store = store
+        self._length = 0
+        self._begins = 0
+        """Index of the sample that the resampler's first one became."""
+        self._fed_s: Seconds = 0.0
+        self._resampler: Any = None
+        self._mixer: Mixer | None = None
+        self._channels = 1
+        self._form: tuple[str, str, int] | None = None
+        self._reasons: dict[Reason, list[Span]] = {}
+        self.not_numbers = 0
+        """Samples that were no number, or beyond any level, and are silence now."""
+
+    @property
+    def position_s(self) -> Seconds:
+        """How much sound has come in."""
+        return self._begins / SAMPLE_RATE_HZ + self._fed_s
+
+    def add(self, frame: Any) -> None:  # noqa: ANN401 - an av.AudioFrame
+        """Append a frame.
+
+        Raises:
+            BadInputError: The recording gets longer than is allowed, or no sound has such a sample rate.
+        """
+        if not _LOWEST_RATE_HZ <= frame.sample_rate <= _HIGHEST_RATE_HZ:
+            raise BadInputError(f"the file says that its sample rate is {frame.sample_rate} Hz; that is no sound")
+        form = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if form != self._form:
+            self._drain()
+            self._resampler, self._form = _resampler(*form), form
+            names = [channel.name for channel in frame.layout.channels]
+            self._channels = len(names)
+            self._mixer = mixer_for(names, frame.layout.name) if len(names) > 1 else None
+        self._fed_s += frame.samples / frame.sample_rate
+        self.check_length(self.position_s)
+        # The resampler counts samples; jumps of the clock are dealt with before a frame comes here.
+        frame.pts = None
+        self._resampler.push(frame)
+        self._pull()
+
+    def silence_until(self, position_s: Seconds) -> None:
+        """Go on at a later position.
+
+        Raises:
+            BadInputError: The recording gets longer than is allowed.
+        """
+        self._drain()
+        self._begins = max(self._length, round(position_s * SAMPLE_RATE_HZ))
+        self.check_length(self.position_s)
+        self._length = self._begins
+        self._store.seek(self._length * SAMPLE_BYTES)
+
+    def finish(self) -> int:
+        """Write what is still on its way. Nothing can be added any more.
+
+        Returns:
+            How many samples there are.
+        """
+        self._drain()
+        self._store.flush()
+        self._store.truncate(self._length * SAMPLE_BYTES)
+        return self._length
+
+    def reasons(self) -> dict[str, list[Span]]:
+        """Give the stretches in which channels were not simply mixed, by the reason; short ones are left out."""
+        long = {
+            reason: merge((span for span in spans if span.duration_s >= _MIN_TOLD_S), _MAX_APART_S)
+            for reason, spans in self._reasons.items()
+        }
+        texts = {reason.text for reason, spans in long.items() if spans}
+        return {
+            reason.text: spans
+            for reason, spans in long.items()
+            if spans and (reason.needs is None or reason.needs in texts)
+        }
+
+    def check_length(self, length_s: Seconds) -> None:
+        """Refuse a recording that is, or says that it will be, longer than is allowed.
+
+        Raises:
+            BadInputError: It is.
+        """
+        if length_s > self._longest_s:
+            raise BadInputError(f"the recording is longer than {self._longest_s:g} s, the most that this worker takes")
+
+    def _drain(self) -> None:
+        """Get out what the resampler still holds; the next frame begins a new one."""
+        if self._resampler is not None:
+            self._resampler.push(None)
+            self._pull()
+        if self._mixer is not None:
+            self._write(self._mixer.flush())
+        self._resampler, self._mixer, self._form = None, None, None
+        self._begins, self._fed_s = self._length, 0.0
+
+    def _pull(self) -> None:
+        while True:
+            try:
+                samples = self._silenced(self._resampler.pull().to_ndarray()[0])
+            except (BlockingIOError, EOFError):
+                return
+            if self._mixer is None:
+                self._append(samples)
+            else:
+                # PyAV gives the first eight planes of a frame only; packed samples are all there.
+                self._write(self._mixer.add(np.ascontiguousarray(samples.reshape(-1, self._channels).T)))
+
+    def _silenced(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Put silence in place of what is no sound."""
+        wrong = ~(np.abs(samples) < _LOUDEST)
+        if not wrong.any():
+            return samples
+        self.not_numbers += int(np.count_nonzero(wrong))
+        return np.where(wrong, np.float32(0.0), samples)
+
+    def _write(self, pieces: Iterable[Piece]) -> None:
+        for samples, reason in pieces:
+            start_s = self._length / SAMPLE_RATE_HZ
+            self._append(samples)
+            if reason is not None:
+                spans = self._reasons.setdefault(reason, [])
+                if spans and start_s == spans[-1].end:
+                    start_s = spans.pop().start
+                spans.append(Span(start_s, self._length / SAMPLE_RATE_HZ))
+
+    def _append(self, samples: NDArray[np.float32]) -> None:
+        self._store.write(samples.data)
+        self._length += len(samples)
+
+
+def _resampler(sample_format: str, layout: str, rate_hz: int) -> Any:  # noqa: ANN401 - an av.filter.Graph
+    """Build a chain of ffmpeg's filters that keeps the channels of such frames and makes them float at 16 kHz.
+
+    Args:
+        sample_format: As ffmpeg names it.
+        layout: As ffmpeg names it.
+        rate_hz: Of the frames.
+    """
+    from av.filter import Graph
+
+    graph = Graph()
+    source = {"sample_rate": str(rate_hz), "sample_fmt": sample_format, "channel_layout": layout}
+    steps = [graph.add("abuffer", time_base=f"1/{rate_hz}", **source)]
+    steps.append(graph.add("aformat", sample_rates=str(SAMPLE_RATE_HZ), sample_fmts="flt"))
+    steps.append(graph.add("abuffersink"))
+    for one, following in pairwise(steps):
+        one.link_to(following)
+    graph.configure()
+    graph.set_audio_frame_size(_BLOCK_SAMPLES)
+    return graph

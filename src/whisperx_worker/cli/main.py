@@ -1,0 +1,355 @@
+"""The command line: the same worker as on RunPod, with paths for recordings and files for results."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from whisperx_worker.cli import operator
+from whisperx_worker.errors import BadInputError, ModelNotFoundError, WorkerError
+from whisperx_worker.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    from whisperx_worker.contract.settings import Settings
+    from whisperx_worker.hooks.job import OnProgress
+    from whisperx_worker.pipeline.worker import Worker
+
+_LAST_S = 2.0
+"""How long threads may take to stop after Ctrl-C."""
+
+app = typer.Typer(
+    name="whisperx-worker",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # whose import takes longer than all of ours
+)
+app.add_typer(operator.app)
+
+
+def main() -> None:
+    """Run the command line; a failure is one sentence and a non-zero exit."""
+    signal.signal(signal.SIGINT, interrupt)
+    logging.getLogger().addHandler(logging.NullHandler())  # what a command has to say, it prints
+    logging.captureWarnings(capture=True)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a letter that the locale lacks does not cost the result
+    try:
+        add_plugin_commands()
+        app()
+    except WorkerError as error:
+        sys.exit(f"whisperx-worker: {error}")
+    except ImportError as error:
+        sys.exit(f"whisperx-worker: {error.name} is not installed; `pip install '.[worker]'` brings the whole worker")
+    except OSError as error:
+        sys.exit(f"whisperx-worker: {error.strerror}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Stop as Python does, but do not wait long for threads that import or load something."""
+    leave = threading.Timer(_LAST_S, os._exit, (130,))
+    leave.daemon = True
+    leave.start()
+    raise KeyboardInterrupt
+
+
+def add_plugin_commands() -> None:
+    """Let installed plugins bring commands: the entry-point group `whisperx_worker.commands`, a typer function each."""
+    for point in entry_points(group="whisperx_worker.commands"):
+        try:
+            app.command(point.name)(point.load())
+        except (ImportError, AttributeError) as error:
+            typer.echo(f"warning: the command {point.name} of {point.value} cannot be loaded: {error}", err=True)
+
+
+@app.command()
+def transcribe(
+    recordings: Annotated[list[str], typer.Argument(help="Files, or http(s) URLs.")],
+    language: Annotated[str | None, typer.Option(help="ISO code, such as ru; detected where it is not given.")] = None,
+    model: Annotated[str | None, typer.Option(help="Name or folder of a CTranslate2 Whisper model.")] = None,
+    align: Annotated[bool, typer.Option("--align", help="Give each word its times.")] = False,
+    align_model: Annotated[str | None, typer.Option(help="Name or folder of a wav2vec2 model.")] = None,
+    diarize: Annotated[bool, typer.Option("--diarize", help="Say who speaks when; with --align, to the word.")] = False,
+    diarization_model: Annotated[str | None, typer.Option(help="Name or folder of a pyannote pipeline.")] = None,
+    num_speakers: Annotated[int | None, typer.Option(help="How many speakers there are.")] = None,
+    min_speakers: Annotated[int | None, typer.Option(help="At least so many.")] = None,
+    max_speakers: Annotated[int | None, typer.Option(help="At most so many.")] = None,
+    speakers: Annotated[
+        list[str] | None,
+        typer.Option("--speaker", metavar="NAME=FILE", help="A person's voice, to name them; repeatable."),
+    ] = None,
+    speaker_model: Annotated[str | None, typer.Option(help="Name or folder of a SpeechBrain encoder.")] = None,
+    speaker_threshold: Annotated[
+        float | None, typer.Option(help="Similarity below which nobody is named; else the model's own.")
+    ] = None,
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", "-f", help="json, srt, vtt, txt, tsv, rttm; repeatable.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for the results; else they are printed.")
+    ] = None,
+    prompt: Annotated[str | None, typer.Option(help="Text that the recording might continue.")] = None,
+    hotwords: Annotated[str | None, typer.Option(help="Words that are likely to occur.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Chunks decoded at once.")] = None,
+    beam_size: Annotated[int | None, typer.Option(help="Width of the beam search.")] = None,
+    compute_type: Annotated[str | None, typer.Option(help="int8, float16, float32, ...")] = None,
+    plugin_options: Annotated[
+        list[str] | None, typer.Option("--plugin", help="plugin.option=value, the value as JSON; repeatable.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="A warning becomes an error.")] = False,
+    download: Annotated[
+        bool, typer.Option("--download", help="Models may be downloaded from the Hugging Face hub.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log, with what plugins raise.")] = False,
+) -> None:
+    """Transcribe recordings. The result is printed, or written into a folder."""
+    from whisperx_worker.contract.settings import load_settings
+
+    models = {"align_model": align_model, "diarization_model": diarization_model, "speaker_model": speaker_model}
+    chosen = {name: folder_or_name(model) for name, model in models.items()}
+    settings = load_settings(**_given(**chosen, hub_models=("*",) if download else None))
+    _start_log(settings, console=verbose)
+    request = _given(
+        language=language, model=folder_or_name(model), align_output=align or bool(align_model),
+        initial_prompt=prompt, hotwords=hotwords, batch_size=batch_size, beam_size=beam_size, compute_type=compute_type,
+        diarization=diarize or any((num_speakers, min_speakers, max_speakers)),
+        num_speakers=num_speakers, min_speakers=min_speakers, max_speakers=max_speakers,
+        speaker_samples=parse_speakers(speakers or []), speaker_threshold=speaker_threshold,
+        output_formats=formats or ["txt"], strict=strict, plugins=parse_plugin_options(plugin_options or []),
+    )  # fmt: skip
+    failures = transcribe_all(settings, recordings, request, output, quiet=quiet or verbose)
+    if failures:
+        raise typer.Exit(1)
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and do nothing else, where that is asked for."""
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=print_version)
+    ] = False,
+) -> None:
+    """Transcribe speech: words, exact times, plugins."""
+
+
+def transcribe_all(
+    settings: Settings, recordings: list[str], request: dict[str, Any], folder: Path | None, *, quiet: bool
+) -> int:
+    """Do one job after the other, and tell of those that fail; gives how many do.
+
+    Raises:
+        WorkerError: Before any work, when the results have no place.
+    """
+    from whisperx_worker.audio import decode_server
+    from whisperx_worker.logs import redaction
+    from whisperx_worker.pipeline.worker import open_worker
+
+    names = result_names(recordings)
+    if folder:
+        refuse_same_names(names)
+        make_folder(folder)
+    decode_server.start()
+    worker = open_worker(settings)
+    failures = 0
+    for number, (recording, name) in enumerate(zip(recordings, names, strict=True)):
+        if worker.health.fault and worker.health.fault.is_gpu:
+            left = len(recordings) - number
+            typer.echo(redaction.mask(f"whisperx-worker: {worker.health.fault.reason}; {left} not tried"), err=True)
+            return failures + left
+        try:
+            written = _transcribe_one(worker, {**request, "audio_file": recording}, quiet=quiet)
+            deliver(written, name, folder, titled=len(recordings) * len(written) > 1)
+        except WorkerError as error:
+            failures += 1
+            which = f"{Path(recording).name}: " if len(recordings) > 1 else ""
+            missing = isinstance(error.__cause__, ModelNotFoundError) and "*" not in settings.hub_models
+            hint = "; --model names another, --download lets it be fetched" if missing else ""
+            typer.echo(redaction.mask(f"whisperx-worker: {which}{error}{hint}"), err=True)
+    return failures
+
+
+def _transcribe_one(worker: Worker, data: dict[str, Any], *, quiet: bool) -> dict[str, str]:
+    """Texts of the results, by the ending of their files."""
+    from whisperx_worker.logs import job_log, redaction
+    from whisperx_worker.pipeline.run import run_job
+    from whisperx_worker.pipeline.worker import new_job, write_outputs
+    from whisperx_worker.results import formats
+
+    with (
+        job_log.recorded("cli", redaction.secrets_of(data), lines=0),
+        progress_bar(quiet=quiet) as report,
+    ):
+        job = new_job(worker, "cli", data, local=True)
+        job.on_progress = report
+        result = run_job(job, worker.host)
+        written = write_outputs(job, result, worker.host, list(job.request.output_formats))
+        warnings = [redaction.mask(str(warned)) for warned in job.warnings]
+    if "json" in written:
+        written["json"] = formats.json_text({**formats.as_json(result), "warnings": warnings})
+    for warned in warnings:
+        typer.echo(f"warning: {warned}", err=True)
+    return {worker.host.outputs[name].suffix: text for name, text in written.items()}
+
+
+def deliver(written: dict[str, str], name: str, folder: Path | None, *, titled: bool) -> None:
+    """Write one recording's results into the folder, or print them where there is none.
+
+    Raises:
+        WorkerError: When one cannot be written.
+    """
+    for ending, text in written.items():
+        if folder:
+            write_atomically(folder / f"{name}{ending}", text)
+            continue
+        if titled:
+            typer.echo(f"==> {name}{ending} <==")
+        typer.echo(text, nl=False)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder for the results, before any work is done for them.
+
+    Raises:
+        WorkerError: When it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorkerError(f"{folder} cannot be a folder for results: {error.strerror}") from None
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that at its place there is the old one or the whole new one, never a part.
+
+    Raises:
+        WorkerError: When it cannot be written.
+    """
+    try:
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            with part.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise WorkerError(f"{path} cannot be written: {error.strerror}") from None
+    typer.echo(f"wrote {path}", err=True)
+
+
+@contextmanager
+def progress_bar(*, quiet: bool) -> Iterator[OnProgress]:
+    """A bar for the current stage, on a terminal only."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _stage, _fraction: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=100, bar_format="{desc:<11} {bar} {n:.0f} % {elapsed}", leave=False) as bar:
+        running: dict[str, float] = {}
+
+        def report(stage: str, fraction: float) -> None:
+            running[stage] = fraction
+            if fraction >= 1:
+                del running[stage]
+            # Of stages that run side by side, the one that began first.
+            shown, done = next(iter(running.items()), (stage, fraction))
+            bar.set_description_str(shown, refresh=False)
+            bar.n = 100 * done
+            bar.refresh()
+
+        yield report
+
+
+def folder_or_name(model: str | None) -> str | None:
+    """A model's folder as a whole path, or its name as it is."""
+    return str(Path(model).resolve()) if model and Path(model).is_dir() else model
+
+
+def result_names(recordings: list[str]) -> list[str]:
+    """Name each recording's results: the stem of its file, or "recording" where it has none."""
+    from whisperx_worker.contract.audio_source import stem_of
+
+    return [stem_of(place, local=True) or "recording" for place in recordings]
+
+
+def refuse_same_names(names: list[str]) -> None:
+    """Let no result be written over another.
+
+    Raises:
+        BadInputError: When two have one name.
+    """
+    for name in names:
+        if names.count(name) > 1:
+            raise BadInputError(
+                f"two recordings would both be written as {name!r}; transcribe them into different folders"
+            )
+
+
+def parse_plugin_options(given: list[str]) -> dict[str, dict[str, Any]]:
+    """`plugin.option=value` as the request's `plugins`; a value that is no JSON is text.
+
+    Raises:
+        BadInputError: When one has another form.
+    """
+    options: dict[str, dict[str, Any]] = {}
+    for text in given:
+        place, equals, value = text.partition("=")
+        plugin, dot, option = place.partition(".")
+        if not (equals and dot and plugin and option):
+            raise BadInputError(f"--plugin must look like plugin.option=value, not {text!r}")
+        try:
+            options.setdefault(plugin, {})[option] = json.loads(value)
+        except ValueError:
+            options.setdefault(plugin, {})[option] = value
+    return options
+
+
+def parse_speakers(given: list[str]) -> list[dict[str, str]]:
+    """`NAME=FILE` as the request's `speaker_samples`; the file may be a URL.
+
+    Raises:
+        BadInputError: With all that have another form.
+    """
+    parts = [text.partition("=") for text in given]
+    wrong = [repr("".join(part)) for part in parts if not (part[0].strip() and part[2])]
+    if wrong:
+        raise BadInputError(f"--speaker must look like NAME=FILE, not {' or '.join(wrong)}")
+    return [{"name": name, "url": place} for name, _, place in parts]
+
+
+def _start_log(settings: Settings, *, console: bool) -> None:
+    from whisperx_worker.logs import job_log
+
+    # A person's folder gets a log file only where they ask for one.
+    log_file = settings.log_file if "log_file" in settings.model_fields_set else None
+    job_log.start_logging(log_file, console=console, log_format=settings.log_format)
+
+
+def _given(**values: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {name: value for name, value in values.items() if value is not None}

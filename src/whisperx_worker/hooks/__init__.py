@@ -1,0 +1,1 @@
+"""Plugins: hook specifications, loading, dispatch, and the job as they see it."""

@@ -1,0 +1,180 @@
+"""Calls hooks: chains fold a value through all plugins, engines are one plugin by name, observers are told.
+
+Nothing else calls a per-job hook.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, TypeVar
+
+from whisperx_worker.errors import BadInputError, JobCancelledError, PluginError, StrictError, WorkerError
+from whisperx_worker.runtime.failure_kinds import is_out_of_memory, of_the_gpu
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pluggy import HookImpl
+
+    from whisperx_worker.contract.settings import Settings
+    from whisperx_worker.hooks.host import Host
+    from whisperx_worker.hooks.job import Job
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+ENGINES = ("transcribe", "align", "diarize", "verify_speakers")
+"""Hooks that one plugin does, in the order of the corridor."""
+
+
+def chain(host: Host, hook: str, value: T, job: Job, **extra: object) -> T:
+    """Fold `value` through every plugin that implements `hook`.
+
+    A plugin that answers None leaves the value alone; one that raises, or answers with another type, is named in a
+    warning and leaves the value alone too.
+
+    Args:
+        host: The loaded plugins.
+        hook: Name of a chain hook; its first argument takes the value.
+        value: What the first plugin gets.
+        job: The job, for warnings and options.
+        extra: The hook's other arguments, the same for every plugin.
+    """
+    first_argument, expected = host.arguments(hook)[0], type(value)
+    for implementation in host.implementations(hook):
+        try:
+            answer = expect(expected, call(implementation, {first_argument: value, **extra}, job))
+        except (StrictError, JobCancelledError):
+            raise
+        except Exception as error:  # noqa: BLE001  one of the two places that isolate
+            job.warn(f"plugin {implementation.plugin_name} failed in {hook}: {failure(error)}; its change is left out")
+        else:
+            value = value if answer is None else answer
+    return value
+
+
+def engine(host: Host, hook: str, expected: type[T], job: Job, **arguments: object) -> T:
+    """Let the chosen plugin do the step.
+
+    Args:
+        host: The loaded plugins.
+        hook: Name of an engine hook.
+        expected: The type that the hook promises.
+        job: The job, for the choice of the engine and for its options.
+        arguments: The hook's arguments.
+
+    Raises:
+        PluginError: When no plugin can be chosen, or the chosen one raises, declines, or answers with another type.
+    """
+    implementation = choose(host, hook, job)
+    name = implementation.plugin_name
+    try:
+        answer = expect(expected, call(implementation, arguments, job))
+    except (BadInputError, StrictError, JobCancelledError):
+        raise
+    except Exception as error:  # one of the two places that isolate
+        raise PluginError(f"{hook} failed in plugin {name}: {failure(error)}") from error
+    if answer is None:
+        raise PluginError(f"{hook}: plugin {name} declined this job")
+    return answer
+
+
+def observe(host: Host, hook: str, job: Job, **arguments: object) -> None:
+    """Tell every plugin that implements `hook` of something; one that raises is logged, and the job goes on.
+
+    Args:
+        host: The loaded plugins.
+        hook: Name of an observer hook.
+        job: The job, for options.
+        arguments: The hook's arguments.
+    """
+    for implementation in host.implementations(hook):
+        try:
+            call(implementation, arguments, job)
+        except Exception:
+            log.exception("plugin %s failed in %s", implementation.plugin_name, hook)
+
+
+def expect(expected: type[T], answer: object) -> T | None:
+    """A plugin's answer, if it is of the promised type or None.
+
+    Raises:
+        PluginError: When it is something else.
+    """
+    if answer is None or isinstance(answer, expected):
+        return answer
+    raise PluginError(f"it returned {_kind(answer)} instead of {expected.__name__}")
+
+
+def choose(host: Host, hook: str, job: Job) -> HookImpl:
+    """The plugin that does an engine's step in a job: the one that the job names, else the one that is `chosen`.
+
+    Raises:
+        PluginError: When there is none, or several and none of them is named.
+    """
+    engines = {implementation.plugin_name: implementation for implementation in host.implementations(hook)}
+    by_job = [name for name in engines if name in job.request.plugins]
+    return engines[by_job[0]] if len(by_job) == 1 else chosen(host, hook, job.settings)
+
+
+def chosen(host: Host, hook: str, settings: Settings) -> HookImpl:
+    """The plugin that does an engine's step in jobs that name none: named by the setting, else the only one there is.
+
+    Raises:
+        PluginError: When there is none, or several and none of them is named.
+    """
+    engines = {implementation.plugin_name: implementation for implementation in host.implementations(hook)}
+    if by_setting := settings.engine(hook):
+        if by_setting in engines:
+            return engines[by_setting]
+        raise PluginError(f"{_engine_variable(hook)} names the plugin {by_setting!r}, which is not active")
+    if len(engines) == 1:
+        return next(iter(engines.values()))
+    if not engines:
+        raise PluginError(f"{hook}: no active plugin does this step")
+    listed = ", ".join(sorted(engines))
+    raise PluginError(
+        f"{hook}: several plugins do this step ({listed}); "
+        f"name one in {_engine_variable(hook)} or in the job's `plugins`"
+    )
+
+
+def _engine_variable(hook: str) -> str:
+    return f"WHISPERX_WORKER_{hook.upper()}_ENGINE"
+
+
+def call(implementation: HookImpl, arguments: Mapping[str, object], job: Job) -> object:
+    """Call one plugin with the arguments that it asks for. A fault of the GPU is noted, whoever isolates it.
+
+    Raises:
+        PluginError: In place of the plugin's SystemExit: a plugin must not end the worker.
+    """
+    available = {**arguments, "job": job, "options": job.options.get(implementation.plugin_name)}
+    required = [available[name] for name in implementation.argnames]
+    with_default = {name: available[name] for name in implementation.kwargnames if name in available}
+    try:
+        return implementation.function(*required, **with_default)
+    except SystemExit as ending:
+        raise PluginError("it tried to end the process") from ending
+    except Exception as error:
+        job.health.note(error)
+        raise
+
+
+def failure(error: BaseException) -> str:
+    """What the client may know of an exception: the sentence of one of ours, the kind of any other.
+
+    The rest, which may name files or hosts, goes to the log.
+    """
+    gpu = of_the_gpu(error)
+    if isinstance(error, WorkerError) and (gpu is None or gpu is error):
+        return str(error)
+    log.error("a plugin raised", exc_info=error)
+    if gpu:
+        return f"the worker's GPU failed ({_kind(gpu)})"
+    return f"it ran out of memory ({_kind(error)})" if is_out_of_memory(error) else f"it raised {_kind(error)}"
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__

@@ -1,0 +1,256 @@
+"""Every hook: when it is called, what it gets, what None means, what may raise, and an example. This is the reference.
+
+A plugin is a module (or an object) with functions marked `@hookimpl`, found through the entry-point group
+`whisperx_worker`. An implementation takes any subset of its hook's arguments, by name. Values are frozen: answer
+with a new one, made with `dataclasses.replace`.
+
+There are three kinds of per-job hooks. A **chain** folds its value through all plugins, in registration order
+(`@hookimpl(tryfirst=True)` and `trylast=True` are honoured). An **engine** is one plugin, chosen by name: by a
+setting, or by the job naming it under `plugins`. An **observer** is told of something and changes nothing: what it
+answers is not looked at, and where it raises, that is logged and the job goes on as if nothing had been.
+
+Every per-job hook may take `job` (see `whisperx_worker.Job`: the request, settings, models, `warn`, `progress`) and
+`options` (this plugin's own, validated by the schema of `register_options`; None where it has no schema).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from whisperx_worker.contract.settings import Settings
+    from whisperx_worker.hooks.job import Job, StageEnd
+    from whisperx_worker.models.cache import ModelCache
+    from whisperx_worker.models.requirement import ModelRequirement
+    from whisperx_worker.results.formats import OutputFormat
+    from whisperx_worker.types import Audio, Diarization, Result, SpeakerMatch, Transcript
+
+PROJECT = "whisperx_worker"
+"""The entry-point group, and the name that binds specs and implementations."""
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a function as the implementation of the hook of the same name."""
+
+
+@hookspec
+def pre_audio(audio: Audio, job: Job, options: object) -> Audio | None:
+    """Chain. Change the recording before anybody hears it: filter, denoise, cut.
+
+    Called once per job, after decoding. None: unchanged. If it raises or returns something else than an `Audio`, the
+    recording stays as it was before this plugin and the client gets a warning. Times in the response are times of the
+    audio that this returns, so keep its length.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from whisperx_worker import Audio, hookimpl
+        >>> @hookimpl
+        ... def pre_audio(audio: Audio) -> Audio:
+        ...     return replace(audio, samples=audio.samples - audio.samples.mean())
+    """
+
+
+@hookspec
+def transcribe(audio: Audio, job: Job, options: object) -> Transcript | None:
+    """Engine. Turn speech into segments of text.
+
+    Called once per job. Must find speech, choose the language where `job.request.language` is None, and honour the
+    request's decoding fields. None means that the engine declines, and then, as when it raises, the job fails with one
+    sentence: no other model steps in.
+
+    Example:
+        >>> from whisperx_worker import Audio, Segment, Transcript, hookimpl
+        >>> @hookimpl
+        ... def transcribe(audio: Audio) -> Transcript:
+        ...     return Transcript((Segment(0.0, audio.duration_s, "Алло."),), language="ru")
+    """
+
+
+@hookspec
+def align(audio: Audio, transcript: Transcript, job: Job, options: object) -> Transcript | None:
+    """Engine. Give every word its times.
+
+    Called after `transcribe` when the job asks for `align_output`. `audio` is the whole recording; its method `between`
+    cuts a segment out. May split segments, must keep all words. None, or raising: segments keep their times and have no
+    words, and the client gets a warning.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from whisperx_worker import Transcript, Word, hookimpl
+        >>> @hookimpl
+        ... def align(transcript: Transcript) -> Transcript:
+        ...     whole = lambda s: tuple(Word(word, s.start, s.end) for word in s.text.split())
+        ...     return replace(transcript, segments=tuple(replace(s, words=whole(s)) for s in transcript.segments))
+    """
+
+
+@hookspec
+def post_align(transcript: Transcript, audio: Audio, job: Job, options: object) -> Transcript | None:
+    """Chain. Change the text or the words: mask, normalise, correct.
+
+    Called once per job, after `align` (also when the job asked for no alignment). Change `text` and `words` together.
+    `audio` is what was transcribed. None: unchanged. If it raises or returns something else, the transcript stays as it
+    was before this plugin and the client gets a warning.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from whisperx_worker import Transcript, hookimpl
+        >>> @hookimpl
+        ... def post_align(transcript: Transcript) -> Transcript:
+        ...     spoken = tuple(s for s in transcript.segments if s.text.strip(" ."))
+        ...     return replace(transcript, segments=spoken)
+    """
+
+
+@hookspec
+def diarize(audio: Audio, job: Job, options: object) -> Diarization | None:
+    """Engine. Say who speaks when.
+
+    Called once per job that asks for `diarization`, after `pre_audio`, in a thread of its own at the same time as
+    `transcribe`, `align` and `post_align`; `audio` is what they get too. Must honour the request's `num_speakers`,
+    `min_speakers` and `max_speakers` where it can: the worker counts the speakers in the answer, and warns where they
+    are not as many. Every word gets its speaker from the exclusive turns. Call `job.progress` at each batch: it is what
+    stops this thread when the job is cancelled or its text fails.
+
+    None, or raising: the text comes without speakers, and the client gets a warning. So do turns of nobody.
+
+    Example:
+        >>> from whisperx_worker import Audio, Diarization, SpeakerTurn, hookimpl
+        >>> @hookimpl
+        ... def diarize(audio: Audio) -> Diarization:
+        ...     turns = (SpeakerTurn(0.0, audio.duration_s, "SPEAKER_00"),)
+        ...     return Diarization(turns, exclusive=turns, embeddings={})
+    """
+
+
+@hookspec
+def verify_speakers(
+    audio: Audio, transcript: Transcript, diarization: Diarization | None, job: Job, options: object
+) -> Sequence[SpeakerMatch] | None:
+    """Engine. Say which enrolled person each speaker is, and how sure that is.
+
+    Called once per job that wants `speaker_verification`, after `diarize` and `post_align`, unless there is neither
+    text nor a turn. `audio` is the whole recording. `transcript` has speakers on its words, and its segments are cut
+    where the speaker changes. `diarization` is None where the job asked for none, or nobody's turn was found.
+    `read_sample` gives the audio of each of `job.request.speaker_samples`, and `sample_name` whose it is.
+
+    Answer with one `SpeakerMatch` for each diarized speaker (`speaker` is its label), one for each segment (`segment`
+    is its index in `transcript`), or both. A speaker's name holds for all of their segments; a segment's own match
+    gives it its own similarity where both agree on the name, and its name where its speaker has no match.
+
+    None, raising, or a similarity that is no number: speakers have no names, and the client gets a warning.
+
+    Example:
+        >>> from whisperx_worker import Diarization, SpeakerMatch, hookimpl
+        >>> @hookimpl
+        ... def verify_speakers(diarization: Diarization | None) -> list[SpeakerMatch]:
+        ...     labels = {turn.speaker for turn in diarization.turns} if diarization else set()
+        ...     return [SpeakerMatch(label, "unknown", 0.0) for label in sorted(labels)]
+    """
+
+
+@hookspec
+def finalize(result: Result, job: Job, options: object) -> Result | None:
+    """Chain. The last change before outputs are written, and the only place that sees speakers and text together.
+
+    None: unchanged. If it raises or returns something else, the result stays as it was before this plugin and the
+    client gets a warning.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from whisperx_worker import Result, hookimpl
+        >>> @hookimpl
+        ... def finalize(result: Result) -> Result:
+        ...     named = tuple(match for match in result.speakers if match.speaker_id != "unknown")
+        ...     return replace(result, speakers=named)
+    """
+
+
+@hookspec
+def stage_ended(ended: StageEnd, job: Job, options: object) -> None:
+    """Observer. Measure: a stage of the job has ended, and how long it took.
+
+    Called after each stage in the thread that did it (`diarize` has one of its own), so answer quickly, and expect two
+    calls at the same time. `ended` has the stage's name, its times and what ended it, if anything did; `align`,
+    `diarize` and `verify_speakers` may fail in a job that goes on. The last one is "job", all of them and what
+    lies between; a request that was refused has no stages. What a job found is
+    seen in `finalize`. An error's text, like the transcript, is nothing for strangers: send on its kind.
+
+    Example:
+        >>> from whisperx_worker import StageEnd, hookimpl
+        >>> seconds_by_stage = {}
+        >>> @hookimpl
+        ... def stage_ended(ended: StageEnd) -> None:
+        ...     seconds_by_stage[ended.stage] = seconds_by_stage.get(ended.stage, 0.0) + ended.seconds
+    """
+
+
+@hookspec
+def register_options() -> type | None:
+    """Setup. The schema of this plugin's options: a pydantic model or a dataclass whose fields all have defaults.
+
+    Called once, when the plugin is loaded. Jobs send `{"plugins": {"<plugin name>": {...}}}`; it is validated before
+    any heavy work and arrives in the plugin's hooks as `options`. None: this plugin takes no options.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from whisperx_worker import hookimpl
+        >>> @dataclass(frozen=True)
+        ... class Options:
+        ...     keep_digits: int = 2
+        >>> @hookimpl
+        ... def register_options() -> type[Options]:
+        ...     return Options
+    """
+
+
+@hookspec
+def register_outputs() -> Sequence[OutputFormat] | None:
+    """Setup. Output formats that jobs may name in `output_formats`. Called once, when the plugin is loaded.
+
+    A format that another plugin or the worker already has is a failure of this plugin. None: no formats. A format that
+    raises on a job's result is left out of `outputs`, with a warning.
+
+    Example:
+        >>> from whisperx_worker import OutputFormat, hookimpl
+        >>> @hookimpl
+        ... def register_outputs() -> list[OutputFormat]:
+        ...     return [OutputFormat("shout", ".txt", lambda result: result.transcript.text.upper())]
+    """
+
+
+@hookspec
+def register_models(settings: Settings) -> Sequence[ModelRequirement] | None:
+    """Setup. The models that this plugin loads under these settings, to be fetched and checked beforehand.
+
+    Called by `whisperx-worker preload`, by `doctor`, when a worker starts on RunPod, and before the plugin's steps, for
+    the libraries that they need: those are imported one thread at a time. Import nothing heavy and look at no file.
+    None: it loads none that the worker could fetch. If it raises, that is logged.
+
+    Example:
+        >>> from whisperx_worker import ModelRequirement, Settings, hookimpl
+        >>> @hookimpl
+        ... def register_models(settings: Settings) -> list[ModelRequirement]:
+        ...     return [ModelRequirement("org/denoiser", "pre_audio", files=("model.onnx",))]
+    """
+
+
+@hookspec
+def warm_up(models: ModelCache, settings: Settings) -> None:
+    """Setup. Load what every job will need, so that the first one does not wait.
+
+    Called once, when a worker starts (`WHISPERX_WORKER_WARM_UP`), never by the command line. On RunPod it is a fitness
+    check: a worker ends where the plugin that transcribes raises, or the GPU fails whoever notices. Else what is raised
+    is logged, and the first job loads its models itself.
+
+    Example:
+        >>> from whisperx_worker import ModelCache, Settings, hookimpl
+        >>> @hookimpl
+        ... def warm_up(models: ModelCache, settings: Settings) -> None:
+        ...     with models.use(("tokenizer", "ru"), load=lambda: object()):
+        ...         pass
+    """

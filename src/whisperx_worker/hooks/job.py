@@ -1,0 +1,176 @@
+"""One job as plugins see it: what was asked, what the worker has, and how to speak to the client.
+
+A job never holds audio or text; those flow through the hooks.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from whisperx_worker.errors import JobCancelledError, OutOfTimeError, StrictError
+from whisperx_worker.logs.job_log import events
+from whisperx_worker.runtime.health import Health
+from whisperx_worker.types import Seconds, Segment, Span, Warned
+
+if TYPE_CHECKING:
+    from whisperx_worker.contract.request import Request
+    from whisperx_worker.contract.settings import Settings
+    from whisperx_worker.models.cache import ModelCache
+
+log = logging.getLogger(__name__)
+
+OnProgress: TypeAlias = Callable[[str, float], None]
+"""Gets the stage's name and the part of it that is done, in 0..1."""
+
+
+OnSegments: TypeAlias = Callable[[Sequence[Segment]], None]
+"""Gets segments with text and times, in no order and not final."""
+
+
+def _nobody_reads(_segments: Sequence[Segment]) -> None:
+    pass
+
+
+def _ignore_use(_stage: str, _fraction: float) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class StageEnd:
+    """A stage of a job that has ended, well or not."""
+
+    stage: str
+    """Its name, as in `timings`; the last one is "job", the whole of it."""
+    began_at: float
+    """Seconds since the epoch."""
+    seconds: Seconds
+    """How long it took, on a clock that nobody sets."""
+    error: BaseException | None = None
+    """What ended it; its text may name files and hosts."""
+
+
+def _nobody_listens(_job: Job, _ended: StageEnd) -> None:
+    pass
+
+
+@dataclass(eq=False)
+class Job:
+    """What a hook gets beside its value. Safe to use from several threads at once."""
+
+    id: str
+    request: Request
+    settings: Settings
+    models: ModelCache
+    """Loaded models, shared between jobs."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    """Each plugin's validated options, by plugin name; a hook gets its own one as the argument `options`."""
+    local: bool = False
+    """Whether a person on this machine asks, who may name paths."""
+    on_progress: OnProgress = _ignore_use
+    """Called by one thread at a time."""
+    on_segments: OnSegments = _nobody_reads
+    """Gets segments as they are recognised, where the job asked for `stream`; called by one thread at a time."""
+    time_limit_s: Seconds = math.inf
+    """How long the job may take, from its making on."""
+    on_stage_ended: Callable[[Job, StageEnd], None] = _nobody_listens
+    """Must not raise."""
+    timings: dict[str, Seconds] = field(default_factory=dict)
+    """Wall-clock seconds by stage, named `<stage>_s`."""
+    notes: dict[str, object] = field(default_factory=dict)
+    """What a job that asks for `debug` is told besides the timings. Values must be JSON."""
+    health: Health = field(default_factory=Health)
+    """Of the process; is told what plugins raise."""
+    _began_s: float = field(default_factory=time.monotonic)
+    _warnings: list[Warned] = field(default_factory=list)
+    _cancelled: threading.Event = field(default_factory=threading.Event)
+    _reporting: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def warnings(self) -> tuple[Warned, ...]:
+        """All that was said through `warn`, in order."""
+        return tuple(self._warnings)
+
+    def warn(self, message: str, span: Span | None = None, *, lossless: bool = False) -> None:
+        """Warn the client of something: what and why, in one sentence, and where in the recording.
+
+        Args:
+            message: The sentence.
+            span: The part of the recording that it is true of.
+            lossless: Whether nothing in the answer is missing or doubtful for it: it only took longer.
+
+        Raises:
+            StrictError: When the job asked for `strict` and something is missing or doubtful.
+        """
+        warned = Warned(message, span)
+        log.warning("%s", warned)
+        if self.request.strict and not lossless:
+            raise StrictError(f"strict: {warned}")
+        self._warnings.append(warned)
+
+    def progress(self, stage: str, fraction: float) -> None:
+        """Report how far a stage is, and stop here if the job was cancelled. Call it once per batch.
+
+        Raises:
+            JobCancelledError: When nobody wants the job any more, its time is over, or a stage beside this
+                one failed it.
+        """
+        self.stop_if_cancelled()
+        with self._reporting:
+            self.on_progress(stage, min(1.0, max(0.0, fraction)))
+
+    def stop_if_cancelled(self) -> None:
+        """What `progress` does, for a place that does not know how far the stage is.
+
+        Raises:
+            JobCancelledError: As `progress` does.
+        """
+        if self._cancelled.is_set():
+            raise JobCancelledError("the job was cancelled")
+        if time.monotonic() - self._began_s > self.time_limit_s:
+            raise OutOfTimeError(
+                f"the job is not done in the {self.time_limit_s:g} s that it has; send the recording in parts, "
+                "or give the job more time"
+            )
+
+    def recognised(self, segments: Sequence[Segment]) -> None:
+        """Show the client text that is not final yet, where the job asked for it: `stream`."""
+        if self.request.stream and segments:
+            with self._reporting:
+                self.on_segments(segments)
+
+    def cancel(self) -> None:
+        """Make the next `progress` call raise."""
+        self._cancelled.set()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time what runs inside, and report its beginning and its end."""
+        self.progress(name, 0.0)
+        with self.timed(name):
+            yield
+        self.progress(name, 1.0)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Time what runs inside, and tell the log and the observers of its end, whatever ended it."""
+        began_at, began_s = time.time(), time.perf_counter()
+        error: BaseException | None = None
+        try:
+            yield
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            seconds = round(time.perf_counter() - began_s, 3)
+            self.timings[f"{name}_s"] = seconds
+            kind = type(error).__name__ if error else None
+            fields = {"event": "stage_ended", "stage": name, "seconds": seconds, "error": kind}
+            events.info("stage %s: %.3f s%s", name, seconds, f", ended by {kind}" if kind else "", extra=fields)
+            self.on_stage_ended(self, StageEnd(name, began_at, seconds, error))

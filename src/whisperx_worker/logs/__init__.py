@@ -1,0 +1,1 @@
+"""Log of the worker and of each job, without secrets."""

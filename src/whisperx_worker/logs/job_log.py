@@ -1,0 +1,173 @@
+"""One log for the worker, and in it each job's own lines, with secrets masked before anything is written."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections import deque
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Literal
+
+from whisperx_worker.logs import redaction
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+_MAX_LOG_BYTES = 20_000_000
+_LONGEST_TAIL_LINE = 2_000
+_PLAIN_FIELDS = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
+"""What every record has; the rest was given as `extra`."""
+_tail: ContextVar[JobTail | None] = ContextVar("whisperx_worker_job_tail", default=None)
+
+events = logging.getLogger("whisperx_worker.events")
+"""What operators count, with its numbers as `extra`. A client finds it in `timings` and `debug`, not in its tail."""
+
+
+class JobTail:
+    """The last lines that one job logged."""
+
+    def __init__(self, job_id: str, lines: int) -> None:
+        self.job_id = job_id
+        self._lines: deque[str] = deque(maxlen=lines)
+
+    def add(self, text: str) -> None:
+        """Keep a message's lines, and forget the oldest ones when there are too many."""
+        for line in text.splitlines():
+            self._lines.append(line if len(line) <= _LONGEST_TAIL_LINE else f"{line[:_LONGEST_TAIL_LINE]}…")
+
+    @property
+    def text(self) -> str:
+        """The lines, oldest first."""
+        return "\n".join(tuple(self._lines))
+
+
+@contextmanager
+def recorded(job_id: str, secrets: Iterable[str], lines: int) -> Iterator[JobTail]:
+    """Collect what is logged inside, in this thread and in those that carry a copy of its context.
+
+    Args:
+        job_id: Stands before each of the job's lines in the log.
+        secrets: Strings that no line of any job may hold until this job has ended.
+        lines: How many lines to keep.
+    """
+    tail = JobTail(job_id, lines)
+    with redaction.hidden(secrets):
+        token = _tail.set(tail)
+        try:
+            yield tail
+        finally:
+            _tail.reset(token)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """A record's text, also when its arguments do not fit: a plugin's slip must not fail its job."""
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001  an argument's __str__ may raise anything
+        return f"{record.msg!r} (logged with arguments that do not fit)"
+
+
+class _Text(logging.Formatter):
+    """One line of the log, with its traceback; all but its time and its origin is masked."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        tail = _tail.get()
+        job = f"[{tail.job_id}] " if tail else ""
+        parts = [_message(record), *self.trace(record)]
+        return f"{self.formatTime(record)} {record.levelname} {job}{record.name}: " + redaction.mask("\n".join(parts))
+
+    def trace(self, record: logging.LogRecord) -> list[str]:
+        """How the program came here, as far as the record says."""
+        raised = [self.formatException(record.exc_info)] if record.exc_info else []
+        return raised + ([self.formatStack(record.stack_info)] if record.stack_info else [])
+
+
+class _Json(_Text):
+    """One JSON object on one line, ASCII whatever it says: with its `extra` as keys, masked like the text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        tail = _tail.get()
+        time = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
+        said: dict[str, object] = {"logger": record.name, "message": _message(record)}
+        if tail:
+            said["job_id"] = tail.job_id
+        if trace := self.trace(record):
+            said["traceback"] = "\n".join(trace)
+        line = {"time": time.replace("+00:00", "Z"), "level": record.levelname}
+        extra = {name: value for name, value in vars(record).items() if name not in _PLAIN_FIELDS}
+        said |= {f"extra_{name}" if name in {*line, *said} else name: value for name, value in extra.items()}
+        return json.dumps(line | {name: _masked(value, name) for name, value in said.items()})
+
+
+def _masked(value: object, name: str) -> object:
+    """A value for a line of JSON, also where a plugin logs what cannot be looked at: its job must not fail for that."""
+    try:
+        return redaction.mask_data(value, name)
+    except Exception:  # noqa: BLE001  as in _message
+        return "(cannot be written)"
+
+
+class _TailHandler(logging.Handler):
+    """Hands each record to the job that logged it, without its traceback."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tail = _tail.get()
+        if tail is not None and self.formatter is not None and record.name != events.name:
+            time = self.formatter.formatTime(record)
+            tail.add(f"{time} {record.levelname} {redaction.for_client(_message(record))}")
+
+
+def start_logging(log_file: Path | None, *, console: bool, log_format: Literal["text", "json"] = "text") -> None:
+    """Send every logger's lines to the log file (and the console), masked, and each job's lines to its tail.
+
+    Args:
+        log_file: Where everything goes; None writes no file.
+        console: Whether lines also go to standard error.
+        log_format: How a line of the file and the console is written; the tails stay text.
+
+    Raises:
+        OSError: When the file cannot be written.
+    """
+    from logging.handlers import RotatingFileHandler  # which brings sockets and pickle, and plugins' tests need no log
+
+    handlers: list[logging.Handler] = [_TailHandler()]
+    if log_file is not None:
+        handlers.append(
+            RotatingFileHandler(
+                log_file, maxBytes=_MAX_LOG_BYTES, backupCount=1, encoding="utf-8", errors="backslashreplace"
+            )
+        )
+    if console:
+        handlers.append(logging.StreamHandler(sys.stderr))
+    stop_logging()
+    root = logging.getLogger()
+    for handler in handlers:
+        handler.setFormatter(_Json() if log_format == "json" else _Text())
+        handler.whisperx_worker = True  # type: ignore[attr-defined]
+        root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(capture=True)
+    # Else a full disk makes logging print the message, unmasked, to standard error.
+    logging.raiseExceptions = False
+    redaction.hide(redaction.secrets_of_environment())
+
+
+def stop_logging() -> None:
+    """Take back what `start_logging` set up."""
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if getattr(handler, "whisperx_worker", False)]:
+        root.removeHandler(handler)
+        handler.close()
+
+
+def log_end_of_thread(ended: threading.ExceptHookArgs) -> None:
+    """Log what a thread raised, as a `threading.excepthook`: Python's own prints the traceback unmasked."""
+    if ended.exc_value is not None:
+        log.error("the thread %s ended", ended.thread and ended.thread.name, exc_info=ended.exc_value)

@@ -1,0 +1,62 @@
+"""Model that a plugin loads: its files, libraries and revision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from whisperx_worker.models.hub import hub_is_forbidden
+from whisperx_worker.models.locate import HUB_IDS, allowed_revision, locate_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from whisperx_worker.contract.settings import Settings
+
+
+@dataclass(frozen=True)
+class ModelRequirement:
+    """A model that a plugin loads, as `register_models` tells it."""
+
+    name: str
+    """As `find_model` takes it: a folder's name, `org/name` of the hub, or a path."""
+    step: str
+    """The hook that it is for."""
+    files: tuple[str, ...] = ()
+    """Files without which it cannot be loaded; `a|b` is either, the first one preferred."""
+    libraries: tuple[str, ...] = ()
+    """Modules that must be importable."""
+    unused: tuple[str, ...] = ()
+    """Patterns of files on the hub that nobody here reads, such as weights for other libraries."""
+    optional: tuple[str, ...] = ()
+    """Files that such models have, but whose place the plugin fills by itself."""
+    imports: tuple[str, ...] = ()
+    """Modules that its first use imports; else the libraries. The worker imports them before that, in this order, one
+    thread at a time; `module:function` is called in its turn."""
+    gpu_setup: tuple[str, ...] = ()
+    """What the plugin calls before it lets its libraries use a GPU, as `module:function`; `doctor` calls it too."""
+    url: str | None = None
+    """Where its only file is, of a model that is not on the hub."""
+    folders: tuple[Path, ...] = ()
+    """Other folders that its files may be in."""
+    on_request: bool = False
+    """Whether only a job that names it needs it: it is fetched by name, and not missed."""
+
+    def lacking(self, folder: Path) -> list[str]:
+        """Files that a folder does not have, or has empty."""
+        return [file for file in self.files if not any(_has(folder / one) for one in file.split("|"))]
+
+    def located(self, settings: Settings) -> Path | None:
+        """The folder that it is in on this machine, or None."""
+        others = (folder for folder in self.folders if not self.lacking(folder))
+        return locate_model(self.name, settings) or next(others, None)
+
+    def revision(self, settings: Settings) -> str | None:
+        """The revision that the worker may download: empty of what has none, None where it may not."""
+        if self.url:
+            return "" if {self.name, "*"} & set(settings.hub_models) else None
+        return None if hub_is_forbidden() else allowed_revision(HUB_IDS.get(self.name, self.name), settings)
+
+
+def _has(file: Path) -> bool:
+    return file.is_file() and file.stat().st_size > 0

@@ -1,0 +1,1 @@
+"""One job from request to response."""

@@ -1,0 +1,185 @@
+"""One job from top to bottom: fetch, decode, pre_audio; text beside speakers; both joined, verify_speakers, finalize.
+
+It reads like the picture in the README. It decides in which order hooks run and what a failure of each means; how hooks
+are called is the business of `stages`.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from whisperx_worker.audio.decode_server import decode
+from whisperx_worker.audio.fetch import fetch
+from whisperx_worker.errors import JobCancelledError, PluginError, StrictError, WorkerError
+from whisperx_worker.hooks.dispatch import ENGINES, chain, choose, engine
+from whisperx_worker.hooks.requirements import import_libraries
+from whisperx_worker.pipeline.concurrency import together
+from whisperx_worker.results import speaker_assignment
+from whisperx_worker.types import Audio, Diarization, Result, SpeakerMatch, SpeakerTurn, Transcript
+
+if TYPE_CHECKING:
+    from whisperx_worker.hooks.host import Host
+    from whisperx_worker.hooks.job import Job
+
+T = TypeVar("T")
+
+
+def run_job(job: Job, host: Host) -> Result:
+    """Do the whole job.
+
+    Raises:
+        WorkerError: With one sentence for the client.
+    """
+    with job.timed("job"):
+        return corridor(job, host)
+
+
+def corridor(job: Job, host: Host) -> Result:
+    """Every step of the job, in order."""
+    warn_of_missing_plugins(job, host)
+    audio = recording(job)
+    with step(job, host, "pre_audio"):
+        audio = chain(host, "pre_audio", audio, job)
+    if job.request.diarization:
+        import_for(host, "transcribe", job)  # small beside what the other line imports, and not to wait behind it
+        transcript, diarization = together(job, lambda: text_of(job, host, audio), lambda: diarized(job, host, audio))
+        transcript = with_speakers(job, transcript, diarization)
+    else:
+        transcript, diarization = text_of(job, host, audio), None
+    matches = verified(job, host, audio, transcript, diarization)
+    turns = diarization.turns if diarization else ()
+    result = Result(speaker_assignment.named(transcript, matches), audio.duration_s, matches, turns)
+    with step(job, host, "finalize"):
+        return chain(host, "finalize", result, job)
+
+
+@contextmanager
+def step(job: Job, host: Host, hook: str) -> Iterator[None]:
+    """Time a step, which begins with the imports of its plugins."""
+    with job.stage(hook):
+        import_for(host, hook, job)
+        yield
+
+
+def import_for(host: Host, hook: str, job: Job) -> None:
+    """Import the libraries of those who do a step, in turn with all other threads."""
+    try:
+        doers = [choose(host, hook, job)] if hook in ENGINES else host.implementations(hook)
+    except PluginError:  # which is raised where the step is done
+        doers = []
+    for doer in doers:
+        import_libraries(host, doer.plugin_name, job.settings)
+
+
+def warn_of_missing_plugins(job: Job, host: Host) -> None:
+    """Say which plugins should take part and could not be loaded; why stands in the log and in the list of plugins."""
+    for record in host.records:
+        if record.state == "failed":
+            job.warn(f"plugin {record.name} could not be loaded and takes no part in this job")
+
+
+def recording(job: Job) -> Audio:
+    """Bring the job's recording here and decode it; its file is gone when this returns, whatever happens."""
+    place = job.request.audio_file or job.request.audio_base64 or ""
+    local = job.local and job.request.audio_file is not None
+    with tempfile.TemporaryDirectory(prefix="whisperx-worker-") as folder:
+        with job.stage("fetch"):
+            path = fetch(place, Path(folder), job.settings, local=local, still_wanted=job.stop_if_cancelled)
+        with job.stage("decode"):
+            audio, warnings = decode(path, job.settings, job.stop_if_cancelled)
+    for warned in warnings:
+        job.warn(warned.message, warned.span)
+    return audio
+
+
+def text_of(job: Job, host: Host, audio: Audio) -> Transcript:
+    """What is said, with word times where the job wants them: transcribe, align, post_align."""
+    with step(job, host, "transcribe"):
+        transcript = engine(host, "transcribe", Transcript, job, audio=audio)
+    if job.request.align_output and transcript.segments:
+        without = "segments keep their times and words have none"
+        arguments = {"audio": audio, "transcript": transcript}
+        transcript = dispensable(host, "align", Transcript, job, without, **arguments) or transcript
+    with step(job, host, "post_align"):
+        return chain(host, "post_align", transcript, job, audio=audio)
+
+
+def diarized(job: Job, host: Host, audio: Audio) -> Diarization | None:
+    """Who speaks when, or None and a warning; another warning where it is not as many as the job said."""
+    without = "the text comes without speakers"
+    diarization = dispensable(host, "diarize", Diarization, job, without, audio=audio)
+    if diarization is None:
+        return None
+    if not all(map(is_sound_turn, (*diarization.turns, *diarization.exclusive))):
+        job.warn(f"diarize gave something else than a SpeakerTurn that ends after it begins; {without}")
+        return None
+    for sentence in speaker_assignment.unmet_counts(diarization.turns, job.request):
+        job.warn(sentence)
+    return diarization
+
+
+def with_speakers(job: Job, transcript: Transcript, diarization: Diarization | None) -> Transcript:
+    """The transcript with speakers on words, cut where the speaker changes; warns of what is doubtful."""
+    if diarization is None or not transcript.segments:
+        return transcript
+    if not diarization.turns:
+        job.warn("diarize found nobody speaking; the text comes without speakers")
+    overlapped = speaker_assignment.overlapped_text(transcript, diarization.turns)
+    if overlapped:
+        job.warn(speaker_assignment.told(overlapped))
+    spoken = speaker_assignment.attributed(transcript, diarization)
+    if uncut := speaker_assignment.uncut(spoken, diarization):
+        job.warn(speaker_assignment.uncut_warning(uncut))
+    return spoken
+
+
+def verified(
+    job: Job, host: Host, audio: Audio, transcript: Transcript, diarization: Diarization | None
+) -> tuple[SpeakerMatch, ...]:
+    """Which enrolled person each speaker, or each segment, is; none and a warning where that cannot be said."""
+    known = diarization if diarization and diarization.turns else None
+    if not job.request.wants_verification or not (transcript.segments or known):
+        return ()
+    matches = dispensable(
+        host, "verify_speakers", Sequence, job, "speakers have no names",  # type: ignore[type-abstract]
+        audio=audio, transcript=transcript, diarization=known,
+    )  # fmt: skip
+    if matches is None:
+        return ()
+    if not all(map(is_sound_match, matches)):
+        job.warn("verify_speakers gave something else than a SpeakerMatch with numbers; speakers have no names")
+        return ()
+    return tuple(matches)
+
+
+def is_sound_turn(turn: object) -> bool:
+    """Whether an item of a plugin's answer is a turn with times."""
+    return isinstance(turn, SpeakerTurn) and are_numbers(turn.start, turn.end) and turn.start <= turn.end
+
+
+def is_sound_match(match: object) -> bool:
+    """Whether an item of a plugin's answer is a match with similarities."""
+    return isinstance(match, SpeakerMatch) and are_numbers(match.similarity, match.runner_up or 0.0, match.speech_s)
+
+
+def are_numbers(*values: object) -> bool:
+    """Whether these are numbers that the response can carry, which NaN and infinity are not."""
+    return all(isinstance(value, Real) and math.isfinite(value) for value in values)
+
+
+def dispensable(host: Host, hook: str, expected: type[T], job: Job, without: str, **arguments: object) -> T | None:
+    """Run an engine that the text can do without: its answer, or None and a warning that says what is missing."""
+    try:
+        with step(job, host, hook):
+            return engine(host, hook, expected, job, **arguments)
+    except (StrictError, JobCancelledError):
+        raise
+    except WorkerError as error:
+        job.warn(f"{error}; {without}")
+        return None

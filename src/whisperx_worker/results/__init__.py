@@ -1,0 +1,1 @@
+"""Speakers on words, and the formats of results."""

@@ -1,0 +1,114 @@
+"""Health of one process: whether later jobs can still succeed in it. It replaces nothing; others ask it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from whisperx_worker.errors import (
+    BadInputError,
+    DeviceError,
+    FetchError,
+    JobCancelledError,
+    MemoryExhaustedError,
+    ModelNotFoundError,
+    StrictError,
+    WorkerError,
+)
+from whisperx_worker.runtime.failure_kinds import causes, of_the_gpu, root_of
+
+log = logging.getLogger(__name__)
+
+Place: TypeAlias = tuple[str, str, int]
+"""Type of an exception, and file and line that raised it."""
+
+_MAX_REASON_LETTERS = 200
+
+_FAULTS_OF_CLIENTS = (BadInputError, FetchError, JobCancelledError, ModelNotFoundError, StrictError)
+_FAULTS_OF_THE_WORKER = (DeviceError, MemoryExhaustedError)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why no later job of this process should be trusted to it."""
+
+    reason: str
+    """One sentence, for operators."""
+    is_gpu: bool
+    """Whether every later job will fail, in place of only being likely to."""
+
+
+def _one_shot() -> Future[Fault]:
+    future: Future[Fault] = Future()
+    future.set_running_or_notify_cancel()  # whoever waits for it cannot cancel it
+    return future
+
+
+@dataclass(eq=False)
+class Health:
+    """What the failures of a process say about it. Safe to use from several threads at once."""
+
+    ended: Future[Fault] = field(default_factory=_one_shot)
+    """Done with the first fault; never done in a healthy process."""
+    fault: Fault | None = None
+    """The first fault, or the first one of the GPU, which weighs more."""
+    _last: Place | None = None
+    """Where the last job died of an internal error, unless one has succeeded since."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, error: BaseException) -> None:
+        """Look at an exception that a plugin raised, whatever becomes of it."""
+        if (cause := of_the_gpu(error)) is not None:
+            self._end(Fault(f"the GPU failed ({_told(cause)})", is_gpu=True))
+
+    def job_succeeded(self) -> None:
+        """Forget the last internal error."""
+        with self._lock:
+            self._last = None
+
+    def job_failed(self, error: BaseException) -> None:
+        """Look at what ended a job. The second internal error of one place in a row is a fault."""
+        self.note(error)
+        if not is_internal(error):
+            return
+        place = _place(error)
+        with self._lock:
+            repeated, self._last = self._last == place, place
+        if repeated:
+            self._end(Fault(f"two jobs in a row died of {place[0]} at {place[1]}:{place[2]}", is_gpu=False))
+
+    def _end(self, fault: Fault) -> None:
+        with self._lock:
+            if self.fault and self.fault.is_gpu >= fault.is_gpu:
+                return
+            log.error("this process should do no more jobs: %s", fault.reason)
+            self.fault = fault
+            if not self.ended.done():
+                self.ended.set_result(fault)
+
+
+def is_internal(error: BaseException) -> bool:
+    """Return whether a job died of the worker's own fault, and not by its request, its recording or its wish."""
+    chain = list(causes(error))
+    if any(isinstance(one, _FAULTS_OF_CLIENTS) for one in chain):
+        return False
+    return type(error) is WorkerError or any(
+        isinstance(one, _FAULTS_OF_THE_WORKER) or not isinstance(one, WorkerError) for one in chain
+    )
+
+
+def _place(error: BaseException) -> Place:
+    root = root_of(error)
+    traceback, file, line = root.__traceback__, "?", 0
+    while traceback is not None:
+        file, line = traceback.tb_frame.f_code.co_filename.rpartition("/")[2], traceback.tb_lineno
+        traceback = traceback.tb_next
+    return type(root).__name__, file, line
+
+
+def _told(error: BaseException) -> str:
+    """Kind and first line of what a library says."""
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"[:_MAX_REASON_LETTERS]

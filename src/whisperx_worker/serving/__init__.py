@@ -1,0 +1,1 @@
+"""The worker behind RunPod's queue and local API."""

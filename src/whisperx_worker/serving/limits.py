@@ -1,0 +1,102 @@
+"""How long a job may take and how large it may be, and when a worker should be replaced or end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import signal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from whisperx_worker.runtime.machine import memory_gb
+from whisperx_worker.runtime.process import held_mb
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Sequence
+    from types import FrameType
+
+    from whisperx_worker.contract.settings import Settings
+    from whisperx_worker.runtime.health import Health
+    from whisperx_worker.types import Seconds
+
+_STOP_BEFORE_S = 10.0
+"""How long before RunPod's own limit a job ends by itself, or a tenth of the limit where that is less."""
+_SHARE_OF_MEMORY = 0.9
+
+log = logging.getLogger(__name__)
+
+
+def time_limit_s(job: Mapping[str, Any], settings: Settings) -> Seconds:
+    """How long a job may take: the operator's limit, or one that ends before RunPod's policy for the job does."""
+    policy = job.get("policy")
+    timeout_ms = policy.get("executionTimeout") if isinstance(policy, Mapping) else None
+    limits = [settings.max_job_s or math.inf]
+    if isinstance(timeout_ms, int | float) and timeout_ms > 0:
+        timeout_s = timeout_ms / 1000
+        limits.append(timeout_s - min(_STOP_BEFORE_S, timeout_s / 10))
+    return min(limits)
+
+
+def payload_too_large(data: object, settings: Settings) -> str | None:
+    """Why a request is not even looked at."""
+    size_mb = len(json.dumps(data)) / 1e6
+    if size_mb <= settings.max_payload_mb:
+        return None
+    return (
+        f"the request has {size_mb:.3g} MB, more than the {settings.max_payload_mb:g} MB that this worker takes; "
+        "send a URL in place of the recording itself"
+    )
+
+
+def reason_to_refresh(settings: Settings, given_up: Sequence[threading.Thread], health: Health) -> str | None:
+    """Why RunPod should replace this worker.
+
+    Args:
+        settings: For the memory that it may hold.
+        given_up: Threads of jobs that nobody waits for any more.
+        health: Of its process.
+    """
+    if health.fault:
+        return health.fault.reason
+    now_mb, most_mb = held_mb(), most_memory_mb(settings)
+    if now_mb > most_mb:
+        return f"it holds {now_mb:.0f} MB, more than {most_mb:.0f} MB"
+    if any(thread.is_alive() for thread in given_up):
+        return "a job that was given up has not stopped"
+    return None
+
+
+def most_memory_mb(settings: Settings) -> float:
+    """Memory above which the worker takes one job at a time, and wants to be replaced."""
+    return settings.max_memory_mb or _SHARE_OF_MEMORY * 1000 * memory_gb()[0]
+
+
+def jobs_at_once(settings: Settings) -> int:
+    """How many jobs a worker should have now."""
+    return settings.jobs_at_once if held_mb() <= most_memory_mb(settings) else 1
+
+
+def leave_when_idle(in_progress: Callable[[], int]) -> None:
+    """Make SIGTERM end a worker that has no job at once; the SDK would wait for its poll, and may lose what that gets.
+
+    A worker that has jobs finishes them and then ends, which is the SDK's own answer. To be called once it has set it.
+
+    Args:
+        in_progress: Gives how many jobs RunPod waits for; one whose result is on its way is one of them.
+    """
+    finish_first = signal.getsignal(signal.SIGTERM)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        jobs = in_progress()
+        if not jobs:
+            log.info("ending: nobody waits for a job here")
+            logging.shutdown()
+            os._exit(0)
+        log.info("ending after %d jobs", jobs)
+        if callable(finish_first):
+            finish_first(number, frame)
+
+    signal.signal(signal.SIGTERM, end)

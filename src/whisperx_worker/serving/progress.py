@@ -1,0 +1,163 @@
+"""What goes out to RunPod: progress and stream while a job runs, and in the end a result of a size that it carries."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from whisperx_worker.errors import WorkerError
+from whisperx_worker.logs import redaction
+from whisperx_worker.operate import bucket
+from whisperx_worker.runtime.runpod_sdk import import_runpod
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from whisperx_worker.contract.settings import Settings
+    from whisperx_worker.types import Segment
+
+MAX_RESULT_MB = 18.0
+"""RunPod drops a result above some 20 MB and calls the job completed."""
+MAX_PIECE_MB = 0.9
+"""RunPod takes pieces of a stream of up to 1 MB."""
+
+_ALSO_WITHOUT_SEGMENTS = ("detected_language", "language_probability", "warnings", "logs")
+_PROGRESS_EVERY_S = 2.0
+_LAST_S = 10.0
+"""How long a result waits for what is still on its way."""
+
+log = logging.getLogger(__name__)
+
+
+class Outbox:
+    """Sends a job's progress, and its segments where it asked for `stream`, in order, and none after the answer.
+
+    The SDK's own `progress_update` sends in threads that nobody can wait for, and a late one puts a finished job back
+    among those in progress. It streams what generators yield, but then there is no other answer. This sends both with
+    the functions that the SDK sends them with. To be made in the event loop; what it gets may come from any thread.
+
+    A piece of the stream is `{"partial": [...]}`, with text and times that may still change, and in the end
+    `{"segments": [...]}`, which make up the answer's segments.
+    """
+
+    def __init__(self, job: Mapping[str, Any]) -> None:
+        data = job.get("input")
+        self._job = dict(job)
+        # Without these the SDK has nowhere to send to: a local run.
+        self._tells_progress = "RUNPOD_WEBHOOK_POST_OUTPUT" in os.environ
+        self._streams = (
+            isinstance(data, Mapping) and data.get("stream") is True and "RUNPOD_WEBHOOK_POST_STREAM" in os.environ
+        )
+        self._told_s = float("-inf")
+        self._loop = asyncio.get_running_loop()
+        self._letters: asyncio.Queue[_Letter | None] = asyncio.Queue()
+        self._sending = self._loop.create_task(self._send())
+
+    def progress(self, stage: str, fraction: float) -> None:
+        """Send how far a stage is, unless something was sent a moment ago."""
+        now_s = time.monotonic()
+        if not self._tells_progress or now_s - self._told_s < _PROGRESS_EVERY_S:
+            return
+        self._told_s = now_s
+        far = {"stage": redaction.for_client(stage), "fraction": round(fraction, 3)}
+        self._post(_Letter({"status": "IN_PROGRESS", "output": far}))
+
+    def segments(self, segments: Sequence[Segment]) -> None:
+        """Send what was recognised."""
+        if self._streams:
+            partial = [{"start": one.start, "end": one.end, "text": one.text} for one in segments]
+            for piece in _pieces("partial", partial):
+                self._post(_Letter({"output": piece}, is_piece=True))
+
+    def stop(self) -> None:
+        """Send nothing from now on."""
+        self._sending.cancel()
+
+    async def finish(self, response: Mapping[str, Any]) -> None:
+        """Send the final segments, wait until everything is sent, and send nothing from now on."""
+        if self._streams:
+            for piece in _pieces("segments", response.get("segments", ())):
+                self._letters.put_nowait(_Letter({"output": piece}, is_piece=True))
+        self._letters.put_nowait(None)
+        try:
+            await asyncio.wait_for(self._sending, _LAST_S)
+        except asyncio.TimeoutError:
+            log.warning("progress and stream could not be sent in %g s", _LAST_S)
+
+    def _post(self, letter: _Letter) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and the worker with it
+            self._loop.call_soon_threadsafe(self._letters.put_nowait, letter)
+
+    async def _send(self) -> None:
+        if not (self._tells_progress or self._streams):
+            return
+        import_runpod()
+        from runpod.http_client import AsyncClientSession
+        from runpod.serverless.modules.rp_http import send_result, stream_result
+
+        async with AsyncClientSession() as session:
+            while (letter := await self._letters.get()) is not None:
+                try:
+                    await (stream_result if letter.is_piece else send_result)(session, letter.body, self._job)
+                except Exception:  # the answer is what matters, and it comes later
+                    log.exception("a piece of progress or stream could not be sent")
+
+
+@dataclass(frozen=True)
+class _Letter:
+    body: dict[str, Any]
+    is_piece: bool = False
+
+
+def _pieces(name: str, items: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """Items in lists that RunPod takes at once."""
+    piece: list[Any] = []
+    size_mb = 0.0
+    for item in items:
+        item_mb = len(json.dumps(item, ensure_ascii=False).encode("utf-8", "replace")) / 1e6
+        if piece and size_mb + item_mb > MAX_PIECE_MB:
+            yield {name: piece}
+            piece, size_mb = [], 0.0
+        piece.append(item)
+        size_mb += item_mb
+    if piece:
+        yield {name: piece}
+
+
+def sendable(response: dict[str, Any], job_id: str, settings: Settings) -> dict[str, Any]:
+    """What RunPod carries: the response, or where its result is, or an error where it would be lost.
+
+    Half of a surrogate pair, which JSON can carry and UTF-8 cannot, becomes a question mark.
+    """
+    try:
+        text = json.dumps(response, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        log.exception("the response is no JSON")
+        return {"error": f"the result cannot be written as JSON ({type(error).__name__}); the worker's log has more"}
+    content = text.encode("utf-8", "replace")
+    if len(content) / 1e6 > MAX_RESULT_MB:
+        return _in_the_bucket(response, content, job_id, settings)
+    return response if text.isascii() or content.decode() == text else cast("dict[str, Any]", json.loads(content))
+
+
+def _in_the_bucket(response: dict[str, Any], content: bytes, job_id: str, settings: Settings) -> dict[str, Any]:
+    """The response without what makes it large, and where to get the whole of it."""
+    too_large = f"the result has {len(content) / 1e6:.1f} MB, more than the {MAX_RESULT_MB:g} MB that RunPod carries"
+    if not bucket.is_there():
+        return {
+            "error": f"{too_large}, and this worker has no bucket to put it in ({bucket.VARIABLES[0]}); "
+            "send the recording in parts, or ask for fewer output_formats"
+        }
+    try:
+        url = bucket.upload(job_id, content, settings.bucket_name)
+    except WorkerError as error:
+        return {"error": f"{too_large}, and {error}"}
+    small: dict[str, Any] = {name: response[name] for name in _ALSO_WITHOUT_SEGMENTS if name in response}
+    return {"result_url": url, "result_bytes": len(content), **small}

@@ -1,0 +1,87 @@
+"""The same job gives the same answer: after other jobs, beside them, in smaller batches and in a precision of a GPU."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from tests.plugins.russian_whisper.test_decoding_rules import LONG_PAUSE, between, hear
+from tests.plugins.russian_whisper.test_decoding_rules import dialogue as dialogue  # noqa: PLC0414  a fixture
+from whisperx_worker import Settings
+from whisperx_worker.pipeline.worker import open_worker
+from whisperx_worker_plugins.russian_whisper import decoding
+
+pytestmark = pytest.mark.models
+
+
+@pytest.fixture
+def picky():
+    """A worker that nothing satisfies: every chunk climbs the whole ladder."""
+    return open_worker(Settings(logprob_threshold=-0.001, no_speech_threshold=1.0))
+
+
+@pytest.fixture
+def babble(dialogue):
+    """Several voices backwards at once, then one that says something."""
+    voices = [between(dialogue, start, start + 6)[::-1] for start in (0, 9, 20, 31)]
+    return np.concatenate([sum(voices) / 2, LONG_PAUSE, between(dialogue, 0, 4)]).astype(np.float32)
+
+
+def answer_of(response):
+    return response["segments"], response["warnings"]
+
+
+def test_after_another_job_and_beside_it(picky, babble, dialogue):
+    first = answer_of(hear(picky, babble))
+    hear(picky, between(dialogue, 9, 14))
+    again = answer_of(hear(picky, babble))
+    with ThreadPoolExecutor() as pool:
+        beside = pool.submit(hear, picky, between(dialogue, 9, 14))
+        third = answer_of(hear(picky, babble))
+        beside.result()
+
+    assert first == again == third
+    assert max(segment["temperature"] for segment in first[0]) > 0
+
+
+@pytest.fixture
+def several(babble):
+    """So many chunks that some of a batch are tried again in parts."""
+    return np.concatenate([babble, *[LONG_PAUSE, between(babble, 0, 4)] * 4])
+
+
+def test_in_smaller_batches_when_memory_ends_while_a_chunk_is_tried_again(picky, several, monkeypatch):
+    generate = decoding._Decoder._generate
+    plenty = hear(picky, several)
+    batch = 0
+
+    def little(self, encoded, prompt, temperature, beam_size):
+        nonlocal batch
+        if not temperature:
+            batch = encoded.shape[0]
+        elif batch > 3:
+            raise RuntimeError("CUDA failed with error out of memory")
+        return generate(self, encoded, prompt, temperature, beam_size)
+
+    monkeypatch.setattr(decoding._Decoder, "_generate", little)
+    response = hear(picky, several)
+
+    assert response["segments"] == plenty["segments"]
+    assert response["warnings"] == [
+        "transcribe ran out of memory with a batch of 6, and went on with 3",
+        *plenty["warnings"],
+    ]
+
+
+def test_in_a_precision_that_numpy_does_not_know(picky, several, monkeypatch):
+    """As int8_bfloat16 and bfloat16 give it on a GPU."""
+    import ctranslate2
+    from faster_whisper import WhisperModel
+
+    encode = WhisperModel.encode
+    monkeypatch.setattr(WhisperModel, "encode", lambda self, mels: encode(self, mels).to(ctranslate2.DataType.bfloat16))
+
+    response = hear(picky, several)
+
+    assert response["segments"]
+    assert max(segment["temperature"] for segment in response["segments"]) > 0

@@ -1,0 +1,181 @@
+"""The decoder's rules on real sound with the shipped model: each test makes the chunk that triggers its rule."""
+
+import base64
+import io
+import json
+from pathlib import Path
+
+import jiwer
+import numpy as np
+import pytest
+
+from demo.demo import plain
+from whisperx_worker import SAMPLE_RATE_HZ, Audio, Segment, Settings, Span, Transcript
+from whisperx_worker.hooks.dispatch import engine
+from whisperx_worker.pipeline.worker import answer, open_worker
+from whisperx_worker.testing import load_plugin, make_job
+from whisperx_worker_plugins import wav2vec2_alignment
+from whisperx_worker_plugins.russian_whisper import coverage, decoding
+
+pytestmark = pytest.mark.models
+
+ROOT = Path(__file__).parents[3]
+DIALOGUE = json.loads((ROOT / "demo" / "dialogue.json").read_text(encoding="utf-8"))
+LONG_PAUSE = np.zeros(7 * SAMPLE_RATE_HZ, np.float32)
+"""Longer than what may stand inside a chunk."""
+
+
+@pytest.fixture(scope="module")
+def dialogue():
+    import soundfile
+
+    return soundfile.read(ROOT / "demo" / "dialogue.flac", dtype="float32")[0]
+
+
+@pytest.fixture(scope="module")
+def worker():
+    return open_worker(Settings())
+
+
+def hear(worker, samples, **fields):
+    import soundfile
+
+    written = io.BytesIO()
+    soundfile.write(written, samples, SAMPLE_RATE_HZ, format="FLAC")
+    data = {
+        "audio_base64": base64.b64encode(written.getvalue()).decode(),
+        "model": "demo-whisper-ru",
+        "language": "ru",
+        "debug": True,
+        **fields,
+    }
+    response = answer(worker, "rules", data)
+    assert "error" not in response
+    return response
+
+
+def between(samples, start, end):
+    return samples[round(start * SAMPLE_RATE_HZ) : round(end * SAMPLE_RATE_HZ)]
+
+
+def text_of(response):
+    return plain(" ".join(segment["text"] for segment in response["segments"]))
+
+
+def noise(samples, snr_db, seed=0):
+    hiss = np.random.default_rng(seed).normal(size=len(samples)).astype(np.float32)
+    return hiss * np.float32(np.sqrt((samples**2).mean()) * 10 ** (-snr_db / 20))
+
+
+def test_only_the_chunk_that_fails_climbs_the_ladder(dialogue):
+    clear = between(dialogue, 0, 9.4)
+    buried = clear + noise(clear, snr_db=-3)
+    picky = open_worker(Settings(logprob_threshold=-0.5, no_speech_threshold=1.0))
+
+    response = hear(picky, np.concatenate([clear, LONG_PAUSE, buried]), vad_onset=0.3, vad_offset=0.2)
+
+    middle = (len(clear) + len(LONG_PAUSE) / 2) / SAMPLE_RATE_HZ
+    first = [segment for segment in response["segments"] if segment["end"] < middle]
+    told = [warning for warning in response["warnings"] if "fails a threshold at every temperature" in warning]
+    climbed = [segment for segment in response["segments"] if segment["start"] > middle and segment["temperature"] > 0]
+    assert {segment["temperature"] for segment in first} == {0.0}
+    assert climbed or told
+
+
+def test_a_chunk_that_fails_is_decoded_at_each_temperature_and_the_best_is_kept(dialogue, monkeypatch):
+    tried = []
+    generate = decoding._Decoder._generate
+
+    def watched(self, encoded, prompt, temperature, beam_size):
+        tried.append((temperature, encoded.shape[0], beam_size))
+        return generate(self, encoded, prompt, temperature, beam_size)
+
+    monkeypatch.setattr(decoding._Decoder, "_generate", watched)
+    picky = open_worker(Settings(logprob_threshold=-0.001, no_speech_threshold=1.0))
+
+    response = hear(picky, between(dialogue, 0, 9.4))
+
+    assert tried[:6] == [(0.0, 1, 5), *((temperature, 5, 1) for temperature in (0.2, 0.4, 0.6, 0.8, 1.0))]
+    kept = {segment["avg_logprob"] for segment in response["segments"]}
+    assert len(kept) == 1
+    assert text_of(response).startswith("доброе утро")
+
+
+def test_noise_that_the_detector_takes_for_speech_has_no_words(worker):
+    rng = np.random.default_rng(3)
+    hiss = np.convolve(rng.normal(0, 0.1, 12 * SAMPLE_RATE_HZ), np.ones(9) / 3, "same").astype(np.float32)
+
+    response = hear(worker, hiss, vad_onset=0.001, vad_offset=0.0)
+
+    assert response["segments"] == []
+    assert response["warnings"]
+    for removed in response.get("debug", {}).get("removed", []):
+        assert removed["why"]
+
+
+def test_speech_without_text_is_listened_to_again_on_its_own(worker, dialogue, monkeypatch):
+    """In windows of 30 s the small model skips sentences of the shipped dialogue."""
+    found = hear(worker, dialogue)
+    monkeypatch.setattr(coverage, "gaps", lambda *_: [])
+    once = hear(worker, dialogue)
+
+    reference = plain(DIALOGUE["text"])
+    lost, left = (jiwer.process_words(reference, text_of(response)).deletions for response in (once, found))
+    assert left < lost
+
+
+def test_what_stays_without_text_is_listed_with_its_times(worker, dialogue):
+    backwards = between(dialogue, 19, 23)[::-1].copy()
+    sound = np.concatenate([between(dialogue, 0, 9.4), LONG_PAUSE, backwards])
+
+    response = hear(worker, sound)
+
+    start = (len(sound) - len(backwards)) / SAMPLE_RATE_HZ
+    inside = [segment for segment in response["segments"] if segment["end"] > start]
+    told = [warning for warning in response["warnings"] if float(warning.split("-")[0]) > start - 1]
+    assert inside or told
+
+
+def test_a_prompt_is_kept_from_a_chunk_with_little_speech(worker, dialogue):
+    prompt = "Водитель приедет в пятницу. Всего вам доброго."
+    short = between(dialogue, 0, 2.1)
+
+    assert hear(worker, short, initial_prompt=prompt)["segments"] == hear(worker, short)["segments"]
+    assert hear(worker, short, hotwords="пятницу, водитель")["segments"] == hear(worker, short)["segments"]
+
+
+def test_a_prompt_that_comes_back_as_text_is_asked_again_without_it(worker, dialogue, monkeypatch):
+    """The prompt holds, word for word, what is said: the answer is an echo by its looks, and true."""
+    sound = between(dialogue, 2.2, 7.0)
+    plainly = hear(worker, sound)
+    said = " ".join(segment["text"] for segment in plainly["segments"])
+    prompts = []
+    prompt_of = decoding._Decoder._prompt
+    monkeypatch.setattr(
+        decoding._Decoder, "_prompt", lambda self, *, given: prompts.append(given) or prompt_of(self, given=given)
+    )
+
+    response = hear(worker, sound, initial_prompt=f"{said} {said}")
+
+    assert prompts == [True, False]
+    assert response["segments"] == plainly["segments"]
+
+
+def test_words_do_not_stretch_over_a_pause(dialogue):
+    host = load_plugin(wav2vec2_alignment, name="wav2vec2_alignment")
+    job = make_job(host, plugins={"wav2vec2_alignment": {"model": "demo-wav2vec2-ru"}})
+    spoken = [word for word in DIALOGUE["words"] if word["end"] < 5.0]
+    edge = spoken[-1]["end"] + 0.05
+    sound = np.concatenate([between(dialogue, 0, edge), LONG_PAUSE, between(dialogue, edge, edge + 2)])
+    heard = (Span(0.0, edge + 0.2), Span(edge + 6.9, edge + 9.0))
+    whole = Segment(0.0, edge + 8.9, " ".join(word["word"] for word in spoken))
+
+    aligned = engine(
+        host, "align", Transcript, job, audio=Audio(sound), transcript=Transcript((whole,), "ru", speech=heard)
+    )
+
+    words = [word for segment in aligned.segments for word in segment.words]
+    assert [word.word for word in words] == [word["word"] for word in spoken]
+    for word in words:
+        assert any(span.start <= word.start and word.end <= span.end + 0.001 for span in heard)
+        assert word.end - word.start < 2.0
