@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.test_verbalisation import BLANK, FRAME_S, RUSSIAN, SEPARATOR, sound_of
+from tests.plugins.wav2vec2_alignment.test_verbalisation import BLANK, FRAME_S, RUSSIAN, SEPARATOR, sound_of
 
 from tests.ctc_path import best_path
 from whisperx_worker import Segment, Span, intervals
