@@ -14,7 +14,7 @@ import pytest
 import typer
 
 from tools.documents import DOCS, REFERENCE, ROOT, generated_parts, pages, parts, regenerated, tables, untranslated
-from whisperx_worker.cli import app
+from whisperx_worker.cli.main import app
 from whisperx_worker.testing import load_plugin, make_transcript, run_chain
 from whisperx_worker.worker import answer, open_worker
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.plugins.wav2vec2_alignment.test_verbalisation import BLANK, FRAME_S, RUSSIAN, SEPARATOR, sound_of
 
 from tests.ctc_path import best_path
+from tests.plugins.wav2vec2_alignment.test_verbalisation import BLANK, FRAME_S, RUSSIAN, SEPARATOR, sound_of
 from whisperx_worker import Segment, Span, intervals
 from whisperx_worker_plugins.wav2vec2_alignment.alignment_groups import MAX_GROUP_S, group_segments
 from whisperx_worker_plugins.wav2vec2_alignment.ctc.timed_emission import TimedEmission
