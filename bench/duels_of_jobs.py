@@ -93,14 +93,13 @@ def peer() -> Peer:
     import whisperx
     from whisperx.diarize import DiarizationPipeline
 
-    sys.path.insert(0, str(MODELS / "training"))
-    from evaluate_diarization import pyannotes_own
+    from training.diarization.evaluate import pyannote_pipeline
 
     whisper = whisperx.load_model(str(WHISPER), "cpu", compute_type="int8", language="ru")
     aligner, metadata = whisperx.load_align_model("ru", "cpu", model_name=str(ALIGNER))
     diarizer = DiarizationPipeline(str(MODELS / "demo-diarization"), device="cpu")
     # The folder names a pipeline of ours; whisperX brings pyannote's.
-    diarizer.model = pyannotes_own(diarizer.model)
+    diarizer.model = pyannote_pipeline(diarizer.model)
     return Peer(whisper, aligner, metadata, diarizer)
 
 

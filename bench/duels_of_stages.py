@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 import time
 from functools import partial
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-from bench.duel import ALIGNER, MODELS, RATE_HZ, ROOT, Outcome, alternated, dialogue, let_nltk_split_sentences
+from bench.duel import ALIGNER, RATE_HZ, ROOT, Outcome, alternated, dialogue, let_nltk_split_sentences
 
 
 def spoken_windows(count: int = 32) -> list[tuple[NDArray[np.float32], str]]:
@@ -27,8 +26,8 @@ def spoken_windows(count: int = 32) -> list[tuple[NDArray[np.float32], str]]:
 
     Without punctuation, to each sign of which whisperX gives a frame of sound.
     """
-    sys.path.insert(0, str(MODELS / "training"))
-    from evaluate import normalise, read_split, windows
+    from training.evaluate import read_split, windows
+    from training.speech.grammar import normalise
 
     found = windows(read_split("heldout") + read_split("unheard_voice"))
     long = [(wave[: 30 * RATE_HZ], normalise(text)) for wave, text in found if len(wave) > 27 * RATE_HZ]
@@ -235,14 +234,22 @@ def diarization_identical() -> Outcome:
 
 def diarization_linked() -> Outcome:
     """The shipped folder beside pyannote's own pipeline on the same weights, with the DER of both."""
-    sys.path.insert(0, str(MODELS / "training"))
     import torch
-    from evaluate_diarization import FOLDER, PUBLISHED_THRESHOLD, Recording, annotation, measure, ours, untouched
+
+    from training.diarization.evaluate import (
+        FOLDER,
+        PUBLISHED_THRESHOLD,
+        Recording,
+        annotation,
+        load_shipped,
+        measure,
+        pyannote_by_threshold,
+    )
 
     turns = json.loads((ROOT / "demo" / "dialogue.json").read_text(encoding="utf-8"))["turns"]
     truth = annotation((turn["start"], turn["end"], turn["speaker"]) for turn in turns)
     recording = Recording("shipped dialogue", "dialogue", dialogue(), truth)
-    linked, diarize = ours(FOLDER)
+    linked, diarize = load_shipped(FOLDER)
     rates: dict[str, float] = {}
 
     def run(who: str, make: Callable[[], Any]) -> None:
@@ -252,7 +259,7 @@ def diarization_linked() -> Outcome:
     best = alternated(
         partial(run, "ours", lambda: diarize),
         # Made anew each time: it keeps what it heard.
-        partial(run, "theirs", lambda: untouched(linked)(PUBLISHED_THRESHOLD)),
+        partial(run, "theirs", lambda: pyannote_by_threshold(linked)(PUBLISHED_THRESHOLD)),
         2,
     )
     note = f"62.5 s; DER {rates['ours']:.1%} against {rates['theirs']:.1%}"

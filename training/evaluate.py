@@ -1,6 +1,6 @@
-"""Measures both shipped models on the held-out speech in `tests/speech` and prints a Markdown table.
+"""Evaluation of the shipped Whisper and aligner on the speech in `tests/speech`, as a Markdown table.
 
-    python evaluate.py
+    python -m training.evaluate
 
 Needs no synthesiser and no corpus. Texts are compared in lower case, ё as е, without punctuation. Alignment follows
 whisperx: one letter per change of state, blank while staying; an error is the distance of a word's start or end from
@@ -15,21 +15,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import augment
 import jiwer
 import numpy as np
 import soundfile
 import torch
 from faster_whisper import WhisperModel
-from grammar import normalise
 from numpy.typing import NDArray
 from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
 
-ROOT = Path(__file__).parents[1]
-WHISPER, WAV2VEC2 = (
-    ROOT / "src" / "whisperx_worker_models" / "demo-whisper-ru",
-    ROOT / "src" / "whisperx_worker_models" / "demo-wav2vec2-ru",
-)
+from training.paths import MODELS, ROOT
+from training.speech import augmentation
+from training.speech.grammar import normalise
+
+WHISPER, WAV2VEC2 = MODELS / "demo-whisper-ru", MODELS / "demo-wav2vec2-ru"
 SPEECH = ROOT / "tests" / "speech"
 RATE_HZ = 16_000
 SILENCE_S = 0.25
@@ -45,7 +43,7 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True)
 class Utterance:
-    """Sound with a little silence around it, and what is said when."""
+    """Sound with a little silence around it, its text and its word times."""
 
     wave: Wave
     text: str
@@ -54,7 +52,7 @@ class Utterance:
 
 
 def read_split(split: str) -> list[Utterance]:
-    """The utterances of one split of the test speech."""
+    """Read the utterances of one split of the test speech."""
     silence = np.zeros(round(SILENCE_S * RATE_HZ), np.float32)
     utterances = []
     for entry in json.loads((SPEECH / "index.json").read_text(encoding="utf-8")):
@@ -67,16 +65,16 @@ def read_split(split: str) -> list[Utterance]:
 
 
 def over_telephone(utterances: Sequence[Utterance], seed: int = 0) -> list[Utterance]:
-    """The same utterances with noise 12 dB below the speech, over a telephone line."""
+    """Pass utterances, with noise 12 dB below the speech, over a telephone line."""
     rng = np.random.default_rng(seed)
     return [
-        Utterance(augment.telephone(one.wave + augment.noise(one.wave, rng, snr_db=12)), one.text, one.spans)
+        Utterance(augmentation.telephone(one.wave + augmentation.noise(one.wave, rng, snr_db=12)), one.text, one.spans)
         for one in utterances
     ]
 
 
 def windows(utterances: Sequence[Utterance]) -> Iterator[tuple[Wave, str]]:
-    """Neighbours joined to windows of at most `WINDOW_S` seconds."""
+    """Join neighbours to windows of at most `WINDOW_S` seconds."""
     joined: list[Utterance] = []
     length_s = 0.0
     for one in [*utterances, None]:
@@ -89,39 +87,39 @@ def windows(utterances: Sequence[Utterance]) -> Iterator[tuple[Wave, str]]:
 
 
 def word_error_rate(pairs: Sequence[tuple[str, str]]) -> float:
-    """Percent, over (reference, hypothesis) pairs."""
+    """Compute the WER of (reference, hypothesis) pairs, in percent."""
     return 100 * float(
         jiwer.wer([normalise(reference) for reference, _ in pairs], [normalise(hypothesis) for _, hypothesis in pairs])
     )
 
 
 def recognise(model: WhisperModel, wave: Wave) -> str:
-    """Greedy Whisper, told the language and nothing else."""
+    """Transcribe greedily, with the language given."""
     segments, _ = model.transcribe(wave, language="ru", beam_size=1, temperature=0.0, condition_on_previous_text=False)
     return " ".join(segment.text.strip() for segment in segments)
 
 
 class Aligner:
-    """The CTC model with its vocabulary."""
+    """The wav2vec2 CTC model with its vocabulary."""
 
     def __init__(self, folder: Path) -> None:
         self._model = Wav2Vec2ForCTC.from_pretrained(folder).eval()
-        self._processor = Wav2Vec2Processor.from_pretrained(folder)
+        self._processor = Wav2Vec2Processor.from_pretrained(folder)  # type: ignore[no-untyped-call]
         self._vocabulary: dict[str, int] = self._processor.tokenizer.get_vocab()
 
     def emissions(self, wave: Wave) -> NDArray[np.float32]:
-        """Log-probabilities, float32 [frames, vocabulary]."""
+        """Compute log-probabilities, float32 [frames, vocabulary]."""
         inputs = self._processor(wave, sampling_rate=RATE_HZ, return_tensors="pt").input_values
         with torch.inference_mode():
             log_probabilities: NDArray[np.float32] = self._model(inputs).logits[0].log_softmax(-1).numpy()
         return log_probabilities
 
     def greedy(self, emissions: NDArray[np.float32]) -> str:
-        """The best letter of every frame, repetitions and blanks removed."""
+        """Decode the best letter of every frame, without repetitions and blanks."""
         return str(self._processor.decode(emissions.argmax(-1)))
 
     def align(self, emissions: NDArray[np.float32], text: str, duration_s: float) -> list[Span]:
-        """Start and end of every word of the text, in seconds."""
+        """Align a text; return start and end of every word, in seconds."""
         words = [re.sub(r"[^а-яё-]", "", word) for word in text.lower().split()]
         tokens = [self._vocabulary[letter] for letter in "|".join(words)]
         entered = enter_frames(emissions, tokens, blank=self._vocabulary["[PAD]"])
@@ -136,7 +134,7 @@ class Aligner:
 
 
 def enter_frames(emissions: NDArray[np.float32], tokens: Sequence[int], blank: int) -> list[int]:
-    """The frame in which the best path enters each token; whisperx's trellis, one row at a time."""
+    """Find the frame in which the best path enters each token, by whisperx's trellis."""
     frames, count = len(emissions), len(tokens)
     trellis = np.full((frames + 1, count + 1), -math.inf)
     trellis[:, 0] = np.concatenate([[0.0], np.cumsum(emissions[:, blank])])
@@ -157,7 +155,7 @@ def enter_frames(emissions: NDArray[np.float32], tokens: Sequence[int], blank: i
 
 
 def boundary_errors_ms(aligner: Aligner, utterances: Sequence[Utterance]) -> NDArray[np.float64]:
-    """Distances of all word starts and ends from the truth, milliseconds."""
+    """Compute the distances of all word starts and ends from the truth, in milliseconds."""
     errors: list[float] = []
     for one in utterances:
         found = aligner.align(aligner.emissions(one.wave), one.text, len(one.wave) / RATE_HZ)
@@ -167,7 +165,7 @@ def boundary_errors_ms(aligner: Aligner, utterances: Sequence[Utterance]) -> NDA
 
 
 def row(whisper: WhisperModel | None, aligner: Aligner, utterances: Sequence[Utterance]) -> list[str]:
-    """The cells of one line of the table."""
+    """Compute the cells of one row of the table."""
     cells = ["–", "–"]
     if whisper:
         long = [(text, recognise(whisper, wave)) for wave, text in windows(utterances)]
@@ -179,7 +177,7 @@ def row(whisper: WhisperModel | None, aligner: Aligner, utterances: Sequence[Utt
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description="Measures the shipped Russian models.")
     parser.add_argument("--no-whisper", action="store_true", help="only the CTC model")
     arguments = parser.parse_args()

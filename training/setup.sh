@@ -1,14 +1,14 @@
 #!/bin/sh
 # Installs the speech synthesisers of the training corpus on Debian 12 or newer. Run as root.
 #
-#   sh setup.sh [folder]        default folder: synthesisers, beside this script
+#   sh training/setup.sh [folder]        default folder: training/data/synthesisers
 #
 # RHVoice's engine is in Debian 13 and newer only (in non-free, beside its voices). Its packages are unpacked into the
 # folder together with the C library they were linked with, and `folder/run COMMAND` starts a command with those
 # libraries: nothing of the system is replaced.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-folder=${1:-$here/synthesisers}
+folder=${1:-$here/data/synthesisers}
 suite=trixie
 python=${PYTHON:-python3}
 
@@ -40,8 +40,8 @@ exec $libraries/ld-linux-x86-64.so.2 --argv0 "\$program" --library-path $librari
 SCRIPT
 chmod +x "$folder/run"
 
-# RHVoice hands out sound in pieces of 100 ms, and its word events come between the pieces. This replaces the function that
-# tells the size of a piece, for word times as exact as the frames of the voice.
+# RHVoice returns sound in pieces of 100 ms, and its word events come between the pieces. This replaces the function that
+# returns the size of a piece, for word times as exact as the frames of the voice.
 cat > "$folder/short_buffer.c" <<'SOURCE'
 unsigned _ZNK7RHVoice6client21get_audio_buffer_sizeEv(const void *client) { return client ? 1 : 0; }
 SOURCE

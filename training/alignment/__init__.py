@@ -1,0 +1,1 @@
+"""The small wav2vec2 model for forced alignment."""

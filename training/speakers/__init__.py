@@ -1,0 +1,1 @@
+"""The small speaker encoder: recordings, teacher, student, training."""

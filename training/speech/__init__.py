@@ -1,0 +1,1 @@
+"""The closed Russian grammar, its synthesised corpus, and augmentation of its sound."""

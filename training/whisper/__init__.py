@@ -1,0 +1,1 @@
+"""The small Russian Whisper: features, windows, network, training, export."""
