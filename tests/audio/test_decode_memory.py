@@ -29,7 +29,7 @@ MEASURE = """
         job = make_job(temperature=temperature, temperature_increment_on_fallback=None)
         Path("/proc/self/clear_refs").write_text("5")
         before = resident("VmRSS")
-        decoding.decode(whisper, make_audio(float(len(chunks))), chunks, chunks, "ru", job)
+        decoding.decode_chunks(whisper, make_audio(float(len(chunks))), chunks, chunks, "ru", job)
         return resident("VmHWM") - before
 
     def resident(what):

@@ -9,7 +9,7 @@ from tests.plugins.russian_whisper.test_decoding_rules import LONG_PAUSE, betwee
 from tests.plugins.russian_whisper.test_decoding_rules import dialogue as dialogue  # noqa: PLC0414  a fixture
 from whisperx_worker import Settings
 from whisperx_worker.pipeline.worker import open_worker
-from whisperx_worker_plugins.russian_whisper import decoding
+from whisperx_worker_plugins.russian_whisper import text_generation
 
 pytestmark = pytest.mark.models
 
@@ -51,7 +51,7 @@ def several(babble):
 
 
 def test_in_smaller_batches_when_memory_ends_while_a_chunk_is_tried_again(picky, several, monkeypatch):
-    generate = decoding._Decoder._generate
+    generate = text_generation.TextGenerator._run_model
     plenty = hear(picky, several)
     batch = 0
 
@@ -63,7 +63,7 @@ def test_in_smaller_batches_when_memory_ends_while_a_chunk_is_tried_again(picky,
             raise RuntimeError("CUDA failed with error out of memory")
         return generate(self, encoded, prompt, temperature, beam_size)
 
-    monkeypatch.setattr(decoding._Decoder, "_generate", little)
+    monkeypatch.setattr(text_generation.TextGenerator, "_run_model", little)
     response = hear(picky, several)
 
     assert response["segments"] == plenty["segments"]

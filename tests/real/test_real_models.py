@@ -14,7 +14,7 @@ from whisperx_worker import SAMPLE_RATE_HZ, ModelCache, Settings
 from whisperx_worker.audio.decode import decode
 from whisperx_worker.pipeline.worker import answer, open_worker
 from whisperx_worker.testing import make_job
-from whisperx_worker_plugins.russian_whisper import language, speech_detection, whisper_model
+from whisperx_worker_plugins.russian_whisper import language_detection, speech_detection, whisper_model
 
 DEMO = ROOT / "demo"
 
@@ -39,8 +39,8 @@ def test_all_windows_of_a_russian_recording_vote_for_russian():
     heard = speech_detection.detect_speech(audio, onset=0.5, offset=0.363)
     job = make_job(beam_size=1)
     with whisper_model.borrowed(ModelCache(), Settings(), WHISPER, None) as whisper:
-        votes = language._votes(whisper, audio, heard, job)
-        found = language.detect(whisper, audio, heard, job)
+        votes = language_detection._collect_votes(whisper, audio, heard, job)
+        found = language_detection.detect_language(whisper, audio, heard, job)
     assert {vote.language for vote in votes} == {"ru"}
     assert found == ("ru", pytest.approx(sum(vote.probability for vote in votes) / len(votes)))
     assert job.warnings == ()

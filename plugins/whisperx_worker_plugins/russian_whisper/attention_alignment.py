@@ -1,8 +1,8 @@
-"""Word times from the decoder's cross-attention, for jobs with speakers and without forced alignment.
+"""Word times from the decoder's cross-attention, for jobs with diarization and without forced alignment.
 
-The weights of a model's alignment heads, smoothed, are a cost of every token at every frame; dynamic time warping finds
-the cheapest path through them (Whisper's own `timing.py`; here it runs inside CTranslate2). A word begins where the
-path enters its first token, and ends where it enters the next word.
+The smoothed weights of a model's alignment heads are the cost of each token at each frame; dynamic time warping finds
+the cheapest path (Whisper's `timing.py`, here inside CTranslate2). A word begins where the path enters its first token,
+and ends where it enters the next word.
 """
 
 from __future__ import annotations
@@ -35,63 +35,73 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_TOKENS = 440
-"""Text tokens of one chunk; the decoder has 448 places, of which the prompt takes some."""
+"""Maximum number of text tokens of one chunk.
+
+The decoder has 448 positions, and the prompt takes some.
+"""
 
 MAX_CHUNKS_ON_CPU = 4
-"""More at once are no faster there, and each takes the memory of its tokens times the vocabulary."""
+"""Maximum number of chunks aligned at once on a CPU.
 
-MIN_PIECE_S: Seconds = 0.1
-"""A word is not in a shorter piece of speech that its times touch, if they touch a longer one."""
+More are no faster, and each takes memory of its tokens times the vocabulary.
+"""
 
-Spelled: TypeAlias = tuple[str, list[int]]
-"""A word and its tokens."""
+MIN_SPEECH_S: Seconds = 0.1
+"""Minimum length of the speech in which a word is placed, where there is a choice."""
+
+TokenizedWord: TypeAlias = tuple[str, list[int]]
+"""Word and its tokens."""
 
 _FRAMES_PER_SECOND = 100
 _UNSPACED = frozenset({"ja", "lo", "my", "th", "yue", "zh"})
 
 
 @dataclass(frozen=True)
-class Text:
-    """What was recognised in one chunk."""
+class ChunkText:
+    """Recognised text of one chunk."""
 
     chunk: Span
     segments: Sequence[Segment]
     """In time order."""
 
 
-Words: TypeAlias = tuple[tuple[Word, ...], ...]
-"""The words of each segment of a chunk."""
+SegmentWords: TypeAlias = tuple[tuple[Word, ...], ...]
+"""Words of each segment of a chunk."""
 
 
-def are_wanted(request: Request) -> bool:
-    """Whether a job needs word times that no other stage gives; those of a translation would mean nothing."""
+def needs_word_times(request: Request) -> bool:
+    """Return whether a job needs word times from attention.
+
+    It does where the speakers need them and forced alignment is off; those of a translation would be meaningless.
+    """
     return request.diarization and not request.align_output and request.task == "transcribe"
 
 
-def words_of_batch(  # noqa: PLR0913  what aligning takes, and the job
+def align_batch(  # noqa: PLR0913  what aligning takes, and the job
     whisper: Whisper,
     tokenizer: Tokenizer,
-    part: Callable[[Sequence[int]], EncoderStates],
-    texts: Sequence[Text],
+    select_states: Callable[[Sequence[int]], EncoderStates],
+    texts: Sequence[ChunkText],
     speech: Sequence[Span],
     job: Job,
-) -> list[Words]:
-    """Align a batch as `words_by_attention` does; where that fails, log it and give no words.
+) -> list[SegmentWords]:
+    """Align a batch with `align_by_attention`; where that fails, log the error and return no words.
 
-    Whoever joins the text with the speakers warns where words are missed. A folder that was converted without
-    `alignment_heads` has none.
+    The assignment of speakers warns about missing words. A folder that was converted without `alignment_heads` has
+    none.
 
     Args:
-        whisper: As there.
-        tokenizer: As there.
-        part: Gives the encoder's output of some chunks, by rising index.
-        texts: As there, at least one.
-        speech: As there.
-        job: For warnings of memory.
+        whisper: The model that encoded the chunks.
+        tokenizer: Tokenizer of the spoken language.
+        select_states: Returns the encoder states of some chunks, by rising index.
+        texts: Chunks with their segments, at least one.
+        speech: Speech intervals, in time order, disjoint.
+        job: For warnings about memory.
     """
 
-    def align(some: Sequence[int]) -> list[Words]:
-        return words_by_attention(whisper, tokenizer, part(some), [texts[number] for number in some], speech)
+    def align(indices: Sequence[int]) -> list[SegmentWords]:
+        selected = [texts[index] for index in indices]
+        return align_by_attention(whisper, tokenizer, select_states(indices), selected, speech)
 
     most = MAX_CHUNKS_ON_CPU if whisper.model.device == "cpu" else len(texts)
     try:
@@ -104,70 +114,78 @@ def words_of_batch(  # noqa: PLR0913  what aligning takes, and the job
         return [() for _ in texts]
 
 
-def words_by_attention(
-    whisper: Whisper, tokenizer: Tokenizer, encoded: EncoderStates, texts: Sequence[Text], speech: Sequence[Span]
-) -> list[Words]:
-    """Align the text of encoded chunks with their sound.
+def align_by_attention(
+    whisper: Whisper, tokenizer: Tokenizer, states: EncoderStates, texts: Sequence[ChunkText], speech: Sequence[Span]
+) -> list[SegmentWords]:
+    """Align the text of encoded chunks with their audio.
 
     Args:
         whisper: The model that encoded the chunks.
-        tokenizer: Of the language that is spoken.
-        encoded: Shape (chunks, frames, width).
+        tokenizer: Tokenizer of the spoken language.
+        states: Encoder states, shape (chunks, states, width).
         texts: Chunks with their segments, in the same order.
-        speech: Speech intervals, in time order and apart.
+        speech: Speech intervals, in time order, disjoint.
 
     Returns:
-        For each segment of each chunk its words: all of its text, in order, inside the segment, none overlapping. None
-        where a chunk has more text than the decoder takes.
+        For each segment of each chunk its words: all of its text, in order, inside the segment, without overlap. No
+        words where a chunk has more text than the decoder takes.
 
     Raises:
         RuntimeError: When the model cannot align.
     """
-    spelled = [[_spelled(segment.text, tokenizer) for segment in text.segments] for text in texts]
-    tokens = [[token for words in chunk for _, spelling in words for token in spelling] for chunk in spelled]
-    fits = [0 < len(row) <= MAX_TOKENS for row in tokens]
-    if not any(fits):
+    tokenized = [[_tokenize_words(segment.text, tokenizer) for segment in text.segments] for text in texts]
+    tokens = [[token for words in chunk for _, own in words for token in own] for chunk in tokenized]
+    is_short = [0 < len(row) <= MAX_TOKENS for row in tokens]
+    if not any(is_short):
         return [() for _ in texts]
-    # Every row of a batch must have some text; what does not fit has a stand-in, which is not used.
-    given = [row if fitting else tokenizer.encode(" -") for row, fitting in zip(tokens, fits, strict=True)]
+    # Every row of a batch must have text; a row that does not fit gets a placeholder, whose result is not used.
+    rows = [row if fits else tokenizer.encode(" -") for row, fits in zip(tokens, is_short, strict=True)]
     frames = [max(1, round(text.chunk.duration_s * _FRAMES_PER_SECOND)) for text in texts]
-    results = whisper.model.align(encoded, list(tokenizer.sot_sequence), given, frames)
+    results = whisper.model.align(states, list(tokenizer.sot_sequence), rows, frames)
     return [
-        _words(text, words, result, speech) if fitting else ()
-        for text, words, result, fitting in zip(texts, spelled, results, fits, strict=True)
+        _time_segments(text, words, result, speech) if fits else ()
+        for text, words, result, fits in zip(texts, tokenized, results, is_short, strict=True)
     ]
 
 
-def _words(text: Text, spelled: Sequence[Sequence[Spelled]], result: Any, speech: Sequence[Span]) -> Words:  # noqa: ANN401
-    timed = iter(_timed([word for words in spelled for word in words], result, text.chunk))
+def _time_segments(
+    text: ChunkText,
+    tokenized: Sequence[Sequence[TokenizedWord]],
+    result: Any,  # noqa: ANN401
+    speech: Sequence[Span],
+) -> SegmentWords:
+    timed = iter(_time_words([word for words in tokenized for word in words], result, text.chunk))
     return tuple(
-        tuple(_inside(next(timed), segment, speech) for _ in words)
-        for segment, words in zip(text.segments, spelled, strict=True)
+        tuple(_clip_to_speech(next(timed), segment, speech) for _ in words)
+        for segment, words in zip(text.segments, tokenized, strict=True)
     )
 
 
-def without_stale_words(segments: Iterable[Segment]) -> tuple[Segment, ...]:
-    """Segments, those without their words whose text is no longer made of them."""
-    return tuple(segment if _are_its_words(segment) else replace(segment, words=()) for segment in segments)
+def drop_stale_words(segments: Iterable[Segment]) -> tuple[Segment, ...]:
+    """Remove the words of segments that no longer match the text."""
+    return tuple(segment if _has_own_words(segment) else replace(segment, words=()) for segment in segments)
 
 
-def _are_its_words(segment: Segment) -> bool:
+def _has_own_words(segment: Segment) -> bool:
     return "".join(word.word for word in segment.words) == "".join(segment.text.split())
 
 
-def _spelled(text: str, tokenizer: Tokenizer) -> list[Spelled]:
-    """Words with their tokens; a language without spaces is cut at every character that tokens end with."""
+def _tokenize_words(text: str, tokenizer: Tokenizer) -> list[TokenizedWord]:
+    """Return words with their tokens.
+
+    A language without spaces is cut at each character where a token ends.
+    """
     if tokenizer.language_code not in _UNSPACED:
         return [(word, tokenizer.encode(" " + word)) for word in text.split()]
     pieces = zip(*tokenizer.split_tokens_on_unicode(tokenizer.encode(text)), strict=True)
     return [("".join(piece.split()), tokens) for piece, tokens in pieces]
 
 
-def _timed(words: Sequence[Spelled], result: Any, chunk: Span) -> list[Word]:  # noqa: ANN401
-    """Words with the times of a `ctranslate2.models.WhisperAlignmentResult`."""
+def _time_words(words: Sequence[TokenizedWord], result: Any, chunk: Span) -> list[Word]:  # noqa: ANN401
+    """Return words with the times of a `ctranslate2.models.WhisperAlignmentResult`."""
     path = np.asarray(result.alignments, np.int64).reshape(-1, 2)
     edges = [0, *accumulate(len(tokens) for _, tokens in words)]
-    # The end of the text is a token of the path too.
+    # The path also contains the end-of-text token.
     frames = path[np.searchsorted(path[:, 0], edges).clip(max=len(path) - 1), 1]
     times = np.minimum(chunk.start + frames * TIMESTAMP_S, chunk.end).round(3).tolist()
     scores = np.concatenate(([0.0], np.cumsum(result.text_token_probs)))
@@ -177,9 +195,9 @@ def _timed(words: Sequence[Spelled], result: Any, chunk: Span) -> list[Word]:  #
     ]
 
 
-def _inside(word: Word, segment: Segment, speech: Sequence[Span]) -> Word:
-    """A word without the pause that follows or precedes it, and inside its segment."""
+def _clip_to_speech(word: Word, segment: Segment, speech: Sequence[Span]) -> Word:
+    """Clip a word to its segment, without the pause before or after it."""
     start, end = (min(max(time or 0.0, segment.start), segment.end) for time in (word.start, word.end))
     pieces = intervals.within(speech, start, end)
-    spoken = next((piece for piece in pieces if piece.duration_s >= MIN_PIECE_S), pieces[0] if pieces else None)
+    spoken = next((piece for piece in pieces if piece.duration_s >= MIN_SPEECH_S), pieces[0] if pieces else None)
     return Word(word.word, spoken.start, spoken.end, word.score) if spoken else Word(word.word, start, end, word.score)

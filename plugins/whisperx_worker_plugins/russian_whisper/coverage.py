@@ -1,11 +1,11 @@
-"""Which speech has no text: what the detector heard, less what the segments can have said. Pure.
+"""Coverage of speech by text: speech without text, and segments with too little of it. Pure.
 
 Example:
-    >>> heard = [Span(0.0, 4.0), Span(6.0, 7.0), Span(9.0, 20.0)]
-    >>> said = Segment(0.0, 4.0, "Добрый день, это Анна из отдела.")
-    >>> gaps(heard, [said], chunking.ChunkLimits())
+    >>> speech = [Span(0.0, 4.0), Span(6.0, 7.0), Span(9.0, 20.0)]
+    >>> greeting = Segment(0.0, 4.0, "Добрый день, это Анна из отдела.")
+    >>> uncovered_speech(speech, [greeting], chunking.ChunkLimits())
     [Span(start=6.0, end=20.0)]
-    >>> is_thin(said, heard), is_thin(Segment(9.0, 20.0, "Да."), heard)
+    >>> is_sparse(greeting, speech), is_sparse(Segment(9.0, 20.0, "Да."), speech)
     (False, True)
 """
 
@@ -22,82 +22,87 @@ from whisperx_worker_plugins.russian_whisper import chunking
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_SLOWEST_S_PER_LETTER: Seconds = 0.12
-_SLACK_S: Seconds = 1.2
-_USUAL_SLACK_S: Seconds = 0.8
-_LEAST_LETTERS = 12
-"""Of shorter texts the pauses around them take most of the time."""
-_LEAST_PART_S: Seconds = 1.0
-"""A shorter piece at the edge of a stretch is the inaccuracy of timestamps."""
-_LEAST_WHOLE_S: Seconds = 0.6
-"""A shorter stretch is, without its padding, less than a syllable."""
+_MAX_S_PER_LETTER: Seconds = 0.12
+_SPARSE_SLACK_S: Seconds = 1.2
+_LOW_DENSITY_SLACK_S: Seconds = 0.8
+_MIN_LETTERS_FOR_PACE = 12
+"""In shorter texts the pauses around them take most of the time."""
+_MIN_PART_S: Seconds = 1.0
+"""A shorter piece at the edge of a speech interval comes from inexact timestamps."""
+_MIN_INTERVAL_S: Seconds = 0.6
+"""A shorter speech interval is, without its padding, less than a syllable."""
 
 
-def is_thin(segment: Segment, heard: Sequence[Span]) -> bool:
-    """Whether a segment has far less text than speech: its text ends early, or skips something."""
-    return _has_more_speech(segment, heard, _SLOWEST_S_PER_LETTER, _SLACK_S)
+def is_sparse(segment: Segment, speech: Sequence[Span]) -> bool:
+    """Return whether a segment has far less text than speech: it skips a part."""
+    return _has_more_speech(segment, speech, _MAX_S_PER_LETTER, _SPARSE_SLACK_S)
 
 
-def doubted(segments: Sequence[Segment], heard: Sequence[Span]) -> list[Segment]:
-    """Segments with less text than speech at the usual pace of the recording: worth another try, not yet a warning."""
-    long = [segment for segment in segments if spoken_letters(segment.text) >= _LEAST_LETTERS]
-    paces = [_speech_s(segment, heard) / spoken_letters(segment.text) for segment in long]
-    pace = min(median(paces or [_SLOWEST_S_PER_LETTER]), _SLOWEST_S_PER_LETTER)
-    return [segment for segment in segments if _has_more_speech(segment, heard, pace, _USUAL_SLACK_S)]
+def low_density_segments(segments: Sequence[Segment], speech: Sequence[Span]) -> list[Segment]:
+    """Return segments with less text than speech at the median pace of the recording.
+
+    They are decoded again; the limit for a warning is wider.
+    """
+    long = [segment for segment in segments if spoken_letters(segment.text) >= _MIN_LETTERS_FOR_PACE]
+    paces = [_speech_s(segment, speech) / spoken_letters(segment.text) for segment in long]
+    pace = min(median(paces or [_MAX_S_PER_LETTER]), _MAX_S_PER_LETTER)
+    return [segment for segment in segments if _has_more_speech(segment, speech, pace, _LOW_DENSITY_SLACK_S)]
 
 
-def _has_more_speech(segment: Segment, heard: Sequence[Span], pace: Seconds, slack_s: Seconds) -> bool:
-    """Whether a segment has more speech than its letters take at a pace, in seconds per letter, and some slack."""
-    return _speech_s(segment, heard) > spoken_letters(segment.text) * pace + slack_s
+def _has_more_speech(segment: Segment, speech: Sequence[Span], s_per_letter: Seconds, slack_s: Seconds) -> bool:
+    """Return whether a segment has more speech than its letters need at a pace, plus slack."""
+    return _speech_s(segment, speech) > spoken_letters(segment.text) * s_per_letter + slack_s
 
 
-def _speech_s(segment: Segment, heard: Sequence[Span]) -> Seconds:
-    return intervals.seconds_within(heard, segment.start, segment.end)
+def _speech_s(segment: Segment, speech: Sequence[Span]) -> Seconds:
+    return intervals.seconds_within(speech, segment.start, segment.end)
 
 
-def gaps(heard: Sequence[Span], segments: Iterable[Segment], limits: chunking.ChunkLimits) -> list[Span]:
-    """Stretches of speech outside all segments, joined across pauses but not across a segment.
+def uncovered_speech(speech: Sequence[Span], segments: Iterable[Segment], limits: chunking.ChunkLimits) -> list[Span]:
+    """Return speech outside all segments, joined across pauses but not across a segment.
 
     Args:
-        heard: Where there is speech, in time order, apart from each other.
-        segments: What was said, in any order.
-        limits: How gaps are packed into chunks.
+        speech: Speech intervals, in time order, disjoint.
+        segments: Segments in any order.
+        limits: Limits on the joined intervals.
 
     Returns:
         In time order.
     """
-    if not heard:
+    if not speech:
         return []
-    found: list[Span] = []
-    told_until, end = heard[0].start, heard[-1].end
-    said = sorted((Span(segment.start, segment.end) for segment in segments), key=attrgetter("start"))
-    for after in [*said, Span(end, end)]:
-        pieces = [piece for piece in intervals.within(heard, told_until, after.start) if _matters(piece, heard)]
-        found += chunking.pack_chunks(pieces, limits)
-        told_until = max(told_until, after.end)
-    return found
+    uncovered: list[Span] = []
+    covered_until, end = speech[0].start, speech[-1].end
+    covered = sorted((Span(segment.start, segment.end) for segment in segments), key=attrgetter("start"))
+    for after in [*covered, Span(end, end)]:
+        pieces = [
+            piece for piece in intervals.within(speech, covered_until, after.start) if _can_hold_word(piece, speech)
+        ]
+        uncovered += chunking.pack_chunks(pieces, limits)
+        covered_until = max(covered_until, after.end)
+    return uncovered
 
 
-def lost(
-    heard: Sequence[Span], chunks: Iterable[Span], segments: Sequence[Segment], limits: chunking.ChunkLimits
+def speech_without_text(
+    speech: Sequence[Span], chunks: Iterable[Span], segments: Sequence[Segment], limits: chunking.ChunkLimits
 ) -> list[Span]:
-    """Speech that has no text in the end: gaps, and chunks without any text however short they are."""
-    told = intervals.merge(Span(segment.start, segment.end) for segment in segments)
-    mute = (chunk for chunk in chunks if not intervals.within(told, chunk.start, chunk.end))
-    return intervals.merge([*mute, *gaps(heard, segments, limits)])
+    """Return uncovered speech and chunks without any text, however short they are."""
+    covered = intervals.merge(Span(segment.start, segment.end) for segment in segments)
+    empty = (chunk for chunk in chunks if not intervals.within(covered, chunk.start, chunk.end))
+    return intervals.merge([*empty, *uncovered_speech(speech, segments, limits)])
 
 
-def apart(found: Iterable[Span], chunks: Sequence[Span], heard: Sequence[Span]) -> list[Span]:
-    """Gaps as they are decoded again: one that is a whole chunk, which gave nothing, in its stretches of speech.
+def retry_chunks(uncovered: Iterable[Span], tried: Sequence[Span], speech: Sequence[Span]) -> list[Span]:
+    """Return the chunks in which uncovered speech is decoded again, without those that were tried.
 
-    What cannot be decoded otherwise than it was is left out.
+    Where a whole tried chunk is uncovered, each of its speech intervals becomes a chunk.
     """
-    known = set(chunks)
-    pieces = (intervals.within(heard, gap.start, gap.end) if gap in known else [gap] for gap in found)
+    known = set(tried)
+    pieces = (intervals.within(speech, span.start, span.end) if span in known else [span] for span in uncovered)
     return [piece for parts in pieces for piece in parts if piece not in known]
 
 
-def _matters(piece: Span, heard: Sequence[Span]) -> bool:
-    """Whether speech without text is long enough to hold a word."""
-    whole = heard[bisect_right(heard, piece.start, key=attrgetter("start")) - 1] == piece
-    return piece.duration_s >= (_LEAST_WHOLE_S if whole else _LEAST_PART_S)
+def _can_hold_word(piece: Span, speech: Sequence[Span]) -> bool:
+    """Return whether uncovered speech is long enough for a word."""
+    is_interval = speech[bisect_right(speech, piece.start, key=attrgetter("start")) - 1] == piece
+    return piece.duration_s >= (_MIN_INTERVAL_S if is_interval else _MIN_PART_S)

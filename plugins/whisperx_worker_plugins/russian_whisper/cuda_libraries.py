@@ -1,4 +1,4 @@
-"""Loads the CUDA libraries that CTranslate2 opens by name, where pip installed them and no loader looks."""
+"""Preloading of the CUDA libraries that CTranslate2 opens by name, from the folders of pip packages."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CUBLAS = "libcublas.so.12"
-"""Every CTranslate2 that this worker allows opens it for the first product of matrices."""
+"""cuBLAS, which CTranslate2 opens for its first matrix product."""
 _CUDNN = "libcudnn.so.9"
-"""Opened by CTranslate2 up to 4.6 only."""
+"""cuDNN, which only CTranslate2 up to 4.6 opens."""
 
 
 def preload_cuda_libraries() -> None:
-    """Load cuBLAS, and cuDNN if it is installed, so that CTranslate2 finds them by name.
+    """Load cuBLAS, and cuDNN if it is installed; CTranslate2 then finds them by name.
 
-    The loader's own search comes first: the system's folders, `LD_LIBRARY_PATH`, and what torch has loaded already.
-    Then come the `nvidia` packages of pip.
+    The dynamic loader's search comes first: system folders, `LD_LIBRARY_PATH`, and the libraries that torch has
+    loaded. The `nvidia` packages of pip come second.
 
     Raises:
-        WorkerError: When cuBLAS is in none of these places.
+        WorkerError: When cuBLAS is in none of these folders.
     """
     if not _load(CUBLAS):
         raise WorkerError(
@@ -39,8 +39,8 @@ def preload_cuda_libraries() -> None:
 
 
 def _load(name: str) -> bool:
-    """Load a library for the whole process; False if it is in no place."""
-    for candidate in (name, *_installed(name)):
+    """Load a library for the whole process; return False if it is not found."""
+    for candidate in (name, *_find_installed(name)):
         try:
             ctypes.CDLL(candidate, mode=ctypes.RTLD_GLOBAL)
         except OSError as error:
@@ -50,8 +50,8 @@ def _load(name: str) -> bool:
     return False
 
 
-def _installed(name: str) -> Iterator[str]:
-    """Paths of a library in the packages of NVIDIA, each of which is a folder of the namespace `nvidia`."""
+def _find_installed(name: str) -> Iterator[str]:
+    """Yield paths of a library in the folders of the `nvidia` namespace package."""
     spec = find_spec("nvidia")
-    for place in (spec.submodule_search_locations or ()) if spec else ():
-        yield from map(str, sorted(Path(place).glob(f"*/lib/{name}")))
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        yield from map(str, sorted(Path(folder).glob(f"*/lib/{name}")))

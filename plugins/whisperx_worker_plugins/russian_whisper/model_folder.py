@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 CHUNK_LIMITS_FILE = "chunks.json"
-"""File in a model's folder with the fields of `ChunkLimits`, for a model that needs other chunks than Whisper."""
+"""Optional file in a model's folder with the fields of `ChunkLimits`."""
 
 _CHECKED_FILES = ("model.bin", "config.json", "tokenizer.json")
 REQUIRED_FILES = (*_CHECKED_FILES, "vocabulary.json|vocabulary.txt")

@@ -1,4 +1,4 @@
-"""The job's prompt and hot words as tokens that leave the decoder room for a whole chunk's text."""
+"""Prompt and hotwords of a job as tokens, within the decoder's budget."""
 
 from __future__ import annotations
 
@@ -10,64 +10,81 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from whisperx_worker_plugins.russian_whisper.whisper_model import Tokenizer
+    from whisperx_worker import Job
+    from whisperx_worker_plugins.russian_whisper.whisper_model import Tokenizer, Whisper
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What the decoder gets before the start of the transcript."""
+    """Decoder input before the start of the transcript."""
 
     tokens: tuple[int, ...] = ()
-    """Hot words, then the prompt; without the markers around them."""
+    """Hotwords, then the prompt; without the markers around them."""
     is_cut: bool = False
-    """Whether words were left out at the front."""
+    """Whether words were removed from the front."""
 
 
-def budget(positions: int, start: Sequence[int]) -> int:
-    """Tokens that prompt and hot words may have together.
+def prompt_for_job(whisper: Whisper, tokenizer: Tokenizer, job: Job) -> Prompt:
+    """Return the job's prompt and hotwords, with a warning where they exceed the budget."""
+    max_tokens = token_budget(whisper.max_length, tokenizer.sot_sequence)
+    prompt = fit_prompt(tokenizer, job.request.hotwords, job.request.initial_prompt, max_tokens)
+    if prompt.is_cut:
+        fields = [name for name in ("hotwords", "initial_prompt") if getattr(job.request, name)]
+        subject = " and ".join(fields) + (" together are" if len(fields) > 1 else " is")
+        job.warn(
+            f"{subject} longer than the {max_tokens} tokens that the model has for it; "
+            "words at the front were left out" + (", those of the hotwords first" if len(fields) > 1 else "")
+        )
+    return prompt
 
-    Half of the decoder's positions are for the text of a chunk; of the others the start sequence and the marker
-    before the prompt need some.
+
+def token_budget(positions: int, start: Sequence[int]) -> int:
+    """Return the maximum number of tokens of prompt and hotwords together.
+
+    Half of the decoder's positions are for the text of a chunk; the start sequence and the marker before the prompt
+    take some of the others.
 
     Args:
-        positions: Tokens that the decoder can hold; 448 in every Whisper.
+        positions: Context length of the decoder in tokens; 448 in every Whisper.
         start: Tokens of the start sequence: start of transcript, language, task.
     """
     return positions // 2 - len(start) - 1
 
 
-def fit(tokenizer: Tokenizer, hotwords: str | None, before: str | None, most: int) -> Prompt:
-    """Cut hot words and prompt from the front, at a word, until both fit together.
+def fit_prompt(tokenizer: Tokenizer, hotwords: str | None, prompt: str | None, max_tokens: int) -> Prompt:
+    """Cut words from the front of hotwords and prompt until both fit together.
 
-    Hot words stand in front, so they go first. Only where not even the last word fits, as in a language without
-    spaces, it is cut at a character.
+    Hotwords come first, so they are cut first. Where not even the last word fits, as in a language without spaces, it
+    is cut at a character.
 
     Args:
         tokenizer: The model's.
         hotwords: The job's.
-        before: The job's `initial_prompt`.
-        most: Tokens that both may have together.
+        prompt: The job's `initial_prompt`.
+        max_tokens: Budget for both together.
     """
-    last = _end_of(tokenizer, before, most, by_character=True)
-    left = 0 if last.is_cut else most - len(last.tokens)
-    first = _end_of(tokenizer, hotwords, left, by_character=not last.tokens)
+    last = _fit_end(tokenizer, prompt, max_tokens, by_character=True)
+    left = 0 if last.is_cut else max_tokens - len(last.tokens)
+    first = _fit_end(tokenizer, hotwords, left, by_character=not last.tokens)
     return Prompt(first.tokens + last.tokens, first.is_cut or last.is_cut)
 
 
-def _end_of(tokenizer: Tokenizer, text: str | None, most: int, *, by_character: bool) -> Prompt:
-    """The longest end of a text that fits."""
+def _fit_end(tokenizer: Tokenizer, text: str | None, max_tokens: int, *, by_character: bool) -> Prompt:
+    """Return the longest end of a text that fits."""
     text = (text or "").strip()
-    start = _first_that_fits(tokenizer, text, [match.start() for match in re.finditer(r"\S+", text)], most)
+    start = _first_fitting(tokenizer, text, [match.start() for match in re.finditer(r"\S+", text)], max_tokens)
     if start == len(text) and by_character:
-        start = _first_that_fits(tokenizer, text, range(len(text)), most)
-    return Prompt(_encoded(tokenizer, text[start:]), is_cut=start > 0)
+        start = _first_fitting(tokenizer, text, range(len(text)), max_tokens)
+    return Prompt(_tokenize(tokenizer, text[start:]), is_cut=start > 0)
 
 
-def _first_that_fits(tokenizer: Tokenizer, text: str, starts: Sequence[int], most: int) -> int:
-    """The first of some places in a text from which its rest has few enough tokens; the text's end if none."""
-    places = [*starts, len(text)]
-    return places[bisect_left(places, 0, key=lambda start: most - len(_encoded(tokenizer, text[start:])))]
+def _first_fitting(tokenizer: Tokenizer, text: str, starts: Sequence[int], max_tokens: int) -> int:
+    """Return the first start from which the rest of a text fits, or the text's length."""
+    candidates = [*starts, len(text)]
+    return candidates[
+        bisect_left(candidates, 0, key=lambda start: max_tokens - len(_tokenize(tokenizer, text[start:])))
+    ]
 
 
-def _encoded(tokenizer: Tokenizer, text: str) -> tuple[int, ...]:
+def _tokenize(tokenizer: Tokenizer, text: str) -> tuple[int, ...]:
     return tuple(tokenizer.encode(f" {text}")) if text else ()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PIECE = 30 * 60 * SAMPLE_RATE_HZ
-"""Samples that the detector gets at once; about 30 minutes."""
+"""Samples that the detector gets at once, 30 minutes."""
 _FRAME = 512
 """Samples of one frame of the detector."""
 _MIN_SILENCE_MS = 300
@@ -54,7 +54,10 @@ def detect_speech(audio: Audio, *, onset: float, offset: float, longest_s: Secon
 
 
 def _best_cut(speech: Sequence[tuple[int, int]], begin: int, end: int) -> int:
-    """Return the middle of the longest pause in the second half of a piece, on a frame; all in samples."""
+    """Return the middle of the longest pause in the second half of a piece.
+
+    All positions are in samples; the result is on the edge of a frame.
+    """
     pauses = pairwise([begin, *(edge for interval in speech for edge in interval), end])
     late = [(a, b) for a, b in list(pauses)[::2] if b > (begin + end) // 2]
     longest = max(late, key=lambda pause: pause[1] - pause[0])

@@ -29,15 +29,15 @@ from whisperx_worker.testing import load_plugin, make_job, run_engine
 from whisperx_worker_plugins import russian_whisper
 from whisperx_worker_plugins.russian_whisper import (
     attention_alignment,
-    decoding,
+    filtering,
     model_folder,
-    sifting,
     spectrogram,
     speech_detection,
     whisper_model,
 )
-from whisperx_worker_plugins.russian_whisper.attention_alignment import Text, without_stale_words, words_by_attention
-from whisperx_worker_plugins.russian_whisper.encoded import encode
+from whisperx_worker_plugins.russian_whisper.attention_alignment import ChunkText, align_by_attention, drop_stale_words
+from whisperx_worker_plugins.russian_whisper.encoder_states import encode_spectrograms
+from whisperx_worker_plugins.russian_whisper.tokenizer import make_tokenizer
 
 pytestmark = pytest.mark.models
 
@@ -67,7 +67,7 @@ def chunked(dialogue):
         groups[-1].append(word)
     for group in groups:
         chunk = Span(group[0]["start"] - 0.1, group[-1]["end"] + 0.1)
-        yield Text(chunk, [Segment(chunk.start, chunk.end, " ".join(word["word"] for word in group))])
+        yield ChunkText(chunk, [Segment(chunk.start, chunk.end, " ".join(word["word"] for word in group))])
 
 
 def aligned(dialogue, name):
@@ -76,10 +76,12 @@ def aligned(dialogue, name):
     found = speech_detection.detect_speech(dialogue.audio, onset=0.5, offset=0.363)
     texts = list(chunked(dialogue))
     with whisper_model.borrowed(SHELF, settings, model_folder.find_model_folder(name, settings), None) as whisper:
-        tokenizer = decoding._tokenizer(whisper, "ru", "transcribe")
+        tokenizer = make_tokenizer(whisper, "ru", "transcribe")
         sound = [dialogue.audio.between(text.chunk.start, text.chunk.end) for text in texts]
-        encoded = encode(whisper, np.stack([spectrogram.log_mel_spectrogram(whisper, samples) for samples in sound]))
-        words = words_by_attention(whisper, tokenizer, encoded, texts, found)
+        encoded = encode_spectrograms(
+            whisper, np.stack([spectrogram.log_mel_spectrogram(whisper, samples) for samples in sound])
+        )
+        words = align_by_attention(whisper, tokenizer, encoded, texts, found)
     return [replace(text.segments[0], words=own[0]) for text, own in zip(texts, words, strict=True)]
 
 
@@ -193,13 +195,13 @@ def test_a_text_that_is_longer_than_the_decoder_has_no_words_and_harms_no_other(
     settings = Settings(model=SHIPPED, device="cpu")
     sound = dialogue.audio.between(0, 5)
     with whisper_model.borrowed(SHELF, settings, model_folder.find_model_folder(SHIPPED, settings), None) as whisper:
-        tokenizer = decoding._tokenizer(whisper, "ru", "transcribe")
-        encoded = encode(whisper, np.stack([spectrogram.log_mel_spectrogram(whisper, sound)] * 3))
+        tokenizer = make_tokenizer(whisper, "ru", "transcribe")
+        encoded = encode_spectrograms(whisper, np.stack([spectrogram.log_mel_spectrogram(whisper, sound)] * 3))
         long, none, short = (
-            Text(Span(0, 5), [Segment(0, 5, text)])
+            ChunkText(Span(0, 5), [Segment(0, 5, text)])
             for text in ("номер " * (attention_alignment.MAX_TOKENS + 1), "", "да, номер")
         )
-        found = words_by_attention(whisper, tokenizer, encoded, [long, none, short], [Span(0, 5)])
+        found = align_by_attention(whisper, tokenizer, encoded, [long, none, short], [Span(0, 5)])
 
     assert found[:2] == [(), ()]
     assert [word.word for word in found[2][0]] == ["да,", "номер"]
@@ -214,10 +216,10 @@ def test_the_words_of_any_script_are_the_text(dialogue, language, text):
     with whisper_model.borrowed(
         SHELF, settings, model_folder.find_model_folder(str(WHISPER), settings), None
     ) as whisper:
-        tokenizer = decoding._tokenizer(whisper, language, "transcribe")
+        tokenizer = make_tokenizer(whisper, language, "transcribe")
         encoded = whisper.encode(spectrogram.log_mel_spectrogram(whisper, dialogue.audio.between(0, 5))[None])
-        ((words,),) = words_by_attention(
-            whisper, tokenizer, encoded, [Text(Span(0, 5), [Segment(0, 5, text)])], [Span(0, 5)]
+        ((words,),) = align_by_attention(
+            whisper, tokenizer, encoded, [ChunkText(Span(0, 5), [Segment(0, 5, text)])], [Span(0, 5)]
         )
 
     assert "".join(word.word for word in words) == "".join(text.split())
@@ -228,7 +230,7 @@ def test_a_loop_that_is_taken_out_takes_its_words_with_it():
     words = tuple(Word(text, float(place), place + 1.0) for place, text in enumerate(("да", "нет", "нет", "нет")))
     segments = [Segment(0, 2, "да нет", words[:2]), Segment(2, 4, "нет нет", words[2:])]
 
-    (kept, last) = sifting._without(segments, range(1, 3))
+    (kept, last) = filtering._drop_words(segments, range(1, 3))
 
     assert (kept.text, kept.words) == ("да", words[:1])
     assert (last.text, last.words) == ("нет", words[3:])
@@ -238,4 +240,4 @@ def test_words_that_are_no_longer_the_text_are_left_out():
     words = (Word("да", 0.0, 1.0), Word("нет", 1.0, 2.0))
     changed, same = Segment(0, 2, "да", words), Segment(0, 2, "да  нет", words)
 
-    assert without_stale_words([changed, same]) == (replace(changed, words=()), same)
+    assert drop_stale_words([changed, same]) == (replace(changed, words=()), same)

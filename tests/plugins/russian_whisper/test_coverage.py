@@ -12,7 +12,7 @@ SENTENCE = "Добрый день, это Анна из отдела прода�
 
 
 def gaps(heard, said, longest_s=30.0):
-    found = coverage.gaps(
+    found = coverage.uncovered_speech(
         [Span(*pair) for pair in heard], [Segment(start, end, SENTENCE) for start, end in said], ChunkLimits(longest_s)
     )
     return [(gap.start, gap.end) for gap in found]
@@ -61,7 +61,7 @@ def test_gaps_and_text_cover_all_speech_and_do_not_meet(heard, said):
     heard = [span for span in cut if span.duration_s > 0]
     segments = [Segment(start, start + length, SENTENCE) for start, length in said]
 
-    found = coverage.gaps(heard, segments, ChunkLimits())
+    found = coverage.uncovered_speech(heard, segments, ChunkLimits())
 
     told = intervals.merge(Span(segment.start, segment.end) for segment in segments)
     assert intervals.intersect(found, told) == []
@@ -81,18 +81,18 @@ def test_gaps_and_text_cover_all_speech_and_do_not_meet(heard, said):
     ],
 )
 def test_a_long_stretch_with_little_text_is_thin(text, speech_s, thin):
-    assert coverage.is_thin(Segment(0.0, speech_s, text), [Span(0.0, speech_s)]) is thin
+    assert coverage.is_sparse(Segment(0.0, speech_s, text), [Span(0.0, speech_s)]) is thin
 
 
 def test_pauses_do_not_make_a_segment_thin():
-    assert not coverage.is_thin(Segment(0.0, 20.0, "Да. Нет."), [Span(0.0, 0.7), Span(19.0, 20.0)])
+    assert not coverage.is_sparse(Segment(0.0, 20.0, "Да. Нет."), [Span(0.0, 0.7), Span(19.0, 20.0)])
 
 
 def test_a_chunk_is_not_decoded_again_as_it_was():
     heard = [Span(0, 4), Span(5, 9), Span(20, 24), Span(40, 50)]
     chunks = [Span(0, 9), Span(20, 24), Span(40, 50)]
 
-    assert coverage.apart([Span(0, 9), Span(20, 24), Span(42, 50)], chunks, heard) == [
+    assert coverage.retry_chunks([Span(0, 9), Span(20, 24), Span(42, 50)], chunks, heard) == [
         Span(0, 4),
         Span(5, 9),
         Span(42, 50),
@@ -103,7 +103,9 @@ def test_a_chunk_without_any_text_is_lost_however_short_it_is():
     heard = [Span(0, 4), Span(20, 20.4), Span(30, 34), Span(34.5, 34.9)]
     said = [Segment(0, 4, SENTENCE), Segment(30, 34, SENTENCE)]
 
-    assert coverage.lost(heard, [Span(0, 4), Span(20, 20.4), Span(30, 34.9)], said, ChunkLimits()) == [Span(20, 20.4)]
+    assert coverage.speech_without_text(heard, [Span(0, 4), Span(20, 20.4), Span(30, 34.9)], said, ChunkLimits()) == [
+        Span(20, 20.4)
+    ]
 
 
 def said(start, speech_s, letters):
@@ -117,13 +119,13 @@ def test_a_segment_is_doubted_where_its_text_is_short_for_the_pace_of_the_record
     hasty = said(60.0, 30 * s_per_letter + 0.7, 30)
     heard = [Span(segment.start, segment.end) for segment in (*usual, short, hasty)]
 
-    assert coverage.doubted([*usual, short, hasty], heard) == [short]
+    assert coverage.low_density_segments([*usual, short, hasty], heard) == [short]
 
 
 def test_a_slow_recording_is_not_doubted_as_a_whole_but_what_nobody_says_so_slowly_is():
     slow, slower = ([said(10.0 * number, 30 * pace, 30) for number in range(5)] for pace in (0.115, 0.2))
 
-    assert coverage.doubted(slow, [Span(0.0, 60.0)]) == []
-    assert coverage.doubted(slower, [Span(0.0, 60.0)]) == slower
-    assert coverage.doubted([said(0.0, 2.0, 3)], [Span(0.0, 2.0)]) == [said(0.0, 2.0, 3)]
-    assert coverage.doubted([], []) == []
+    assert coverage.low_density_segments(slow, [Span(0.0, 60.0)]) == []
+    assert coverage.low_density_segments(slower, [Span(0.0, 60.0)]) == slower
+    assert coverage.low_density_segments([said(0.0, 2.0, 3)], [Span(0.0, 2.0)]) == [said(0.0, 2.0, 3)]
+    assert coverage.low_density_segments([], []) == []

@@ -15,7 +15,7 @@ from whisperx_worker.hooks.dispatch import engine
 from whisperx_worker.pipeline.worker import answer, open_worker
 from whisperx_worker.testing import load_plugin, make_job
 from whisperx_worker_plugins import wav2vec2_alignment
-from whisperx_worker_plugins.russian_whisper import coverage, decoding
+from whisperx_worker_plugins.russian_whisper import coverage, text_generation
 
 pytestmark = pytest.mark.models
 
@@ -84,13 +84,13 @@ def test_only_the_chunk_that_fails_climbs_the_ladder(dialogue):
 
 def test_a_chunk_that_fails_is_decoded_at_each_temperature_and_the_best_is_kept(dialogue, monkeypatch):
     tried = []
-    generate = decoding._Decoder._generate
+    generate = text_generation.TextGenerator._run_model
 
     def watched(self, encoded, prompt, temperature, beam_size):
         tried.append((temperature, encoded.shape[0], beam_size))
         return generate(self, encoded, prompt, temperature, beam_size)
 
-    monkeypatch.setattr(decoding._Decoder, "_generate", watched)
+    monkeypatch.setattr(text_generation.TextGenerator, "_run_model", watched)
     picky = open_worker(Settings(logprob_threshold=-0.001, no_speech_threshold=1.0))
 
     response = hear(picky, between(dialogue, 0, 9.4))
@@ -116,7 +116,7 @@ def test_noise_that_the_detector_takes_for_speech_has_no_words(worker):
 def test_speech_without_text_is_listened_to_again_on_its_own(worker, dialogue, monkeypatch):
     """In windows of 30 s the small model skips sentences of the shipped dialogue."""
     found = hear(worker, dialogue)
-    monkeypatch.setattr(coverage, "gaps", lambda *_: [])
+    monkeypatch.setattr(coverage, "uncovered_speech", lambda *_: [])
     once = hear(worker, dialogue)
 
     reference = plain(DIALOGUE["text"])
@@ -150,9 +150,11 @@ def test_a_prompt_that_comes_back_as_text_is_asked_again_without_it(worker, dial
     plainly = hear(worker, sound)
     said = " ".join(segment["text"] for segment in plainly["segments"])
     prompts = []
-    prompt_of = decoding._Decoder._prompt
+    prompt_of = text_generation.TextGenerator._prompt_tokens
     monkeypatch.setattr(
-        decoding._Decoder, "_prompt", lambda self, *, given: prompts.append(given) or prompt_of(self, given=given)
+        text_generation.TextGenerator,
+        "_prompt_tokens",
+        lambda self, *, prompted: prompts.append(prompted) or prompt_of(self, prompted=prompted),
     )
 
     response = hear(worker, sound, initial_prompt=f"{said} {said}")

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from whisperx_worker_plugins.russian_whisper.encoded import MAX_CHUNKS_ON_CPU, encode, perturbed, rows
+from whisperx_worker_plugins.russian_whisper.encoder_states import (
+    MAX_CHUNKS_ON_CPU,
+    encode_spectrograms,
+    perturb_states,
+    select_items,
+)
 
 ctranslate2 = pytest.importorskip("ctranslate2")
 DataType, StorageView = ctranslate2.DataType, ctranslate2.StorageView
@@ -44,7 +49,7 @@ def array(view):
 def test_some_items_of_a_batch_keep_their_numbers_and_their_precision(precision, place):
     numbers, encoded = states(precision=precision)
 
-    some = rows(place(encoded), [0, 2])
+    some = select_items(place(encoded), [0, 2])
 
     assert some.dtype == precision
     assert array(some).tolist() == numbers[[0, 2]].tolist()
@@ -54,8 +59,8 @@ def test_some_items_of_a_batch_keep_their_numbers_and_their_precision(precision,
 def test_all_items_are_the_batch_itself(place):
     encoded = place(states()[1])
 
-    assert rows(encoded, [0, 1, 2]) is encoded
-    assert rows(encoded, [0, 2, 1]) is not encoded
+    assert select_items(encoded, [0, 1, 2]) is encoded
+    assert select_items(encoded, [0, 2, 1]) is not encoded
 
 
 @pytest.mark.parametrize("place", [lambda view: view, OnGpu], ids=["cpu", "cuda"])
@@ -63,7 +68,7 @@ def test_all_items_are_the_batch_itself(place):
 def test_copies_differ_by_less_noise_than_the_states_spread(precision, place):
     numbers, encoded = states(precision=precision)
 
-    copies = perturbed(place(encoded), temperature=1.0, copies=5)
+    copies = perturb_states(place(encoded), temperature=1.0, copies=5)
 
     assert copies.dtype == precision
     assert copies.shape == [15, 5, 4]
@@ -76,11 +81,11 @@ def test_noise_grows_with_the_temperature_and_does_not_depend_on_the_batch():
     numbers, encoded = states()
 
     def noise(temperature):
-        return np.abs(array(perturbed(encoded, temperature, 5)).reshape(3, 5, 5, 4) - numbers[:, None]).mean()
+        return np.abs(array(perturb_states(encoded, temperature, 5)).reshape(3, 5, 5, 4) - numbers[:, None]).mean()
 
     assert noise(0.2) < noise(0.6) < noise(1.0)
-    alone = array(perturbed(rows(encoded, [1]), 0.4, 5))
-    assert array(perturbed(encoded, 0.4, 5))[5:10].tolist() == alone.tolist()
+    alone = array(perturb_states(select_items(encoded, [1]), 0.4, 5))
+    assert array(perturb_states(encoded, 0.4, 5))[5:10].tolist() == alone.tolist()
 
 
 class Encoder:
@@ -101,7 +106,7 @@ def test_a_cpu_encodes_a_few_chunks_at_once_in_the_models_precision(precision):
     mels = np.arange(9 * 2 * 3, dtype=np.float32).reshape(9, 2, 3)
     whisper = Encoder("cpu", precision)
 
-    encoded = encode(whisper, mels)
+    encoded = encode_spectrograms(whisper, mels)
 
     assert whisper.batches == [MAX_CHUNKS_ON_CPU, MAX_CHUNKS_ON_CPU, 1]
     assert encoded.dtype == precision
@@ -111,6 +116,6 @@ def test_a_cpu_encodes_a_few_chunks_at_once_in_the_models_precision(precision):
 def test_a_gpu_encodes_a_whole_batch():
     whisper = Encoder("cuda", DataType.float16)
 
-    encode(whisper, np.zeros((9, 2, 3), np.float32))
+    encode_spectrograms(whisper, np.zeros((9, 2, 3), np.float32))
 
     assert whisper.batches == [9]

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from whisperx_worker import Segment, Span
 from whisperx_worker.testing import make_job
-from whisperx_worker_plugins.russian_whisper import phantoms, sifting
-from whisperx_worker_plugins.russian_whisper.decoding import Decoded
+from whisperx_worker_plugins.russian_whisper import filtering, hallucinations
+from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from whisperx_worker_plugins.russian_whisper.decoding import Decoded
     ],
 )
 def test_the_longest_run_of_repeated_words_is_found(text, repeats, unit):
-    found = phantoms.loop(text)
+    found = hallucinations.find_loop(text)
 
     assert (found.repeats, found.unit if repeats > 1 else 1) == (repeats, unit)
 
@@ -37,7 +37,7 @@ def test_the_longest_run_of_repeated_words_is_found(text, repeats, unit):
 def test_without_its_surplus_a_loop_is_said_once(before, unit, repeats, after):
     words = [*before, *unit * repeats, *after]
 
-    found = phantoms.loop(" ".join(words))
+    found = hallucinations.find_loop(" ".join(words))
 
     left = [word for place, word in enumerate(words) if place not in found.surplus]
     if len(unit) * (repeats - 1) > 6:
@@ -58,7 +58,7 @@ def test_without_its_surplus_a_loop_is_said_once(before, unit, repeats, after):
     ],
 )
 def test_a_loop_is_impossible_when_nobody_could_have_said_it_in_that_time(text, speech_s, expected):
-    assert phantoms.impossible(phantoms.loop(text), text, speech_s) is expected
+    assert hallucinations.is_impossible_loop(hallucinations.find_loop(text), text, speech_s) is expected
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_loop_is_impossible_when_nobody_could_have_said_it_in_that_time(text, 
     ],
 )
 def test_an_echo_is_two_words_or_more_that_stand_in_the_prompt(text, given, expected):
-    assert phantoms.echoes(text, given) is expected
+    assert hallucinations.is_prompt_echo(text, given) is expected
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_an_echo_is_two_words_or_more_that_stand_in_the_prompt(text, given, expe
     ],
 )
 def test_phantoms_go_and_real_speech_that_resembles_them_stays(text, speech_s, why):
-    assert phantoms.why_invented(text, speech_s) == why
+    assert hallucinations.hallucination_reason(text, speech_s) == why
 
 
 class Letters:
@@ -115,16 +115,16 @@ def decoded(*timed, logprob=-0.2, no_speech=0.0, ratio=1.2):
     tokens = []
     for start, text, end in timed:
         tokens += [5000 + round(start / 0.02), *map(ord, text), 5000 + round(end / 0.02)]
-    return Decoded(tuple(tokens), " ".join(text for _, text, _ in timed), logprob, no_speech, ratio, 0.0)
+    return DecodedChunk(tuple(tokens), " ".join(text for _, text, _ in timed), logprob, no_speech, ratio, 0.0)
 
 
 CHUNK = Span(10.0, 20.0)
 
 
-def sifted(said, *, doubtful=True, heard=(CHUNK,), **fields):
+def sifted(said, *, keep_unreliable=True, heard=(CHUNK,), **fields):
     job = make_job(**fields)
-    kept = sifting.sift([(CHUNK, said)], heard, Whisper(), job, doubtful=doubtful)
-    sifting.tell(kept.removed, job)
+    kept = filtering.filter_chunks([(CHUNK, said)], heard, Whisper(), job, keep_unreliable=keep_unreliable)
+    filtering.report_removed(kept.removed, job)
     return [segment.text for segment in kept.segments], [str(warned) for warned in job.warnings], job.notes
 
 
@@ -181,7 +181,7 @@ def test_text_that_fails_everywhere_is_kept_where_it_is_all_there_is():
 
 
 def test_text_that_the_model_is_not_sure_of_is_no_answer_to_a_second_question():
-    texts, warnings, _ = sifted(decoded((0, "Мгм.", 1), logprob=-0.6), doubtful=False)
+    texts, warnings, _ = sifted(decoded((0, "Мгм.", 1), logprob=-0.6), keep_unreliable=False)
 
     assert texts == []
     assert warnings == [
@@ -203,6 +203,6 @@ def test_silence_by_both_thresholds_is_taken_out_and_told():
 def test_segments_keep_everything_but_the_words_that_go():
     segments = [Segment(0, 1, "а б", avg_logprob=-0.5), Segment(1, 2, "в г"), Segment(2, 3, "д")]
 
-    left = list(sifting._without(segments, range(1, 4)))
+    left = list(filtering._drop_words(segments, range(1, 4)))
 
     assert left == [Segment(0, 1, "а", avg_logprob=-0.5), Segment(2, 3, "д")]

@@ -41,7 +41,7 @@ WORDS = st.lists(st.text("абв", min_size=1, max_size=12), max_size=30).map(" 
 @example("абв", "а", 6)
 @example("аб", "аб а", 6)
 def test_both_fit_and_what_is_kept_is_the_end_of_each_in_whole_words(hotwords, before, most):
-    fitted = prompt.fit(Letters(), hotwords, before, most)
+    fitted = prompt.fit_prompt(Letters(), hotwords, before, most)
 
     whole = [*(hotwords or "").split(), *(before or "").split()]
     kept = text_of_tokens(fitted.tokens).split()
@@ -52,7 +52,7 @@ def test_both_fit_and_what_is_kept_is_the_end_of_each_in_whole_words(hotwords, b
 
 @given(WORDS.filter(bool), st.integers(1, 200))
 def test_no_more_words_are_left_out_than_must_be(before, most):
-    fitted = prompt.fit(Letters(), None, before, most)
+    fitted = prompt.fit_prompt(Letters(), None, before, most)
 
     words = before.split()
     kept = text_of_tokens(fitted.tokens).split()
@@ -61,25 +61,25 @@ def test_no_more_words_are_left_out_than_must_be(before, most):
 
 
 def test_hot_words_get_what_the_prompt_leaves():
-    fitted = prompt.fit(Letters(), "aaaa bbb", "cccc dd", 12)
+    fitted = prompt.fit_prompt(Letters(), "aaaa bbb", "cccc dd", 12)
 
     assert text_of_tokens(fitted.tokens) == " bbb cccc dd"
     assert fitted.is_cut
 
 
 def test_a_word_that_does_not_fit_alone_is_cut_at_a_character():
-    fitted = prompt.fit(Letters(), None, "абвгд", 6)
+    fitted = prompt.fit_prompt(Letters(), None, "абвгд", 6)
 
     assert text_of_tokens(fitted.tokens) == " гд"
     assert fitted.is_cut
 
 
 def test_nothing_given_is_nothing_cut():
-    assert prompt.fit(Letters(), None, "  ", 0) == prompt.Prompt()
+    assert prompt.fit_prompt(Letters(), None, "  ", 0) == prompt.Prompt()
 
 
 def test_half_of_the_positions_stay_for_the_text():
-    assert prompt.budget(448, [1, 2, 3]) == 220
+    assert prompt.token_budget(448, [1, 2, 3]) == 220
 
 
 @pytest.mark.models
@@ -97,7 +97,7 @@ def test_no_prompt_is_too_long_for_the_decoder(tmp_path_factory, words_of_hotwor
     chunk = Span(0.0, 4.0)
 
     with whisper_model.borrowed(ModelCache(), Settings(), folder, "float32") as whisper:
-        [decoded] = decoding.decode(whisper, make_audio(4.0), [chunk], [chunk], "ru", job)
+        [decoded] = decoding.decode_chunks(whisper, make_audio(4.0), [chunk], [chunk], "ru", job)
 
     assert len(decoded.tokens) >= 220
     only = told_of("initial_prompt") if not words_of_hotwords else told_of("hotwords")

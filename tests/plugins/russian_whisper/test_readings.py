@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from tests.plugins.russian_whisper.test_hallucinations import Letters
 from whisperx_worker import Segment, Span, intervals
 from whisperx_worker.testing import make_audio, make_job
-from whisperx_worker_plugins import russian_whisper
-from whisperx_worker_plugins.russian_whisper import chunking, decoding, readings
-from whisperx_worker_plugins.russian_whisper.decoding import Decoded
+from whisperx_worker_plugins.russian_whisper import chunking, decoding, merging, transcription
+from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
 
 ADDRESS = "Скажите адрес, пожалуйста."
 
@@ -25,20 +24,20 @@ def test_of_two_readings_the_fuller_one_stays():
         Segment(30, 31, "Алло."),
     ]
 
-    assert readings.merge(thin, thin, again) == [again[0], again[1], thin[1], again[3]]
+    assert merging.merge_passes(thin, thin, again) == [again[0], again[1], thin[1], again[3]]
 
 
 def test_a_fuller_reading_that_the_model_believes_less_is_not_taken():
     thin = [Segment(0, 10, "Да.", avg_logprob=-0.3)]
 
-    assert readings.merge(thin, thin, [Segment(0, 9, "Ну, скидка есть.", avg_logprob=-0.4)]) == thin
+    assert merging.merge_passes(thin, thin, [Segment(0, 9, "Ну, скидка есть.", avg_logprob=-0.4)]) == thin
 
 
 def test_a_text_that_an_unsure_reading_of_a_part_has_too_stands_in_that_part():
     stretched = Segment(0, 23, ADDRESS, avg_logprob=-0.2)
     unsure = [Segment(3, 5, "Рубль."), Segment(21, 23, "скажите адрес пожалуйста")]
 
-    found = readings.confirmed([stretched], unsure)
+    found = merging.confirmed_segments([stretched], unsure)
 
     assert found == {stretched: Segment(21, 23, ADDRESS, avg_logprob=-0.2)}
 
@@ -54,21 +53,21 @@ def test_a_text_that_an_unsure_reading_of_a_part_has_too_stands_in_that_part():
     ids=["other words", "twice", "partly outside", "the same time"],
 )
 def test_a_text_that_no_single_part_has_stays_where_it_is(unsure):
-    assert readings.confirmed([Segment(0, 23, ADDRESS)], unsure) == {}
+    assert merging.confirmed_segments([Segment(0, 23, ADDRESS)], unsure) == {}
 
 
 def test_the_same_words_in_less_time_are_better_even_if_the_model_believes_them_less():
     stretched = [Segment(0, 23, ADDRESS, avg_logprob=-0.2)]
     again = [Segment(3, 5, "Рубль."), Segment(21, 23, "Скажите адрес, пожалуйста,", avg_logprob=-0.3)]
 
-    assert readings.merge(stretched, stretched, again) == again
+    assert merging.merge_passes(stretched, stretched, again) == again
 
 
 def test_a_reading_that_reaches_over_two_segments_replaces_both_or_neither():
     doubted = [Segment(0, 4, "Да."), Segment(5, 9, "Нет, не надо нам ничего.", avg_logprob=-0.1)]
     across = [Segment(3, 7, "Да, конечно, но нет.", avg_logprob=-0.5)]
 
-    assert readings.merge(doubted, doubted, across) == doubted
+    assert merging.merge_passes(doubted, doubted, across) == doubted
 
 
 TIMES = st.lists(st.integers(0, 400), max_size=24, unique=True).map(sorted)
@@ -88,7 +87,7 @@ def test_a_merged_reading_is_in_order_and_apart_and_keeps_all_that_is_sure(first
         one for one in apart(again_times, "снова сказано то же") if not intervals.within(walls, one.start, one.end)
     ]
 
-    merged = readings.merge(first, doubted, again)
+    merged = merging.merge_passes(first, doubted, again)
 
     assert all(before.end <= after.start for before, after in pairwise(merged))
     assert set(sure) <= set(merged) <= set(first) | set(again)
@@ -111,17 +110,17 @@ def written(*timed, logprob=-0.2):
     tokens = []
     for start, text, end in timed:
         tokens += [5000 + round(start / 0.02), *map(ord, text), 5000 + round(end / 0.02)]
-    return Decoded(tuple(tokens), " ".join(text for _, text, _ in timed), logprob, 0.0, 1.2, 0.0)
+    return DecodedChunk(tuple(tokens), " ".join(text for _, text, _ in timed), logprob, 0.0, 1.2, 0.0)
 
 
 def read(monkeypatch, heard, says):
     """The segments and warnings of a job; says gives what is written of a chunk."""
     monkeypatch.setattr(
-        decoding, "decode", lambda _whisper, _audio, chunks, *_, **_named: [says(chunk) for chunk in chunks]
+        decoding, "decode_chunks", lambda _whisper, _audio, chunks, *_, **_named: [says(chunk) for chunk in chunks]
     )
     job = make_job()
     audio = make_audio(heard[-1].end)
-    segments = russian_whisper._text_of(Whisper(), audio, heard, chunking.ChunkLimits(), "ru", job)
+    segments = transcription.transcribe_speech(Whisper(), audio, heard, chunking.ChunkLimits(), "ru", job)
     return list(segments), [str(warned) for warned in job.warnings]
 
 

@@ -11,17 +11,12 @@ from hypothesis import strategies as st
 from whisperx_worker import SAMPLE_RATE_HZ, Audio, ModelNotFoundError, Settings, Span, intervals
 from whisperx_worker.audio.decode import decode
 from whisperx_worker.testing import make_audio, make_job
-from whisperx_worker_plugins.russian_whisper import chunking, language, model_folder, speech_detection
-from whisperx_worker_plugins.russian_whisper.decoding import (
-    Decoded,
-    _best,
-    compression_ratio,
-    fails,
-    is_silence,
-    temperatures,
-)
-from whisperx_worker_plugins.russian_whisper.language import window_offsets
-from whisperx_worker_plugins.russian_whisper.segments import timed
+from whisperx_worker_plugins.russian_whisper import chunking, language_detection, model_folder, speech_detection
+from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk, compression_ratio
+from whisperx_worker_plugins.russian_whisper.language_detection import window_offsets
+from whisperx_worker_plugins.russian_whisper.temperature_fallback import temperature_ladder
+from whisperx_worker_plugins.russian_whisper.thresholds import is_silence, needs_retry, pick_best
+from whisperx_worker_plugins.russian_whisper.timestamp_tokens import split_at_timestamps
 
 ZERO = 1000
 """The token of 0.00 s in these tests; smaller ones are text."""
@@ -57,14 +52,14 @@ def at(seconds):
     ],
 )
 def test_timestamps_cut_the_text_of_a_chunk(tokens, expected):
-    cut = timed(tokens, ZERO, 3.0)
+    cut = split_at_timestamps(tokens, ZERO, 3.0)
 
     assert [(pytest.approx(span.start), pytest.approx(span.end), run) for span, run in cut] == expected
 
 
 @given(st.lists(st.integers(0, ZERO + 1500), max_size=60), st.floats(0.1, 30))
 def test_no_token_of_text_is_lost_and_times_stay_inside_the_chunk(tokens, duration_s):
-    cut = timed(tuple(tokens), ZERO, duration_s)
+    cut = split_at_timestamps(tuple(tokens), ZERO, duration_s)
 
     assert [token for _, run in cut for token in run] == [token for token in tokens if token < ZERO]
     for span, _ in cut:
@@ -118,11 +113,11 @@ def test_language_windows_are_spread_over_the_speech_the_middle_first(speech_s, 
     ],
 )
 def test_the_ladder_climbs_from_the_first_temperature_to_one(first, step, ladder):
-    assert temperatures(first, step) == ladder
+    assert temperature_ladder(first, step) == ladder
 
 
 def decoded(logprob=-0.2, no_speech=0.0, ratio=1.2, temperature=0.0):
-    return Decoded((1,), "да", logprob, no_speech, ratio, temperature)
+    return DecodedChunk((1,), "да", logprob, no_speech, ratio, temperature)
 
 
 @pytest.mark.parametrize(
@@ -139,17 +134,17 @@ def decoded(logprob=-0.2, no_speech=0.0, ratio=1.2, temperature=0.0):
 def test_thresholds_decide_what_is_tried_again_and_what_is_silence(attempt, again, silence):
     settings = Settings()
 
-    assert (fails(attempt, settings), is_silence(attempt, settings)) == (again, silence)
+    assert (needs_retry(attempt, settings), is_silence(attempt, settings)) == (again, silence)
 
 
 def test_when_all_attempts_fail_the_most_believed_one_without_repetition_is_kept():
     attempts = [decoded(-0.1, ratio=5, temperature=0), decoded(-1.5, temperature=0.2), decoded(-1.2, temperature=0.4)]
 
-    assert _best(attempts, Settings()).temperature == 0.4
+    assert pick_best(attempts, Settings()).temperature == 0.4
 
 
 def test_the_last_attempt_is_kept_when_it_passes():
-    assert _best([decoded(-1.5), decoded(-0.5, temperature=0.2)], Settings()).temperature == 0.2
+    assert pick_best([decoded(-1.5), decoded(-0.5, temperature=0.2)], Settings()).temperature == 0.2
 
 
 def test_repetition_compresses():
@@ -176,9 +171,9 @@ class Scripted:
 
 
 def detect(monkeypatch, whisper, speech_s=200.0, **fields):
-    monkeypatch.setattr(language, "log_mel_spectrogram", lambda _whisper, samples: samples[:1])
+    monkeypatch.setattr(language_detection, "log_mel_spectrogram", lambda _whisper, samples: samples[:1])
     job = make_job(**fields)
-    code, probability = language.detect(whisper, make_audio(speech_s), (Span(0.0, speech_s),), job)
+    code, probability = language_detection.detect_language(whisper, make_audio(speech_s), (Span(0.0, speech_s),), job)
     return code, pytest.approx(probability), [str(warned) for warned in job.warnings]
 
 
@@ -248,11 +243,11 @@ LANGUAGES = st.sampled_from(["ru", "en", "de"])
 def test_a_vote_is_a_mean_and_everything_that_disagrees_is_told(windows):
     votes, start = [], 0.0
     for code, probability, speech_s in windows:
-        votes.append(language.Vote(Span(start, start + speech_s), speech_s, {code: probability}))
+        votes.append(language_detection.Vote(Span(start, start + speech_s), speech_s, {code: probability}))
         start += speech_s
 
-    code, probability = language.winner(votes)
-    told = [span for _, span in language.dissent(votes, code)]
+    code, probability = language_detection.count_votes(votes)
+    told = [span for _, span in language_detection.disagreements(votes, code)]
 
     shares = {other: sum(v.probability * v.speech_s for v in votes if v.language == other) for other, *_ in windows}
     assert probability == pytest.approx(max(shares.values()) / start)

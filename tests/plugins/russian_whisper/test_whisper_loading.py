@@ -75,7 +75,7 @@ FOUND_BY_NAME = """
 
 @pytest.mark.models
 def test_cublas_of_a_pip_package_is_found_by_name_after_preloading():
-    if not list(cuda_libraries._installed(cuda_libraries.CUBLAS)):
+    if not list(cuda_libraries._find_installed(cuda_libraries.CUBLAS)):
         pytest.skip("the package nvidia-cublas-cu12 is not installed")
     environment = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
 
