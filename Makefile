@@ -12,11 +12,12 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: $(VENV)/worker  ## transcribe the shipped dialogue through the RunPod handler
 	$(BIN)/python demo/demo.py
 
+# A test process takes up to 2.5 GB, so many cores do not mean many of them.
 test: check docs $(VENV)/worker real-models  ## everything
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 test-fast: $(VENV)/light  ## what needs neither torch nor a model, without the slow ones
-	$(BIN)/python -m pytest -m "not models and not slow" -q -n auto --dist worksteal --hypothesis-profile=fast
+	$(BIN)/python -m pytest -m "not models and not slow" -q -n auto --maxprocesses 8 --dist worksteal --hypothesis-profile=fast
 
 check: $(VENV)/worker  ## types and lint, the Dockerfile too
 	$(BIN)/ruff check .

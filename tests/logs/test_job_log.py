@@ -140,10 +140,16 @@ def test_ordinary_text_is_not_masked(text):
 @pytest.mark.slow
 @pytest.mark.parametrize("letter", ["a", "/", ":", "://", "token", "'", "-.", "x://y:"])
 def test_the_time_that_masking_takes_does_not_grow_with_the_square_of_the_text(letter):
-    text = letter * (100_000 // len(letter))
-    began_s = time.process_time()
-    redaction.mask(text)
-    assert time.process_time() - began_s < 5
+    def needed_s(letters):
+        """The least of three times, on whatever processor this is."""
+        text, took_s = letter * (letters // len(letter)), []
+        for _ in range(3):
+            began_s = time.process_time()
+            redaction.mask(text)
+            took_s.append(time.process_time() - began_s)
+        return min(took_s)
+
+    assert needed_s(100_000) < 8 * needed_s(25_000) + 0.05  # the square would be 16 times as long
 
 
 # --- secrets of a job and of the environment
