@@ -276,4 +276,4 @@ def test_a_text_without_digits_does_not_import_the_library_of_numbers():
         "prepare_text(Segment(0.0, 1.0, 'да'), Alphabet({'д': 2, 'а': 3}, 0, 1), 'ru', 1.0); "
         "sys.exit('num2words' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code.encode()], check=False).returncode == 0
