@@ -116,9 +116,9 @@ def test_the_diarization_pipeline_clusters_embeddings_of_256_by_vbx(models, clip
 
 @pytest.mark.models
 def test_the_speaker_encoder_gives_192_numbers_of_length_one(models, clip):
-    from whisperx_worker_plugins.speaker_verification import encoder
+    from whisperx_worker_plugins.speaker_verification.encoder import load_encoder
 
-    loaded = encoder.load(models / SPEAKERS, SPEAKERS, "cpu")
+    loaded = load_encoder(models / SPEAKERS, SPEAKERS, "cpu")
     vectors = loaded.embed([clip[: 2 * SAMPLE_RATE_HZ], clip])
     assert vectors.shape == (2, 192)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)

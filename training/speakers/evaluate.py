@@ -29,9 +29,11 @@ from training.speakers.voices import change_voice
 from training.speech import augmentation
 from whisperx_worker import SpeakerTurn
 from whisperx_worker_plugins.speaker_verification.calibration import calibrate, equal_error, trials_of
-from whisperx_worker_plugins.speaker_verification.encoder import THRESHOLD_FILE, Encoder, load
-from whisperx_worker_plugins.speaker_verification.scores import mean_embedding, name_each, similarities
-from whisperx_worker_plugins.speaker_verification.speech import solo_speech
+from whisperx_worker_plugins.speaker_verification.embeddings import mean_embedding, similarities
+from whisperx_worker_plugins.speaker_verification.encoder import Encoder, load_encoder
+from whisperx_worker_plugins.speaker_verification.naming import name_independently
+from whisperx_worker_plugins.speaker_verification.solo_speech import solo_speech
+from whisperx_worker_plugins.speaker_verification.threshold import THRESHOLD_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -140,8 +142,8 @@ def row(what: str, recordings: Sequence[Recording], encoder: Encoder) -> str:
     people = [recording.person for recording, is_usable in zip(recordings, usable, strict=True) if is_usable]
     trials = trials_of(embeddings[usable], people)
     rate, threshold = equal_error(trials)
-    accepted = float((trials.different >= encoder.threshold).mean())
-    missed = float((trials.same < encoder.threshold).mean())
+    accepted = float((trials.different >= encoder.threshold.value).mean())
+    missed = float((trials.same < encoder.threshold.value).mean())
     return (
         f"| {what} | {len(people)} of {len(set(people))} | {len(trials.same)} / {len(trials.different)} "
         f"| {rate:.1%} | {threshold:.2f} | {accepted:.2%} | {missed:.1%} |"
@@ -169,7 +171,7 @@ def naming_trials(recordings: Sequence[Recording], encoder: Encoder, compared: i
         known = np.stack([mean_embedding(embeddings[numbers[:SAMPLES]]) for numbers in drawn])
         voices = (rng.permutation(rows[stranger])[:compared], drawn[0][SAMPLES : SAMPLES + compared])
         means = np.stack([mean_embedding(embeddings[numbers]) for numbers in voices])
-        unknown, friend = name_each(similarities(means, known), encoder.threshold)
+        unknown, friend = name_independently(similarities(means, known), encoder.threshold.value)
         strangers += unknown.person is not None
         friends += friend.person == 0
     return strangers, friends
@@ -196,11 +198,11 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     folder = student.FOLDER
-    encoder = load(folder, folder.name, "cpu")
+    encoder = load_encoder(folder, folder.name, "cpu")
     if arguments.calibrate:
         file = folder / THRESHOLD_FILE
         print(set_threshold(encoder, calibration_people(np.random.default_rng(3)), file.write_text))
-        encoder = load(folder, folder.name, "cpu")
+        encoder = load_encoder(folder, folder.name, "cpu")
     rng = np.random.default_rng(7)
     heldout = heldout_people(rng)
     print("| what | recordings of people | pairs, same / different | EER | at | strangers accepted | friends missed |")
@@ -210,7 +212,9 @@ def main() -> None:
     for min_s in (1.0, 2.0) if arguments.real else ():
         pieces = real_pieces(arguments.real, min_s)
         print(row(f"real meetings, solo pieces of at least {min_s:.0f} s", pieces, encoder))
-    print(f"\nAt the threshold {encoder.threshold:.3f}, {ENROLLED} people enrolled by {SAMPLES} recordings each:\n")
+    print(
+        f"\nAt the threshold {encoder.threshold.value:.3f}, {ENROLLED} people enrolled by {SAMPLES} recordings each:\n"
+    )
     for compared in (1, 4):
         strangers, friends = naming_trials(heldout, encoder, compared)
         print(

@@ -1,4 +1,4 @@
-"""Whether a recording has the upper half of the band of speech, which a telephone cuts off. Pure: numpy."""
+"""Bandwidth of a recording: a telephone cuts off the upper half of the band of speech. Pure: numpy."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SPLIT_HZ = 4500
-"""Sound that was ever sampled at 8 kHz has nothing above; a resampler may leave a little above 4 kHz."""
+"""Frequency above which sound once sampled at 8 kHz has nothing; a resampler may leave a little above 4 kHz."""
 
-MAX_POWER_OF_NARROW = 1e-5
-"""Share of the power above the split, at most, in a recording that is cut off: less than microphones' own noise."""
-MIN_POWER_OF_WIDE = 1e-4
-"""Share of the power above the split, at least, in one that is not: hissing sounds of speech have a hundredth."""
+MAX_NARROWBAND_POWER = 1e-5
+"""Share of the power above the split up to which a recording is narrowband: less than microphones' own noise."""
+MIN_WIDEBAND_POWER = 1e-4
+"""Share of the power above the split from which a recording is wideband: hissing sounds of speech have a hundredth."""
 
 _FRAME = 1024
 
 
-def is_wide(samples: NDArray[np.float32]) -> bool | None:
-    """Whether speech has sound above `SPLIT_HZ`; None where it is not certain.
+def is_wideband(samples: NDArray[np.float32]) -> bool | None:
+    """Return whether speech has sound above `SPLIT_HZ`; None where it is not certain.
 
     Args:
         samples: Shape (n,), at 16,000 Hz.
@@ -36,4 +36,4 @@ def is_wide(samples: NDArray[np.float32]) -> bool | None:
     if not total > 0:
         return None
     share = power[round(SPLIT_HZ / SAMPLE_RATE_HZ * _FRAME) :].sum() / total
-    return False if share <= MAX_POWER_OF_NARROW else True if share >= MIN_POWER_OF_WIDE else None
+    return False if share <= MAX_NARROWBAND_POWER else True if share >= MIN_WIDEBAND_POWER else None

@@ -1,4 +1,4 @@
-"""A bounded memory: what was used longest ago is forgotten first."""
+"""Bounded cache: the least recently used value is dropped first."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Cache(Generic[T]):
+class LruCache(Generic[T]):
     """Values by key. Safe to use from several threads at once."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_size: int) -> None:
+        self._max_size = max_size
         self._values: OrderedDict[Hashable, T] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> T | None:
-        """The value, which is now the last one to be forgotten; None where there is none."""
+        """Return a value and mark it as used; None where there is none."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
             return self._values.get(key)
 
     def put(self, key: Hashable, value: T) -> None:
-        """Remember a value, and forget the oldest one where there are too many."""
+        """Add a value, and drop the least recently used ones above the maximum size."""
         with self._lock:
             self._values[key] = value
             self._values.move_to_end(key)
-            while len(self._values) > self._most:
+            while len(self._values) > self._max_size:
                 self._values.popitem(last=False)
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""How well similarities tell people apart, and which threshold follows from that. Pure: numpy, no model, no audio."""
+"""Calibration of the threshold by pairs of recordings. Pure: numpy, no model, no audio."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MOST_ACCEPTED = 1e-4
-"""Share of pairs of two people that may reach the proposed threshold."""
+MAX_ACCEPTED = 1e-4
+"""Highest share of pairs of two people that may reach the proposed threshold."""
 MARGIN = 0.02
-"""Where there are too few pairs for one of them to reach it, it is this far above the most similar one."""
+"""Distance above the most similar pair of two people, where there are too few pairs for one to reach the threshold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +33,14 @@ class Trials:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What trials say about a threshold."""
+    """Error rates of trials, and the threshold that is proposed."""
 
     equal_error_rate: float
-    """Share of wrong answers, 0..1, where as many strangers are accepted as friends are refused."""
+    """Share of errors, 0..1, at the threshold of equal error rates."""
     equal_error_threshold: float
-    """The similarity at which that is so."""
+    """The similarity at which both error rates are equal."""
     threshold: float
-    """The one that is proposed."""
+    """The proposed threshold."""
     accepted: float
     """Share of pairs of two people, 0..1, that reach the proposed threshold."""
     missed: float
@@ -50,20 +50,20 @@ class Calibration:
 
 
 def trials_of(embeddings: NDArray[np.float32], people: Sequence[str]) -> Trials:
-    """Every pair of recordings, once.
+    """Return the similarities of every pair of recordings.
 
     Args:
         embeddings: Shape (recordings, d), each of length 1, all finite.
-        people: Whose each recording is.
+        people: The person of each recording.
 
     Raises:
-        BadInputError: When nobody has two recordings, or there is only one person.
+        BadInputError: When no person has two recordings, or there is only one person.
     """
     scores = embeddings.astype(np.float64) @ embeddings.astype(np.float64).T
     first, second = np.triu_indices(len(people), 1)
     names = np.asarray(people)
-    alike = names[first] == names[second]
-    trials = Trials(scores[first, second][alike], scores[first, second][~alike])
+    is_same = names[first] == names[second]
+    trials = Trials(scores[first, second][is_same], scores[first, second][~is_same])
     if not len(trials.same):
         raise BadInputError(
             "nobody has two recordings that can be compared; a threshold needs at least two of a person"
@@ -74,13 +74,13 @@ def trials_of(embeddings: NDArray[np.float32], people: Sequence[str]) -> Trials:
 
 
 def equal_error(trials: Trials) -> tuple[float, float]:
-    """Equal-error rate and its threshold.
+    """Return the equal-error rate and its threshold.
 
     Both error rates are steps of the threshold and rarely meet; the rate is the mean of the two at the step where they
     differ least (as in NIST's speaker recognition evaluations).
 
     Returns:
-        The rate, 0..1, and the similarity at and above which a pair is taken for one person.
+        The rate, 0..1, and the lowest similarity of a pair that is accepted.
     """
     thresholds = np.unique(np.concatenate([trials.same, trials.different]))
     missed = np.searchsorted(np.sort(trials.same), thresholds) / len(trials.same)
@@ -90,13 +90,13 @@ def equal_error(trials: Trials) -> tuple[float, float]:
 
 
 def calibrate(trials: Trials) -> Calibration:
-    """Propose a threshold that all but `MOST_ACCEPTED` of the pairs of two people stay below.
+    """Propose a threshold above all but `MAX_ACCEPTED` of the pairs of two people.
 
     It is never below the one of equal errors, and only as good as the recordings it was measured on: another
     microphone, another room, shorter speech or other people give other similarities.
     """
     rate, crossing = equal_error(trials)
-    accepted = int(MOST_ACCEPTED * len(trials.different))
+    accepted = int(MAX_ACCEPTED * len(trials.different))
     lowest_refused = float(np.sort(trials.different)[::-1][accepted])
     refusing = math.ceil(1000 * (lowest_refused + (0.0 if accepted else MARGIN))) / 1000
     # Rounded down, since the crossing is often the similarity of two recordings of one person.

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from whisperx_worker import BadInputError
 from whisperx_worker.cli import main
-from whisperx_worker_plugins.speaker_verification.calibrate import calibrate_speakers, files_of
+from whisperx_worker_plugins.speaker_verification.command import calibrate_speakers, find_recordings
 
 DEMO = Path(__file__).parents[3] / "demo"
 
@@ -62,7 +62,7 @@ def test_a_recording_that_cannot_be_used_is_left_out_and_named(run, voices, tmp_
 
 
 def test_files_are_found_by_person(voices):
-    assert [(person, file.name) for person, file in files_of(voices)] == [
+    assert [(person, file.name) for person, file in find_recordings(voices)] == [
         ("anna", "1.flac"),
         ("anna", "2.flac"),
         ("ivan", "1.flac"),
@@ -73,7 +73,7 @@ def test_files_are_found_by_person(voices):
 def test_a_folder_without_people_is_a_clear_error(tmp_path):
     (tmp_path / "anna.wav").write_bytes(b"")
     with pytest.raises(BadInputError, match="has no sub-folders with recordings; it needs one for each person"):
-        files_of(tmp_path)
+        find_recordings(tmp_path)
 
 
 def test_a_command_that_cannot_be_loaded_is_told_and_takes_nothing_down(monkeypatch, capsys):
@@ -90,14 +90,14 @@ def test_a_command_that_cannot_be_loaded_is_told_and_takes_nothing_down(monkeypa
 
 @pytest.mark.models
 def test_the_two_kinds_are_drawn_even_where_all_similarities_are_one_number(tmp_path):
-    from whisperx_worker_plugins.speaker_verification.calibrate import draw
     from whisperx_worker_plugins.speaker_verification.calibration import Trials, calibrate
+    from whisperx_worker_plugins.speaker_verification.command import draw_similarities
 
     trials = Trials(np.ones(3), np.ones(3))
-    draw(trials, calibrate(trials), tmp_path / "same.svg")
+    draw_similarities(trials, calibrate(trials), tmp_path / "same.svg")
     (tmp_path / "full.svg").mkdir()
     with pytest.raises(BadInputError, match=r"full\.svg cannot be written: Is a directory"):
-        draw(trials, calibrate(trials), tmp_path / "full.svg")
+        draw_similarities(trials, calibrate(trials), tmp_path / "full.svg")
 
 
 @pytest.mark.parametrize(

@@ -9,23 +9,21 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from whisperx_worker import BadInputError, Span, SpeakerTurn
-from whisperx_worker_plugins.speaker_verification.cache import Cache
+from whisperx_worker_plugins.speaker_verification.cache import LruCache
 from whisperx_worker_plugins.speaker_verification.calibration import (
     Trials,
     calibrate,
     equal_error,
     trials_of,
 )
-from whisperx_worker_plugins.speaker_verification.scores import (
-    NEARLY_AS_SIMILAR,
+from whisperx_worker_plugins.speaker_verification.embeddings import has_two_voices, mean_embedding, similarities
+from whisperx_worker_plugins.speaker_verification.naming import (
+    MAX_BEHIND_NEAREST,
     Naming,
-    mean_embedding,
-    name_each,
-    name_once,
-    second_voice,
-    similarities,
+    name_independently,
+    name_uniquely,
 )
-from whisperx_worker_plugins.speaker_verification.speech import solo_speech
+from whisperx_worker_plugins.speaker_verification.solo_speech import solo_speech
 
 COSINES = st.floats(-1, 1, allow_nan=False, width=32)
 SCORES = st.tuples(st.integers(1, 6), st.integers(1, 6)).flatmap(
@@ -79,69 +77,69 @@ def test_similarities_never_leave_their_range(vectors):
 
 
 def test_a_voice_gets_the_nearest_name():
-    assert name_each(np.array([[0.2, 0.8]]), 0.5) == [Naming(1, 0.8, 0.2)]
+    assert name_independently(np.array([[0.2, 0.8]]), 0.5) == [Naming(1, 0.8, 0.2)]
 
 
 def test_a_stranger_gets_none():
-    assert name_each(np.array([[0.2, 0.4]]), 0.5) == [Naming(None, 0.4, 0.2)]
+    assert name_independently(np.array([[0.2, 0.4]]), 0.5) == [Naming(None, 0.4, 0.2)]
 
 
 def test_the_threshold_itself_is_enough():
-    assert people(name_each(np.array([[0.5]]), 0.5)) == people(name_once(np.array([[0.5]]), 0.5)) == [0]
+    assert people(name_independently(np.array([[0.5]]), 0.5)) == people(name_uniquely(np.array([[0.5]]), 0.5)) == [0]
 
 
 def test_one_enrolled_person_has_no_runner_up():
-    assert name_each(np.array([[0.7]]), 0.5) == [Naming(0, 0.7, None)]
+    assert name_independently(np.array([[0.7]]), 0.5) == [Naming(0, 0.7, None)]
 
 
 def test_two_voices_may_be_called_the_same_where_that_is_allowed():
-    assert people(name_each(np.array([[0.9, 0.1], [0.8, 0.1]]), 0.5)) == [0, 0]
+    assert people(name_independently(np.array([[0.9, 0.1], [0.8, 0.1]]), 0.5)) == [0, 0]
 
 
 def test_a_name_goes_to_the_more_similar_voice_only():
-    namings = name_once(np.array([[0.8, 0.1], [0.9, 0.1]]), 0.5)
+    namings = name_uniquely(np.array([[0.8, 0.1], [0.9, 0.1]]), 0.5)
     assert namings == [Naming(None, 0.8, 0.1, taken=0), Naming(0, 0.9, 0.1)]
 
 
 def test_a_voice_whose_person_is_taken_may_be_one_who_is_nearly_as_similar():
-    namings = name_once(np.array([[0.90, 0.85], [0.95, 0.1]]), 0.5)
+    namings = name_uniquely(np.array([[0.90, 0.85], [0.95, 0.1]]), 0.5)
     assert namings == [Naming(1, 0.85, 0.90, taken=0), Naming(0, 0.95, 0.1)]
 
 
 def test_a_voice_whose_person_is_taken_never_gets_a_name_that_it_hardly_sounds_like():
-    assert people(name_once(np.array([[0.90, 0.60], [0.95, 0.1]]), 0.5)) == [None, 0]
+    assert people(name_uniquely(np.array([[0.90, 0.60], [0.95, 0.1]]), 0.5)) == [None, 0]
 
 
 def test_a_weaker_claim_never_takes_a_name_away():
-    assert people(name_once(np.array([[0.90, 0.88], [0.85, 0.10]]), 0.5)) == [0, None]
+    assert people(name_uniquely(np.array([[0.90, 0.88], [0.85, 0.10]]), 0.5)) == [0, None]
 
 
 @given(SCORES, THRESHOLDS)
 def test_nobody_is_named_below_the_threshold(scores, threshold):
-    for naming in [*name_each(scores, threshold), *name_once(scores, threshold)]:
+    for naming in [*name_independently(scores, threshold), *name_uniquely(scores, threshold)]:
         assert naming.person is None or naming.similarity >= threshold
 
 
 @given(SCORES, THRESHOLDS)
 def test_nobody_is_two_voices(scores, threshold):
-    named = [person for person in people(name_once(scores, threshold)) if person is not None]
+    named = [person for person in people(name_uniquely(scores, threshold)) if person is not None]
     assert len(named) == len(set(named))
 
 
 @given(SCORES, THRESHOLDS)
 def test_a_voice_is_a_stranger_only_below_the_threshold_or_where_its_person_is_taken(scores, threshold):
-    namings = name_once(scores, threshold)
+    namings = name_uniquely(scores, threshold)
     for row, naming in zip(scores, namings, strict=True):
         assert naming.person is not None or row.max() < threshold or naming.taken in people(namings)
-        assert naming.person is None or naming.similarity >= row.max() - NEARLY_AS_SIMILAR
+        assert naming.person is None or naming.similarity >= row.max() - MAX_BEHIND_NEAREST
 
 
 @given(SCORES, THRESHOLDS)
 def test_without_a_contest_both_ways_of_naming_agree(scores, threshold):
-    free = name_each(scores, threshold)
+    free = name_independently(scores, threshold)
     named = [person for person in people(free) if person is not None]
     if len(named) == len(set(named)):
-        once = name_once(scores, threshold)
+        once = name_uniquely(scores, threshold)
         assert [naming.similarity for naming in once] == [naming.similarity for naming in free]
 
 
@@ -154,24 +152,24 @@ def voice(angle, count, spread=0.1):
 
 
 def test_pieces_of_one_voice_are_one_voice():
-    assert not second_voice(voice(0.0, 12), threshold=0.9)
+    assert not has_two_voices(voice(0.0, 12), threshold=0.9)
 
 
 def test_pieces_of_two_voices_are_two():
-    assert second_voice(np.concatenate([voice(0.0, 6), voice(1.2, 3)]), threshold=0.9)
+    assert has_two_voices(np.concatenate([voice(0.0, 6), voice(1.2, 3)]), threshold=0.9)
 
 
 def test_voices_above_the_threshold_are_one():
-    assert not second_voice(np.concatenate([voice(0.0, 6), voice(1.2, 3)]), threshold=0.2)
+    assert not has_two_voices(np.concatenate([voice(0.0, 6), voice(1.2, 3)]), threshold=0.2)
 
 
 @pytest.mark.parametrize("others", [0, 1])
 def test_a_single_odd_piece_is_no_second_voice(others):
-    assert not second_voice(np.concatenate([voice(0.0, 6), voice(1.2, 2)[:others]]), threshold=0.9)
+    assert not has_two_voices(np.concatenate([voice(0.0, 6), voice(1.2, 2)[:others]]), threshold=0.9)
 
 
 def test_too_few_pieces_are_one_voice():
-    assert not second_voice(np.concatenate([voice(0.0, 1), voice(1.2, 1), voice(1.2, 1)]), threshold=0.9)
+    assert not has_two_voices(np.concatenate([voice(0.0, 1), voice(1.2, 1), voice(1.2, 1)]), threshold=0.9)
 
 
 # --- thresholds
@@ -279,7 +277,7 @@ def test_at_every_moment_exactly_the_only_speaker_is_heard_alone(turns):
 
 
 def test_a_cache_forgets_what_was_used_longest_ago():
-    cache: Cache[int] = Cache(2)
+    cache: LruCache[int] = LruCache(2)
     cache.put("a", 1)
     cache.put("b", 2)
     assert cache.get("a") == 1

@@ -32,9 +32,10 @@ from whisperx_worker.hooks.dispatch import engine
 from whisperx_worker.models.locate import shipped_models
 from whisperx_worker.testing import load_plugin, make_audio, make_job
 from whisperx_worker_plugins import speaker_verification
-from whisperx_worker_plugins.speaker_verification import encoder as encoders
-from whisperx_worker_plugins.speaker_verification.bandwidth import is_wide
+from whisperx_worker_plugins.speaker_verification.bandwidth import is_wideband
+from whisperx_worker_plugins.speaker_verification.encoder import load_encoder
 from whisperx_worker_plugins.speaker_verification.enrolment import is_clipped
+from whisperx_worker_plugins.speaker_verification.threshold import Threshold
 
 pytestmark = pytest.mark.models
 
@@ -245,19 +246,19 @@ def test_a_folder_without_a_threshold_has_the_librarys(tmp_path):
 
     shutil.copytree(shipped_models() / SHIPPED, tmp_path / "own", ignore=shutil.ignore_patterns("verification.json"))
 
-    loaded = encoders.load(tmp_path / "own", "own", "cpu")
+    loaded = load_encoder(tmp_path / "own", "own", "cpu")
 
-    assert (loaded.threshold, loaded.threshold_source) == (0.25, "default")
+    assert loaded.threshold == Threshold(0.25, "default")
 
 
 @pytest.mark.parametrize("name", ["anna", "ivan", "olga", "dialogue"])
 def test_the_band_of_speech_is_told_from_that_of_a_telephone(name):
     quiet = np.round(over_a_telephone(sound(name)) * 0.1 * 2**15) / 2**15
 
-    assert is_wide(sound(name)) is True
-    assert is_wide(over_a_telephone(sound(name))) is False
-    assert is_wide(quiet.astype(np.float32)) is not True
-    assert is_wide(np.zeros(16_000, np.float32)) is None
+    assert is_wideband(sound(name)) is True
+    assert is_wideband(over_a_telephone(sound(name))) is False
+    assert is_wideband(quiet.astype(np.float32)) is not True
+    assert is_wideband(np.zeros(16_000, np.float32)) is None
 
 
 def test_a_segment_of_two_voices_that_gets_one_name_is_told(job_of):
@@ -440,9 +441,9 @@ def test_fifty_people_are_enrolled_and_the_right_ones_are_found(job_of, call):
 def counted(monkeypatch):
     """How often the encoder listens to a sample."""
     heard = []
-    real = speaker_verification.enrolment.hear
+    real = speaker_verification.enrolment.analyse_sample
     monkeypatch.setattr(
-        speaker_verification.enrolment, "hear", lambda audio, encoder: heard.append(1) or real(audio, encoder)
+        speaker_verification.enrolment, "analyse_sample", lambda audio, encoder: heard.append(1) or real(audio, encoder)
     )
     return heard
 
@@ -470,12 +471,12 @@ def test_another_model_remembers_nothing(job_of, call, counted):
 
 @pytest.fixture(scope="module")
 def shipped():
-    return encoders.load(shipped_models() / SHIPPED, SHIPPED, "cpu")
+    return load_encoder(shipped_models() / SHIPPED, SHIPPED, "cpu")
 
 
 def test_the_shipped_folder_brings_its_own_threshold(shipped):
     described = json.loads((shipped_models() / SHIPPED / "verification.json").read_text(encoding="utf-8"))
-    assert shipped.threshold == described["threshold"]
+    assert shipped.threshold == Threshold(described["threshold"], "model")
     assert "synthetic people" in described["measured_on"]
 
 
@@ -572,7 +573,7 @@ def test_a_folder_that_is_no_encoder_is_a_clear_error(files, why, tmp_path):
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     with pytest.raises(WorkerError, match=f"speaker model 'mine' .*{why}"):
-        encoders.load(tmp_path, "mine", "cpu")
+        load_encoder(tmp_path, "mine", "cpu")
 
 
 # --- the production layout
@@ -640,8 +641,8 @@ def test_a_folder_in_the_production_layout_goes_through_the_same_plugin(tmp_path
 
     audio, transcript, diarization = call
     job = job_of(*ANNA[:1], settings=Settings(models=tmp_path, device="cpu"), shelf=ModelCache())
-    with speaker_verification.borrowed(job.settings.speaker_model, job.models, job.settings, None) as encoder:
-        assert encoder.threshold == 0.25
+    with speaker_verification.use_encoder(job.settings.speaker_model, job.models, job.settings, None) as encoder:
+        assert encoder.threshold == Threshold(0.25, "default")
         assert encoder.embed([sound("anna")]).shape == (1, 192)
     short = replace(transcript, segments=transcript.segments[:2])
     turns = diarization.turns[:2]

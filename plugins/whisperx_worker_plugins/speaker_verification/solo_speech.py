@@ -1,4 +1,4 @@
-"""Where each speaker, and each segment, can be heard alone. Pure: times only."""
+"""Speech of one speaker alone. Pure: times only."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def solo_speech(turns: Iterable[SpeakerTurn]) -> dict[str, list[Span]]:
-    """Where exactly one speaker speaks, in time order, for every speaker of the turns, in the order they first speak.
+    """Return the spans in which exactly one speaker speaks, in time order, for every speaker of the turns.
 
-    In one pass over the turns' edges, so that hours of them are no work.
+    Speakers are in the order in which they first speak. One pass over the turns' edges takes hours of them.
     """
     by_start = sorted(turns, key=lambda turn: turn.start)
-    alone: dict[str, list[Span]] = {turn.speaker: [] for turn in by_start}
+    solo: dict[str, list[Span]] = {turn.speaker: [] for turn in by_start}
     edges = sorted(
         [(turn.start, 1, turn.speaker) for turn in by_start] + [(turn.end, -1, turn.speaker) for turn in by_start]
     )
@@ -27,16 +27,16 @@ def solo_speech(turns: Iterable[SpeakerTurn]) -> dict[str, list[Span]]:
     since = 0.0
     for time, change, speaker in edges:
         if len(speaking) == 1 and time > since:
-            _append(alone[next(iter(speaking))], Span(since, time))
+            _append(solo[next(iter(speaking))], Span(since, time))
         speaking[speaker] += change
         if not speaking[speaker]:
             del speaking[speaker]
         since = time
-    return alone
+    return solo
 
 
 def _append(spans: list[Span], span: Span) -> None:
-    """Lengthen the last span where the new one touches it."""
+    """Append a span, or lengthen the last one where the new one touches it."""
     if spans and spans[-1].end == span.start:
         spans[-1] = Span(spans[-1].start, span.end)
     else:

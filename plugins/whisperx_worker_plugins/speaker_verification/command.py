@@ -1,4 +1,4 @@
-"""`whisperx-worker calibrate-speakers`: measures similarities of known people, and proposes a threshold."""
+"""Command `whisperx-worker calibrate-speakers`: a threshold proposed by recordings of known people."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import typer
 
 from whisperx_worker import BadInputError, Job, ModelCache, Request, Settings, SpeakerSample, read_sample
-from whisperx_worker_plugins.speaker_verification import borrowed
+from whisperx_worker_plugins.speaker_verification import use_encoder
 from whisperx_worker_plugins.speaker_verification.calibration import calibrate, trials_of
-from whisperx_worker_plugins.speaker_verification.enrolment import hear
+from whisperx_worker_plugins.speaker_verification.enrolment import analyse_sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from whisperx_worker_plugins.speaker_verification.calibration import Calibration, Trials
     from whisperx_worker_plugins.speaker_verification.encoder import Encoder
 
-PICTURES = (".png", ".svg")
+PICTURE_SUFFIXES = (".png", ".svg")
 REPORT = """\
 {recordings} recordings of {people} people: {calibration.same_pairs} pairs of one person, \
 {calibration.different_pairs} of two
@@ -40,17 +40,17 @@ def calibrate_speakers(
     plot: Annotated[Path | None, typer.Option(help="A .png or .svg file to draw the similarities into.")] = None,
 ) -> None:
     """Propose a threshold for your speakers. Measures how well voices are told apart on your own recordings."""
-    files = files_of(folder)
+    files = find_recordings(folder)
     if plot:
-        check_can_be_drawn(plot)
-    chosen = str(Path(model).resolve()) if model and Path(model).is_dir() else model
-    settings = Settings(speaker_model=chosen) if chosen else Settings()
+        check_picture_path(plot)
+    model_name = str(Path(model).resolve()) if model and Path(model).is_dir() else model
+    settings = Settings(speaker_model=model_name) if model_name else Settings()
     job = Job("calibrate-speakers", Request(), settings, ModelCache(), local=True)
-    with borrowed(settings.speaker_model, job.models, settings, None) as encoder:
-        heard = [(person, embedding_of(file, job, encoder)) for person, file in files]
+    with use_encoder(settings.speaker_model, job.models, settings, None) as encoder:
+        embedded = [(person, embed_file(file, job, encoder)) for person, file in files]
     for warned in job.warnings:
         typer.echo(f"warning: {warned}", err=True)
-    usable = [(person, embedding) for person, embedding in heard if embedding is not None]
+    usable = [(person, embedding) for person, embedding in embedded if embedding is not None]
     if not usable:
         raise BadInputError(f"{folder} has no recording that can be used")
     people = [person for person, _ in usable]
@@ -58,12 +58,12 @@ def calibrate_speakers(
     calibration = calibrate(trials)
     typer.echo(REPORT.format(recordings=len(people), people=len(set(people)), calibration=calibration))
     if plot:
-        draw(trials, calibration, plot)
+        draw_similarities(trials, calibration, plot)
         typer.echo(f"wrote {plot}", err=True)
 
 
-def files_of(folder: Path) -> list[tuple[str, Path]]:
-    """(person, file) of every file in a sub-folder, sorted.
+def find_recordings(folder: Path) -> list[tuple[str, Path]]:
+    """Return (person, file) of every file in a sub-folder, sorted.
 
     Raises:
         BadInputError: When there are no such files.
@@ -74,32 +74,32 @@ def files_of(folder: Path) -> list[tuple[str, Path]]:
     return files
 
 
-def check_can_be_drawn(path: Path) -> None:
-    """Look before anything heavy runs.
+def check_picture_path(path: Path) -> None:
+    """Check a picture's path before anything heavy runs.
 
     Raises:
         BadInputError: When the file's ending is no kind of picture, or its folder is not there.
     """
-    if path.suffix not in PICTURES:
-        raise BadInputError(f"{path} must end in {' or '.join(PICTURES)}")
+    if path.suffix not in PICTURE_SUFFIXES:
+        raise BadInputError(f"{path} must end in {' or '.join(PICTURE_SUFFIXES)}")
     if not path.parent.is_dir():
         raise BadInputError(f"{path} cannot be written: there is no folder {path.parent}")
 
 
-def embedding_of(file: Path, job: Job, encoder: Encoder) -> NDArray[np.float32] | None:
-    """What a recording's voice is like, or None and a warning."""
+def embed_file(file: Path, job: Job, encoder: Encoder) -> NDArray[np.float32] | None:
+    """Return a recording's embedding, or None and a warning where it cannot be read."""
     name = f"{file.parent.name}/{file.name}"
     try:
-        heard = hear(read_sample(SpeakerSample(name=name, url=str(file.resolve())), job), encoder)
+        analysis = analyse_sample(read_sample(SpeakerSample(name=name, url=str(file.resolve())), job), encoder)
     except BadInputError as error:
         job.warn(f"{error}; it is left out")
         return None
-    for problem in heard.problems:
+    for problem in analysis.problems:
         job.warn(f"{name} {problem}")
-    return heard.embedding
+    return analysis.embedding
 
 
-def draw(trials: Trials, calibration: Calibration, path: Path) -> None:
+def draw_similarities(trials: Trials, calibration: Calibration, path: Path) -> None:
     """Draw both distributions of similarities and the two thresholds.
 
     Raises:

@@ -1,0 +1,65 @@
+"""Warnings of a job about voices and their names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from whisperx_worker import SAMPLE_RATE_HZ, intervals
+from whisperx_worker_plugins.speaker_verification.embeddings import has_two_voices
+from whisperx_worker_plugins.speaker_verification.enrolment import CHECKED_PIECE_S
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from whisperx_worker import Audio, Job
+    from whisperx_worker_plugins.speaker_verification.encoder import Encoder
+    from whisperx_worker_plugins.speaker_verification.enrolment import Person
+    from whisperx_worker_plugins.speaker_verification.naming import Naming
+    from whisperx_worker_plugins.speaker_verification.voices import Voice
+
+MIN_PIECES_OF_TWO = 4
+"""Number of pieces from which two voices can be found: `has_two_voices` needs two of each."""
+MAX_PLACES = 5
+"""Number of segments that one warning names."""
+
+
+def warn_of_short_speech(voices: Sequence[Voice], is_comparable: NDArray[np.bool_], job: Job) -> None:
+    """Warn of speakers who cannot be compared; a segment then has its speaker's name."""
+    for voice, is_one in zip(voices, is_comparable, strict=True):
+        if voice.segment is None and not is_one:
+            job.warn(
+                f"{voice.speaker} has {intervals.total_s(voice.spans):.1f} s of clean speech, too little to compare"
+            )
+
+
+def warn_of_taken_names(named: Sequence[tuple[Voice, Naming]], people: Sequence[Person], job: Job) -> None:
+    """Warn of speakers whose nearest person is another speaker's name."""
+    for voice, naming in named:
+        if naming.taken is not None:
+            other = next(v.speaker for v, given in named if given.person == naming.taken)
+            job.warn(f"{voice.speaker} sounds like {people[naming.taken].name} too, who is already {other}")
+
+
+def warn_of_mixed_segments(named: Sequence[tuple[Voice, Naming]], audio: Audio, encoder: Encoder, job: Job) -> None:
+    """Warn of named segments with two voices, where there are no turns.
+
+    Long ones only: a second voice needs two pieces of its own.
+    """
+    mixed = []
+    for voice, naming in named:
+        sound = voice.sound(audio)
+        count = round(len(sound) / SAMPLE_RATE_HZ / CHECKED_PIECE_S)
+        if voice.speaker is not None or naming.person is None or count < MIN_PIECES_OF_TWO:
+            continue
+        job.stop_if_cancelled()
+        pieces = encoder.embed(np.array_split(sound, count))
+        if has_two_voices(pieces[np.isfinite(pieces).all(axis=1)], encoder.threshold.value):
+            mixed.append(voice.spans[0])
+    if mixed:
+        places = ", ".join(f"{span.start:.2f}-{span.end:.2f}" for span in mixed[:MAX_PLACES])
+        more = f" and {len(mixed) - MAX_PLACES} more" if len(mixed) > MAX_PLACES else ""
+        job.warn(f"a segment has one name, but sounds like two people ({places} s{more}); diarization would part them")
