@@ -1,4 +1,4 @@
-"""Which acoustic model aligns a language, where it is looked for, and what is said of a folder that is none."""
+"""Checkpoints of acoustic models: their choice, location and refusal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.models
 
 
 @pytest.mark.parametrize(
-    ("language", "asked", "setting", "name"),
+    ("language", "requested", "setting", "name"),
     [
         ("ru", None, None, "jonatasgrosman/wav2vec2-large-xlsr-53-russian"),
         ("en", None, None, "WAV2VEC2_ASR_BASE_960H"),
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.models
         (None, "mine", None, "mine"),
     ],
 )
-def test_the_job_chooses_before_the_operator_and_the_operator_before_the_table(language, asked, setting, name):
-    assert checkpoints.choose_model_name(language, asked, Settings(align_model=setting)) == name
+def test_the_jobs_model_precedes_the_operators_and_that_the_table(language, requested, setting, name):
+    assert checkpoints.choose_model_name(language, requested, Settings(align_model=setting)) == name
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_language_without_a_model_is_a_clear_error(language, why):
         checkpoints.choose_model_name(language, None, Settings())
 
 
-def test_a_model_that_is_nowhere_is_a_clear_error(tmp_path):
+def test_a_missing_model_is_a_clear_error(tmp_path):
     with pytest.raises(ModelNotFoundError, match="'nowhere' is not on this worker"):
         checkpoints.find("nowhere", Settings(models=tmp_path), None)
 
@@ -87,7 +87,7 @@ def test_a_torchaudio_bundle_aligns_from_the_models_folder(bundle, tmp_path):
     from torchaudio.models import wav2vec2_model
 
     weights = wav2vec2_model(**bundle._params).state_dict()
-    # The published files have three columns that nobody uses; torchaudio takes them out.
+    # The published files have three unused columns; torchaudio removes them.
     for key in ("aux.weight", "aux.bias"):
         value = weights[key]
         weights[key] = torch.cat([value[:1], torch.zeros(3, *value.shape[1:]), value[1:]])

@@ -1,4 +1,4 @@
-"""The alignment plugin with real acoustic models: tiny random ones, and the one that is shipped."""
+"""The alignment plugin with real acoustic models: small random ones and the shipped one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tests.ctc_path import best_path
+from tests.plugins.wav2vec2_alignment.alignment_emissions import best_path
 from whisperx_worker import (
     SAMPLE_RATE_HZ,
     Audio,
@@ -39,7 +39,7 @@ LETTERS = "абвгдежзийклмнопрстуфхцчшщъыьэюя"
 
 
 def save_model(folder, *, norm="group", normalises=False, seed=0):
-    """A small random model in the production format."""
+    """Save a small random model in the production format."""
     import torch
     from transformers import Wav2Vec2Config, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC
 
@@ -73,7 +73,7 @@ def models(tmp_path_factory):
 
 @pytest.fixture
 def sound():
-    """Twelve seconds of noise whose colour and loudness change."""
+    """Twelve seconds of noise with changing colour and loudness."""
     rng = np.random.default_rng(1)
     parts = [np.convolve(rng.normal(0, 0.02 * (1 + k % 4), 8_000), np.ones(1 + 3 * (k % 5)), "same") for k in range(24)]
     return Audio(np.concatenate(parts).astype(np.float32))
@@ -96,12 +96,12 @@ def load(folder, name):
     return checkpoints.load(checkpoints.Checkpoint(name, folder / name), "cpu")
 
 
-def fitting():
+def backoff():
     return OomBackoff(make_job(), "align")
 
 
 def all_emissions(model, recordings, batch_size=8):
-    return dict(pair for batch in iter_emissions(model, recordings, batch_size, fitting()) for pair in batch)
+    return dict(pair for batch in iter_emissions(model, recordings, batch_size, backoff()) for pair in batch)
 
 
 def recordings_of(audio, *lengths_s):
@@ -119,7 +119,7 @@ def test_the_path_is_that_of_whisperx(seed):
     rng = np.random.default_rng(seed)
     frames, count = int(rng.integers(20, 600)), int(rng.integers(1, 20))
     logits = torch.from_numpy(rng.normal(0, 3, (frames, 12)).astype(np.float32))
-    logits[:, 0] += float(rng.choice([0, 5, 15]))  # flat emissions are where implementations part
+    logits[:, 0] += float(rng.choice([0, 5, 15]))  # flat emissions are where implementations differ
     emission = torch.log_softmax(logits, dim=-1)
     tokens = rng.integers(1, 12, count).tolist()
     theirs = merge_repeats(backtrack(get_trellis(emission, tokens, 0), emission, tokens, 0), "x" * count)
@@ -143,7 +143,7 @@ def aligned_by_whisperx(monkeypatch, folder, audio, segments):
 
 @pytest.mark.parametrize("number", range(6))
 def test_word_times_are_those_of_whisperx(run, monkeypatch, number):
-    """Save at the end: whisperX lets the path end before the sound does."""
+    """Except at the end: whisperX's path may end before the audio."""
     import soundfile
 
     spoken = json.loads((SPEECH / "index.json").read_text(encoding="utf-8"))[number]
@@ -164,7 +164,7 @@ def test_word_times_are_those_of_whisperx(run, monkeypatch, number):
 # --- emissions
 
 
-def test_a_model_that_was_trained_on_normalised_sound_gets_it(models, sound):
+def test_a_model_that_was_trained_on_normalised_audio_gets_it(models, sound):
     import torch
     from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
 
@@ -181,7 +181,7 @@ def test_a_model_that_was_trained_on_normalised_sound_gets_it(models, sound):
 @pytest.mark.parametrize(
     ("kind", "batching", "lengths_s"), [("layer", "padded", (1.0, 3.0, 0.4, 2.0)), ("group", "equal", (1.0, 2.0, 1.0))]
 )
-def test_a_batch_gives_the_same_emissions_as_one_at_a_time(models, sound, kind, batching, lengths_s):
+def test_a_batch_has_the_same_emissions_as_each_recording_alone(models, sound, kind, batching, lengths_s):
     model = load(models, kind)
     recordings = recordings_of(sound, *lengths_s)
 
@@ -193,17 +193,17 @@ def test_a_batch_gives_the_same_emissions_as_one_at_a_time(models, sound, kind, 
         assert np.exp(together[number]) == pytest.approx(np.exp(emission), abs=1e-5)
 
 
-def test_batches_hold_no_more_than_the_batch_size_and_begin_with_the_longest(models, sound):
+def test_batches_have_at_most_the_batch_size_and_are_sorted_by_length(models, sound):
     model = replace(load(models, "layer"), batching="padded")
     recordings = recordings_of(sound, 1.0, 3.0, 0.4, 2.0, 2.5)
-    batches = [[number for number, _ in batch] for batch in iter_emissions(model, recordings, 2, fitting())]
+    batches = [[number for number, _ in batch] for batch in iter_emissions(model, recordings, 2, backoff())]
     assert batches == [[1, 4], [3, 0], [2]]
 
 
 def test_equal_batches_never_mix_lengths(models, sound):
     model = replace(load(models, "group"), batching="equal")
     recordings = recordings_of(sound, 1.0, 3.0, 1.0, 2.0)
-    batches = [[number for number, _ in batch] for batch in iter_emissions(model, recordings, 8, fitting())]
+    batches = [[number for number, _ in batch] for batch in iter_emissions(model, recordings, 8, backoff())]
     assert batches == [[1], [3], [0, 2]]
 
 
@@ -213,18 +213,18 @@ def test_a_long_recording_goes_through_in_windows_and_has_all_of_its_frames(mode
     lengths = []
     network = model.network
 
-    def listening(waves, **more):
+    def recorded(waves, **more):
         lengths.append(waves.shape[1])
         return network(waves, **more)
 
-    emission = all_emissions(replace(model, network=listening), [long])[0]
+    emission = all_emissions(replace(model, network=recorded), [long])[0]
 
     assert len(emission) == model.frames(len(long)) == 3_599
     assert len(lengths) == 3
     assert max(lengths) <= 34 * SAMPLE_RATE_HZ
 
 
-def test_the_frames_of_windows_stand_where_those_of_the_whole_stand(models):
+def test_the_frames_of_windows_equal_those_of_the_whole(models):
     import torch
 
     model = load(models, "layer")
@@ -232,7 +232,7 @@ def test_the_frames_of_windows_stand_where_those_of_the_whole_stand(models):
     weights = torch.tensor([0.0, 1.0, 2.0])
 
     def local(waves):
-        """A model without attention: each frame is the mean of what it hears."""
+        """Return the mean of each frame's samples, as a model without attention."""
         frames = waves.unfold(1, model.receptive_field, model.stride).mean(2, keepdim=True)
         return SimpleNamespace(logits=frames * weights)
 
@@ -277,7 +277,7 @@ def test_a_window_that_does_not_fit_into_memory_is_an_error(models, sound):
 # --- the engine
 
 
-def test_segments_that_cannot_be_aligned_keep_their_times_and_say_why(run, sound):
+def test_unalignable_segments_have_their_former_times_and_a_warning(run, sound):
     bad = [
         (Segment(0.0, 1.0, "— …"), "nothing in its text is spoken"),
         (Segment(11.0, 11.0, "да"), "it has no length"),
@@ -288,8 +288,8 @@ def test_segments_that_cannot_be_aligned_keep_their_times_and_say_why(run, sound
 
     transcript, job = run(sound, Transcript((bad[0][0], good, *(s for s, _ in bad[1:])), "ru"))
 
-    kept = [segment for segment in transcript.segments if not segment.words]
-    assert kept == [segment for segment, _ in bad]
+    unaligned = [segment for segment in transcript.segments if not segment.words]
+    assert unaligned == [segment for segment, _ in bad]
     assert [word.word for word in transcript.segments[1].words] == ["да", "нет"]
     assert sorted(map(str, job.warnings)) == sorted(
         f"{segment.start:.2f}-{segment.end:.2f} s: could not be aligned: {why}; it keeps its times"
@@ -297,7 +297,7 @@ def test_segments_that_cannot_be_aligned_keep_their_times_and_say_why(run, sound
     )
 
 
-def test_a_text_that_is_longer_than_the_sound_is_told(run, sound):
+def test_a_text_that_is_longer_than_its_audio_has_a_warning(run, sound):
     segment = Segment(1.0, 1.1, "очень длинное предложение")
     transcript, job = run(
         Audio(sound.samples[: SAMPLE_RATE_HZ * 3 // 10]), Transcript((replace(segment, start=0.1, end=0.2),), "ru")
@@ -350,7 +350,7 @@ def test_a_transcript_without_segments_needs_no_model(run, sound):
     assert transcript is empty
 
 
-def test_a_model_is_loaded_once_for_several_jobs(run, models, sound):
+def test_several_jobs_share_a_loaded_model(run, models, sound):
     transcript = Transcript((Segment(0.0, 1.0, "да"),), "ru")
     _, job = run(sound, transcript)
     loaded = job.models.loaded()
@@ -361,6 +361,6 @@ def test_a_model_is_loaded_once_for_several_jobs(run, models, sound):
 def test_warming_up_loads_the_operators_model(models):
     from whisperx_worker import ModelCache
 
-    shelf = ModelCache()
-    wav2vec2_alignment.warm_up(shelf, Settings(models=models, align_model="layer", device="cpu"))
-    assert shelf.loaded() == [("wav2vec2_alignment", "layer", str(models / "layer"), "cpu")]
+    cache = ModelCache()
+    wav2vec2_alignment.warm_up(cache, Settings(models=models, align_model="layer", device="cpu"))
+    assert cache.loaded() == [("wav2vec2_alignment", "layer", str(models / "layer"), "cpu")]

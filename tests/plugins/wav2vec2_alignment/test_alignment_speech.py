@@ -1,4 +1,4 @@
-"""How exact the shipped model's word times are, on recordings whose true times are known."""
+"""Accuracy of the shipped model's word times on recordings with known times."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_NUMBER_ERROR_S = 0.150
 
 @pytest.fixture(scope="module")
 def known():
-    """New sentences of voices that the model knows: the recording, and what is said in it."""
+    """Recording of new sentences by voices from the training, and its utterances."""
     import soundfile
 
     samples, rate_hz = soundfile.read(SPEECH / "heldout.flac", dtype="float32")
@@ -37,13 +37,13 @@ def known():
 
 @pytest.fixture(scope="module")
 def align():
-    """Words of segments in a recording, in order."""
+    """Function that aligns segments with a recording and returns their words."""
     host = load_plugin(wav2vec2_alignment, name=NAME)
     job = make_job(host, plugins={NAME: {"model": "demo-wav2vec2-ru"}})
 
     def words(audio, *segments, speech=()):
-        said = Transcript(segments, "ru", speech=speech)
-        aligned = engine(host, "align", Transcript, job, audio=audio, transcript=said)
+        before = Transcript(segments, "ru", speech=speech)
+        aligned = engine(host, "align", Transcript, job, audio=audio, transcript=before)
         return [word for segment in aligned.segments for word in segment.words]
 
     return words
@@ -74,24 +74,23 @@ def test_a_segment_of_more_than_a_minute_is_as_exact_as_short_ones(align, known)
 
 
 @pytest.mark.parametrize("left_out", [0, 1, 2])
-def test_a_sentence_that_the_text_leaves_out_is_told(known, left_out):
+def test_a_sentence_that_is_missing_in_the_text_has_a_warning(known, left_out):
     audio, spoken = known
     three = spoken[:3]
-    said = " ".join(one["text"] for number, one in enumerate(three) if number != left_out)
-    segment = Segment(three[0]["start"], three[-1]["end"], said)
-    heard = tuple(Span(one["start"] - 0.2, one["end"] + 0.2) for one in three)
+    text = " ".join(one["text"] for number, one in enumerate(three) if number != left_out)
+    segment = Segment(three[0]["start"], three[-1]["end"], text)
+    speech = tuple(Span(one["start"] - 0.2, one["end"] + 0.2) for one in three)
     host = load_plugin(wav2vec2_alignment, name=NAME)
 
     def warned(segment):
         job = make_job(host, plugins={NAME: {"model": "demo-wav2vec2-ru"}})
-        engine(host, "align", Transcript, job, audio=audio, transcript=Transcript((segment,), "ru", speech=heard))
+        engine(host, "align", Transcript, job, audio=audio, transcript=Transcript((segment,), "ru", speech=speech))
         return job.warnings
 
     assert warned(replace(segment, text=" ".join(one["text"] for one in three))) == ()
-    (told,) = warned(segment)
-    # Where exactly is for the aligner to say: it may take one sentence's sound for another's, and a word of the next one
-    # for a word of it.
-    places = [Span(float(a), float(b)) for a, b in re.findall(r"(\d+\.\d\d)-(\d+\.\d\d)", str(told))]
+    (warning,) = warned(segment)
+    # The exact place is open: one sentence may be aligned with the audio of another, and a word with one of the next.
+    places = [Span(float(a), float(b)) for a, b in re.findall(r"(\d+\.\d\d)-(\d+\.\d\d)", str(warning))]
     sentences = [Span(one["start"], one["end"]) for one in three]
     assert any(
         intervals.total_s(intervals.within(places, one.start, one.end)) > one.duration_s / 2 for one in sentences
@@ -99,14 +98,14 @@ def test_a_sentence_that_the_text_leaves_out_is_told(known, left_out):
 
 
 def row_of(spoken, audio, gap_s=0.15):
-    """The utterances in a row with short pauses, and the same utterances at their new times."""
-    parts, told, at = [np.zeros(round(0.4 * SAMPLE_RATE_HZ), np.float32)], [], 0.4
+    """Join utterances with short pauses, and return them with their new times."""
+    parts, moved, at = [np.zeros(round(0.4 * SAMPLE_RATE_HZ), np.float32)], [], 0.4
     for one in spoken:
         part = audio.between(one["start"], one["end"])
-        told.append({**one, "start": at, "end": at + len(part) / SAMPLE_RATE_HZ})
+        moved.append({**one, "start": at, "end": at + len(part) / SAMPLE_RATE_HZ})
         parts += [part, np.zeros(round(gap_s * SAMPLE_RATE_HZ), np.float32)]
-        at = told[-1]["end"] + round(gap_s * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
-    return Audio(np.concatenate(parts)), told
+        at = moved[-1]["end"] + round(gap_s * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
+    return Audio(np.concatenate(parts)), moved
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +129,7 @@ def test_times_of_segments_that_are_off_by_a_second_do_not_move_the_words(align,
     ]
 
 
-def test_the_same_words_said_thrice_are_found_thrice(align, known):
+def test_the_same_words_spoken_three_times_are_found_three_times(align, known):
     audio, spoken = known
     one = next(one for one in spoken if one["text"].startswith("Привет"))
     audio, thrice = row_of([one] * 3, audio)
@@ -165,38 +164,38 @@ WRITTEN = [
 ]
 
 
-@pytest.mark.parametrize(("said", "written"), WRITTEN)
-def test_numbers_in_digits_have_the_times_of_what_is_said(align, said, written):
+@pytest.mark.parametrize(("form", "written"), WRITTEN)
+def test_numbers_in_digits_have_the_times_of_their_spoken_form(align, form, written):
     import soundfile
 
     index = json.loads((SPEECH / "index.json").read_text(encoding="utf-8"))
-    one = next(one for one in index if said in one["text"])
+    one = next(one for one in index if form in one["text"])
     first, last = round(one["start"] * SAMPLE_RATE_HZ), round(one["end"] * SAMPLE_RATE_HZ)
     samples, _ = soundfile.read(SPEECH / one["file"], start=first, stop=last, dtype="float32")
-    before = len(one["text"].partition(said)[0].split())
-    spoken = one["words"][before : before + len(said.split())]
+    before = len(one["text"].partition(form)[0].split())
+    spoken = one["words"][before : before + len(form.split())]
 
-    words = align(Audio(samples), Segment(0.0, len(samples) / SAMPLE_RATE_HZ, one["text"].replace(said, written)))
+    words = align(Audio(samples), Segment(0.0, len(samples) / SAMPLE_RATE_HZ, one["text"].replace(form, written)))
 
     number = words[before : before + len(written.split())]
     assert " ".join(word.word for word in number) == written
     assert number[0].start == pytest.approx(spoken[0][1], abs=MAX_NUMBER_ERROR_S)
-    # Thousands that are nothing are not said, and stand beside the number.
+    # Groups of zeros are silent, and have times beside the number.
     assert number[-1].end == pytest.approx(spoken[-1][2], abs=MAX_NUMBER_ERROR_S)
 
 
-def test_several_places_without_words_are_one_warning(known):
+def test_several_places_without_words_have_one_warning(known):
     audio, _ = known
     host = load_plugin(wav2vec2_alignment, name=NAME)
     job = make_job(host, plugins={NAME: {"model": "demo-wav2vec2-ru"}})
     segments = tuple(Segment(start, start + 10.0, "да") for start in (0.0, 20.0))
-    heard = (Span(0.0, 10.0), Span(20.0, 30.0))
+    speech = (Span(0.0, 10.0), Span(20.0, 30.0))
 
-    engine(host, "align", Transcript, job, audio=audio, transcript=Transcript(segments, "ru", speech=heard))
+    engine(host, "align", Transcript, job, audio=audio, transcript=Transcript(segments, "ru", speech=speech))
 
-    (told,) = job.warnings
-    assert told.span is None
+    (warning,) = job.warnings
+    assert warning.span is None
     assert re.fullmatch(
         r"speech was heard in \d places, but no word of the text is there: \d+\.\d\d-.*, 2\d\.\d\d-2\d\.\d\d s",
-        told.message,
+        warning.message,
     )

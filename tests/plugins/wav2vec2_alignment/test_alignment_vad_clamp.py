@@ -1,4 +1,4 @@
-"""Word times held inside speech."""
+"""Words clamped to speech intervals, and speech without words."""
 
 from itertools import pairwise
 
@@ -14,7 +14,7 @@ from whisperx_worker_plugins.wav2vec2_alignment.vad_clamp import (
     unaligned_speech,
 )
 
-HEARD = [Span(0.0, 2.0), Span(6.0, 8.0)]
+SPEECH = [Span(0.0, 2.0), Span(6.0, 8.0)]
 
 
 @pytest.mark.parametrize(
@@ -34,50 +34,50 @@ HEARD = [Span(0.0, 2.0), Span(6.0, 8.0)]
         "the end is after a pause",
         "the beginning is before a pause",
         "the end is in a pause",
-        "the detector heard nothing there",
+        "no speech interval is there",
         "too long for two letters",
-        "digits are said as words",
+        "digits are spoken as words",
         "punctuation",
     ],
 )
-def test_a_word_is_cut_to_the_speech_that_has_most_of_it(word, start, end, expected):
-    cut = clamp_word(Word(word, start, end, score=0.5), HEARD)
+def test_a_word_is_clamped_to_the_speech_interval_that_it_overlaps_most(word, start, end, expected):
+    cut = clamp_word(Word(word, start, end, score=0.5), SPEECH)
 
     assert (cut.start, cut.end) == expected
     assert (cut.word, cut.score) == (word, 0.5)
 
 
 def test_a_word_without_times_stays_without():
-    assert clamp_word(Word("Алло"), HEARD) == Word("Алло")
+    assert clamp_word(Word("Алло"), SPEECH) == Word("Алло")
 
 
 def test_a_segment_ends_where_its_last_word_ends():
     whole = Segment(0.5, 6.1, "Да. Алло.", (Word("Да.", 0.5, 0.7), Word("Алло.", 1.5, 6.1)), avg_logprob=-0.1)
 
-    cut = clamp_segment(whole, HEARD)
+    cut = clamp_segment(whole, SPEECH)
 
     assert (cut.start, cut.end, cut.text, cut.avg_logprob) == (0.5, 2.0, "Да. Алло.", -0.1)
-    assert clamp_segment(cut, HEARD) is cut
+    assert clamp_segment(cut, SPEECH) is cut
 
 
 @given(
     st.lists(st.tuples(st.integers(0, 300), st.integers(1, 40)), max_size=8),
     st.lists(st.integers(0, 340), min_size=2, max_size=12),
 )
-def test_held_words_keep_their_order_and_their_times_do_not_grow(speech, edges):
-    heard = intervals.merge(Span(start / 10, (start + length) / 10) for start, length in speech)
+def test_clamped_words_are_in_order_and_inside_their_former_times(lengths, edges):
+    speech = intervals.merge(Span(start / 10, (start + length) / 10) for start, length in lengths)
     edges = sorted(edges)
     words = tuple(Word("слово", start / 10, end / 10) for start, end in pairwise(edges))
     whole = Segment(edges[0] / 10, edges[-1] / 10, " ".join(["слово"] * len(words)), words)
 
-    cut = clamp_segment(whole, heard)
+    cut = clamp_segment(whole, speech)
 
     times = [time for word in cut.words for time in (word.start, word.end)]
     assert times == sorted(times)
     for before, after in zip(whole.words, cut.words, strict=True):
         assert before.start <= after.start <= after.end <= before.end
         assert after.end - after.start <= max_duration_s("слово") + 0.001
-        inside = intervals.within(heard, after.start, after.end)
+        inside = intervals.within(speech, after.start, after.end)
         assert not inside or intervals.total_s(inside) == pytest.approx(after.end - after.start, abs=0.002)
 
 
@@ -101,18 +101,18 @@ def sentence(*words):
     ],
     ids=[
         "words everywhere",
-        "a hole between words",
+        "a gap between words",
         "a short pause",
-        "a hole at the end, and a word without times",
+        "a gap at the end, and a word without times",
         "the rest is outside of the text",
-        "a hole at the beginning",
+        "a gap at the beginning",
         "a sentence that could not be aligned",
-        "a stretch of speech in the text without a word",
+        "a speech interval in the text without a word",
     ],
 )
 def test_speech_in_the_text_without_words_is_found(sentences, text, expected):
-    assert unaligned_speech(sentences, [Span(*edges) for edges in text], HEARD) == [Span(*edges) for edges in expected]
+    assert unaligned_speech(sentences, [Span(*edges) for edges in text], SPEECH) == [Span(*edges) for edges in expected]
 
 
-def test_where_nothing_is_known_of_speech_nothing_is_missed():
+def test_without_speech_intervals_there_is_no_unaligned_speech():
     assert unaligned_speech([sentence(("Да.", 0.2, 0.6))], [Span(0.0, 9.0)], []) == []

@@ -1,54 +1,24 @@
-"""Words that are written otherwise than they are said: their times are those of what is said."""
+"""Words with other spoken forms than their letters, and their times."""
 
 from __future__ import annotations
 
-import string
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
-from tests.ctc_path import best_path
+from tests.plugins.wav2vec2_alignment.alignment_emissions import ENGLISH, FRAME_S, RUSSIAN_WITH_YO, spoken_emission
 from whisperx_worker import Segment, Span
-from whisperx_worker_plugins.wav2vec2_alignment.ctc.token_graph import TokenGraph
-from whisperx_worker_plugins.wav2vec2_alignment.ctc.trellis import TOKEN_BONUS
 from whisperx_worker_plugins.wav2vec2_alignment.group_alignment import TextGroup, align_text_groups
 from whisperx_worker_plugins.wav2vec2_alignment.text.alignable_text import prepare_text
-from whisperx_worker_plugins.wav2vec2_alignment.text.alphabet import Alphabet
-from whisperx_worker_plugins.wav2vec2_alignment.text.text_graph import TextGraphBuilder, chain_graph
 from whisperx_worker_plugins.wav2vec2_alignment.verbalisation.lattice import accept, concatenate, lattice_arcs, union
 from whisperx_worker_plugins.wav2vec2_alignment.verbalisation.words import verbalise
 
-BLANK, SEPARATOR = 0, 1
-FRAME_S = 0.02
-FRAMES_PER_LETTER = 3
-CYRILLIC = "абвгдежзийклмнопрстуфхцчшщъыьэюяё"
-RUSSIAN = Alphabet({letter: column for column, letter in enumerate(CYRILLIC, start=2)}, BLANK, SEPARATOR)
-ENGLISH = Alphabet({letter: column for column, letter in enumerate(string.ascii_lowercase, start=2)}, BLANK, SEPARATOR)
-ALPHABETS = {"ru": RUSSIAN, "uk": RUSSIAN, "en": ENGLISH, "de": ENGLISH}
-
-
-def sound_of(said, alphabet):
-    """Emissions in which words are said one after another, and the times of each."""
-    columns, edges = [BLANK] * 10, []
-    for word in said:
-        first = len(columns)
-        for part in word.split():
-            for letter in part:
-                columns += [alphabet.columns[letter]] + [BLANK] * (FRAMES_PER_LETTER - 1)
-            columns += [SEPARATOR, BLANK]
-        edges.append((first * FRAME_S, (len(columns) - 2) * FRAME_S))
-        columns += [BLANK] * 4
-    columns += [BLANK] * 10
-    width = len(alphabet.columns) + 2
-    emission = np.full((len(columns), width), np.log(0.1 / (width - 1)), dtype=np.float32)
-    emission[np.arange(len(columns)), columns] = np.log(0.9)
-    return emission, edges
+ALPHABETS = {"ru": RUSSIAN_WITH_YO, "uk": RUSSIAN_WITH_YO, "en": ENGLISH, "de": ENGLISH}
 
 
 def spoken_forms(verbalisation):
-    """All texts of a verbalisation."""
+    """Return all texts of a verbalisation."""
     arcs, last = lattice_arcs(verbalisation)
     found = {0: {""}}
     for begin, end, text in arcs:
@@ -56,10 +26,10 @@ def spoken_forms(verbalisation):
     return found[last]
 
 
-def words_of(written, said, language):
-    """Words with times of a text, in sound that has something said; and when each was said."""
+def words_of(written, spoken, language):
+    """Align written words with emissions of spoken ones, and return them with the true times."""
     alphabet = ALPHABETS[language]
-    emission, edges = sound_of(said, alphabet)
+    emission, edges = spoken_emission(spoken, alphabet)
     span = Span(0.0, len(emission) * FRAME_S)
     text = prepare_text(Segment(span.start, span.end, " ".join(written)), alphabet, language, span.end)
     ((sentences,),) = align_text_groups([TextGroup([text], [span])], [[emission]], alphabet)
@@ -132,13 +102,13 @@ ENGLISH_PAIRS = [
 
 
 @pytest.mark.parametrize(
-    ("written", "said", "language"),
+    ("written", "spoken", "language"),
     [(*pair, "ru") for pair in RUSSIAN_PAIRS] + [(*pair, "en") for pair in ENGLISH_PAIRS],
 )
-def test_a_word_has_the_times_of_what_is_said_for_it(written, said, language):
+def test_a_word_has_the_times_of_its_spoken_form(written, spoken, language):
     before, after = ("заказ", "готов") if language == "ru" else ("order", "ready")
 
-    words, edges = words_of([before, written, after], [before, said, after], language)
+    words, edges = words_of([before, written, after], [before, spoken, after], language)
 
     assert [word.word for word in words] == [before, written, after]
     for word, (start, end) in zip(words, edges, strict=True):
@@ -147,7 +117,7 @@ def test_a_word_has_the_times_of_what_is_said_for_it(written, said, language):
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
+    ("written", "spoken"),
     [
         (["14", "400", "рублей"], ["четырнадцать тысяч", "четыреста", "рублей"]),
         (["1", "250", "000", "штук"], ["миллион", "двести пятьдесят тысяч", "", "штук"]),
@@ -161,17 +131,17 @@ def test_a_word_has_the_times_of_what_is_said_for_it(written, said, language):
         (["5", "—", "7", "дней"], ["пять", "до", "семь", "дней"]),
     ],
 )
-def test_a_number_of_several_words_gives_each_its_part(written, said):
-    words, edges = words_of(written, said, "ru")
+def test_each_word_of_a_number_has_its_part_of_the_times(written, spoken):
+    words, edges = words_of(written, spoken, "ru")
 
     assert [word.word for word in words] == written
-    for word, spoken, (start, end) in zip(words, said, edges, strict=True):
-        if spoken:
+    for word, form, (start, end) in zip(words, spoken, edges, strict=True):
+        if form:
             assert word.start == pytest.approx(start, abs=0.021)
             assert word.end == pytest.approx(end, abs=0.061)
 
 
-def test_the_same_number_said_twice_is_found_in_both_ways_of_saying_it():
+def test_the_same_number_is_found_in_two_different_spoken_forms():
     words, edges = words_of(["1015", "или", "1015"], ["десять пятнадцать", "или", "тысяча пятнадцать"], "ru")
     assert [word.start for word in words] == pytest.approx([start for start, _ in edges], abs=0.021)
 
@@ -180,92 +150,17 @@ def test_the_same_number_said_twice_is_found_in_both_ways_of_saying_it():
     ("word", "language"),
     [("25", "cs"), ("25", "xx"), ("25", None), ("25", "en"), ("♪", "ru"), ("привет", "ru"), ("Ж", "ru")],
 )
-def test_what_is_spelled_or_cannot_be_read_has_no_reading(word, language):
-    assert verbalise([word], language, RUSSIAN.letters) == [None]
+def test_a_word_that_is_spelled_or_unknown_has_no_verbalisation(word, language):
+    assert verbalise([word], language, RUSSIAN_WITH_YO.letters) == [None]
 
 
-def test_a_number_in_a_language_without_tables_is_read_by_the_library():
-    (reading,) = verbalise(["21"], "de", ENGLISH.letters)
-    assert " einundzwanzig" in spoken_forms(reading)
+def test_a_number_in_a_language_without_a_lexicon_has_the_librarys_names():
+    (verbalisation,) = verbalise(["21"], "de", ENGLISH.letters)
+    assert " einundzwanzig" in spoken_forms(verbalisation)
 
 
-def test_readings_are_put_together_from_alternatives():
+def test_verbalisations_are_joined_and_alternated():
     assert spoken_forms(concatenate(union(accept("а", "б"), accept("")), accept("в"))) == {"ав", "бв", "в"}
-
-
-# --- the graph
-
-
-def graph_of(*words):
-    builder = TextGraphBuilder(RUSSIAN, SEPARATOR)
-    for tokens, reading in words:
-        builder.add_word(tokens, reading)
-    return builder.build()
-
-
-def letters(text):
-    return [RUSSIAN.columns[letter] for letter in text]
-
-
-def all_paths(graph):
-    """Columns of every way through a graph."""
-    ways = {-1: [[]]}
-    for token, column in enumerate(graph.columns.tolist()):
-        before = graph.predecessors.get(token, (token - 1,))
-        ways[token] = [[*way, column] for one in before for way in ways[one]]
-    return {
-        "".join("|" if c == SEPARATOR else CYRILLIC[c - 2] for c in way) for end in graph.final for way in ways[end]
-    }
-
-
-def test_a_graph_has_a_path_for_each_reading_and_no_other():
-    spelling = graph_of(
-        (letters("дом"), None), ([], accept(" пять", " пяти", "")), ([], None), ([], concatenate(accept("", " минус"), accept(" сто"))),
-    )  # fmt: skip
-    assert all_paths(spelling.graph) == {
-        "дом|сто", "дом|минус|сто", "дом|пять|сто", "дом|пять|минус|сто", "дом|пяти|сто", "дом|пяти|минус|сто",
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize("separator", [SEPARATOR, None])
-def test_words_without_readings_are_the_same_chain_made_quickly(separator):
-    words = [[], letters("да"), [], letters("нет"), letters("а"), []]
-    builder = TextGraphBuilder(RUSSIAN, separator)
-    for tokens in words:
-        builder.add_word(tokens, None)
-    slow, quick = builder.build(), chain_graph(words, separator)
-    assert quick.graph.columns.tolist() == slow.graph.columns.tolist()
-    assert quick.owners.tolist() == slow.owners.tolist()
-    assert (quick.graph.predecessors, quick.graph.final) == (slow.graph.predecessors, slow.graph.final)
-
-
-def test_a_graph_that_begins_with_a_reading_has_no_separator_before_it():
-    assert all_paths(graph_of(([], accept(" раз", " два")), (letters("да"), None)).graph) == {"раз|да", "два|да"}
-
-
-def test_readings_that_begin_alike_share_their_letters():
-    spelling = graph_of(([], accept(" двадцать", " двадцати", " двадцатью")))
-    assert len(spelling.graph.columns) == len("двадцат") + len("ь") + len("и") + len("ю")
-
-
-@pytest.mark.parametrize("seed", range(30))
-def test_the_best_path_through_a_graph_is_the_best_of_all_its_chains(seed):
-    draw = np.random.default_rng(seed)
-    emission = np.log(draw.dirichlet(np.ones(6), 14)).astype(np.float32)
-    # (1 or 2 3), then 4 or nothing, then 5
-    graph = TokenGraph(np.array([1, 2, 3, 4, 5]), {1: (-1,), 3: (0, 2), 4: (0, 2, 3)}, (4,))
-    chains = [[1, 4, 5], [2, 3, 4, 5], [1, 5], [2, 3, 5]]
-
-    def score(columns, starts, end):
-        entered = sum(emission[s, c] - emission[s, 0] + TOKEN_BONUS for s, c in zip(starts, columns, strict=True))
-        return emission[:end, 0].sum() + entered
-
-    path = best_path(emission, graph, blank=0)
-
-    found = score(graph.columns[path.tokens], path.starts, path.ends[-1])
-    alone = [(chain, best_path(emission, chain, blank=0)) for chain in chains]
-    assert graph.columns[path.tokens].tolist() in chains
-    assert found == pytest.approx(max(score(chain, one.starts, one.ends[-1]) for chain, one in alone), abs=1e-4)
 
 
 def test_a_text_without_digits_does_not_import_the_library_of_numbers():
