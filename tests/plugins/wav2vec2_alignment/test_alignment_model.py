@@ -190,7 +190,8 @@ def test_a_batch_has_the_same_emissions_as_each_recording_alone(models, sound, k
 
     assert sorted(together) == sorted(alone)
     for number, emission in alone.items():
-        assert np.exp(together[number]) == pytest.approx(np.exp(emission), abs=1e-5)
+        # Float32 sums differ by 2e-5 on processors that add in another order, and by tenths where padding leaks in.
+        assert np.exp(together[number]) == pytest.approx(np.exp(emission), abs=1e-4)
 
 
 def test_batches_have_at_most_the_batch_size_and_are_sorted_by_length(models, sound):
