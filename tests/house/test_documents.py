@@ -80,6 +80,13 @@ def test_the_picture_has_every_hook_of_a_job_and_no_other(page):
     assert kinds == {name: kind for name, kind in rows if kind in {"chain", "engine"}}
 
 
+def test_files_that_the_architecture_names_exist():
+    named = re.findall(r"`([\w./]+(?:/|\.py))`", text_of(DOCS / "architecture.md"))
+    places = [ROOT, ROOT / "src" / "whisperx_worker", ROOT / "plugins" / "whisperx_worker_plugins"]
+    assert named
+    assert [name for name in named if not any((place / name).exists() for place in places)] == []
+
+
 # --- code on the pages
 
 

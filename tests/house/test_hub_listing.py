@@ -222,11 +222,11 @@ IN_THE_IMAGE = [model for model in MODELS_GB if model != Settings.model_fields["
 WANTED = """
 import json
 from whisperx_worker import WorkerError, find_model
-from whisperx_worker.hooks.requirements import needed_models
+from whisperx_worker.hooks.requirements import required_models
 from whisperx_worker.worker import open_worker
 
 worker, found = open_worker(), {}
-for need in needed_models(worker.host, worker.settings):
+for need in required_models(worker.host, worker.settings):
     try:
         found[need.step] = sorted(file.name for file in find_model(need.name, worker.settings).iterdir())
     except WorkerError as error:

@@ -61,7 +61,7 @@ def _known_language(code: str) -> str:
 
 
 class Request(_Strict):
-    """Everything that a job may ask for. `parse` makes it; the README's table is made from its fields."""
+    """Everything that a job may ask for. `parse` makes it; the documentation's table is made from its fields."""
 
     audio_file: str | None = described(
         None,

@@ -1,7 +1,7 @@
 """What pydantic fields of the request and of the settings have in common: one clear sentence for each wrong value.
 
 Each field says in `expects` what would be right; that is the second half of its error message and a column of the
-README's tables.
+documentation's tables.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def described(default: Any, meaning: str, expects: str, *, secret: bool = False,
 
     Args:
         default: The default, or `...` where there is none.
-        meaning: One line for the README.
+        meaning: One line for the documentation.
         expects: What would be right, to follow "must be".
         secret: Whether values of it are never shown.
         constraints: Passed on to pydantic's `Field`.

@@ -1,6 +1,6 @@
 """One job from top to bottom: fetch, decode, pre_audio; text beside speakers; both joined, verify_speakers, finalize.
 
-It reads like the picture in the README. It decides in which order hooks run and what a failure of each means; how hooks
+It reads like the picture in docs/architecture.md. It decides in which order hooks run and what a failure of each means; how hooks
 are called is the business of `stages`.
 """
 
