@@ -1,7 +1,7 @@
 """One job from top to bottom: fetch, decode, pre_audio; text beside speakers; both joined, verify_speakers, finalize.
 
-It reads like the picture in docs/architecture.md. It decides in which order hooks run and what a failure of each means; how hooks
-are called is the business of `stages`.
+The picture in docs/architecture.md has the order. This module decides what a failure of each hook means;
+`hooks.dispatch` decides how hooks are called.
 """
 
 from __future__ import annotations
