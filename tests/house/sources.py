@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -12,18 +11,14 @@ PACKAGE = ROOT / "src" / "whisperx_worker"
 CORE = sorted(PACKAGE.rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
+FOLDERS = ["src", "plugins", "training", "bench", "tools", "demo", "examples"]
+PRODUCT = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 
 @functools.cache
 def tree(path):
     return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def tracked(*patterns):
-    """Files of the project, as git lists them, or all that match where it is not a checkout."""
-    done = subprocess.run(["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True, check=False)
-    names = done.stdout.split("\n")[:-1] if done.returncode == 0 else []
-    return sorted(path for path in map(ROOT.joinpath, names) if path.is_file())
 
 
 def module_of(path):
