@@ -21,7 +21,7 @@ import numpy as np
 from whisperx_worker.contract.request import parse
 from whisperx_worker.contract.settings import Settings
 from whisperx_worker.errors import PluginError
-from whisperx_worker.hooks.dispatch import chain, engine, observe
+from whisperx_worker.hooks import dispatch
 from whisperx_worker.hooks.host import Candidate, Host, load_host
 from whisperx_worker.hooks.job import Job
 from whisperx_worker.models.cache import ModelCache
@@ -64,7 +64,7 @@ def make_job(host: Host | None = None, **fields: Any) -> Job:  # noqa: ANN401
     host = host or load_host(settings, ())
     request, options = parse({**recording, **fields}, host.abilities)
     job = Job("test", request, settings, ModelCache(), options)
-    job.on_stage_ended = lambda job, ended: observe(host, "stage_ended", job, ended=ended)
+    job.on_stage_ended = lambda job, ended: dispatch.notify_observers(host, "stage_ended", job, ended=ended)
     return job
 
 
@@ -85,7 +85,7 @@ def run_chain(host: Host, hook: str, value: Any, job: Job | None = None, **extra
     """
     if "audio" in host.arguments(hook)[1:]:
         extra.setdefault("audio", make_audio())
-    return chain(host, hook, value, job or make_job(host), **extra)
+    return dispatch.run_chain(host, hook, value, job or make_job(host), **extra)
 
 
 def run_engine(host: Host, hook: str, expected: type[T], job: Job | None = None, **arguments: Any) -> T:  # noqa: ANN401
@@ -101,7 +101,7 @@ def run_engine(host: Host, hook: str, expected: type[T], job: Job | None = None,
     Raises:
         PluginError: As the worker raises it.
     """
-    return engine(host, hook, expected, job or make_job(host), **{"audio": make_audio(), **arguments})
+    return dispatch.run_engine(host, hook, expected, job or make_job(host), **{"audio": make_audio(), **arguments})
 
 
 def make_audio(duration_s: Seconds = 1.0, frequency_hz: float = 220.0) -> Audio:

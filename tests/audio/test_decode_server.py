@@ -116,14 +116,14 @@ def test_a_decoder_that_does_not_end_is_ended(server, long, monkeypatch):
 
 @pytest.mark.slow
 def test_a_job_that_nobody_wants_ends_its_decoder_at_once(server, long, tmp_path, monkeypatch):
-    def still_wanted():
+    def check_cancelled():
         if children_of(server):
             raise JobCancelledError("the job was cancelled")
 
     decoded = tmp_path / "decoded"
     monkeypatch.setattr(decode_server, "new_store", lambda: decoded.open("w+b"))
     with pytest.raises(JobCancelledError):
-        decode_server.decode(long, SETTINGS, still_wanted)
+        decode_server.decode(long, SETTINGS, check_cancelled)
     assert eventually(lambda: not children_of(server))
     assert decoded.stat().st_size < LONG_MINUTES * 60 * SAMPLE_RATE_HZ * SAMPLE_BYTES
 

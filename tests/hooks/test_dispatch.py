@@ -22,7 +22,7 @@ from whisperx_worker import (
     hookimpl,
 )
 from whisperx_worker.contract.settings import Settings
-from whisperx_worker.hooks.dispatch import chain, engine
+from whisperx_worker.hooks.dispatch import run_chain, run_engine
 from whisperx_worker.hooks.host import Candidate, load_host
 from whisperx_worker.logs import job_log
 from whisperx_worker.pipeline import run as run_module
@@ -49,7 +49,7 @@ def loaded(**plugins):
 
 
 def run(host, hook="post_align", value=SAID, job=None, **extra):
-    return chain(host, hook, value, job or make_job(host), audio=make_audio(), **extra)
+    return run_chain(host, hook, value, job or make_job(host), audio=make_audio(), **extra)
 
 
 def outcome(host, value=SAID, **fields):
@@ -213,7 +213,7 @@ def test_a_plugin_cannot_write_into_the_recording():
 
     host, audio = loaded(writes=Writes()), make_audio()
     job = make_job(host)
-    assert chain(host, "pre_audio", audio, job) is audio
+    assert run_chain(host, "pre_audio", audio, job) is audio
     assert audio.samples[0] == 0.0
     assert [warned.message for warned in job.warnings] == [
         "plugin writes failed in pre_audio: it raised ValueError; its change is left out"
@@ -236,7 +236,7 @@ def test_an_answer_of_a_subclass_does_not_bind_the_next_plugin():
 
     host = loaded(a=Widens(), b=Halves())
     job = make_job(host)
-    assert type(chain(host, "pre_audio", make_audio(), job)) is Audio
+    assert type(run_chain(host, "pre_audio", make_audio(), job)) is Audio
     assert job.warnings == ()
 
 
@@ -253,7 +253,7 @@ def test_finalize_is_a_chain_over_the_whole_result():
             return replace(result, duration_s=0.0)
 
     host = loaded(a=Forgets())
-    assert chain(host, "finalize", Result(SAID, 2.0), make_job(host)) == Result(SAID, 0.0)
+    assert run_chain(host, "finalize", Result(SAID, 2.0), make_job(host)) == Result(SAID, 0.0)
 
 
 # --- what a hook gets
@@ -337,12 +337,12 @@ def test_an_argument_with_a_default_gets_its_value_too():
 @pytest.mark.parametrize(("hook", "expected", "value"), ENGINES)
 def test_the_only_engine_there_is_does_the_step(hook, expected, value):
     host = loaded(only=Engine(value), other=Appends("x"))
-    assert engine(host, hook, expected, make_job(host), **ARGUMENTS) is value
+    assert run_engine(host, hook, expected, make_job(host), **ARGUMENTS) is value
 
 
 def failure_of(host, hook="transcribe", expected=Transcript, job=None):
     with pytest.raises(PluginError) as failed:
-        engine(host, hook, expected, job or make_job(host), **ARGUMENTS)
+        run_engine(host, hook, expected, job or make_job(host), **ARGUMENTS)
     return str(failed.value)
 
 
@@ -362,7 +362,7 @@ def test_two_engines_and_none_named_is_an_error_that_lists_both(hook, expected, 
 def chosen(host, *, by_setting=None, by_job=()):
     job = make_job(host, plugins={name: {} for name in by_job})
     job = replace(job, settings=Settings(transcribe_engine=by_setting))
-    return engine(host, "transcribe", Transcript, job, **ARGUMENTS).text
+    return run_engine(host, "transcribe", Transcript, job, **ARGUMENTS).text
 
 
 @pytest.fixture
@@ -435,14 +435,14 @@ def test_an_engine_that_fails_is_named_with_its_reason(answer, reason):
 def test_what_is_not_the_engines_fault_goes_through_as_it_is(error):
     host = loaded(a=Engine(error))
     with pytest.raises(type(error)) as raised:
-        engine(host, "transcribe", Transcript, make_job(host), **ARGUMENTS)
+        run_engine(host, "transcribe", Transcript, make_job(host), **ARGUMENTS)
     assert raised.value is error
 
 
 def test_keyboard_interrupt_goes_through_an_engine():
     host = loaded(a=Engine(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
-        engine(host, "transcribe", Transcript, make_job(host), **ARGUMENTS)
+        run_engine(host, "transcribe", Transcript, make_job(host), **ARGUMENTS)
 
 
 # --- what the client sees
@@ -455,7 +455,7 @@ PRIVATE = f"no such file: /srv/models/private/model.bin (token {SECRET})"
 @pytest.fixture
 def client(monkeypatch, tmp_path):
     """Sends jobs to a worker with these plugins; its recording is a tone."""
-    monkeypatch.setattr(run_module, "recording", lambda _job: make_audio())
+    monkeypatch.setattr(run_module, "load_recording", lambda _job: make_audio())
     job_log.start_logging(tmp_path / "container_log.txt", console=False)
 
     def send(plugins, **fields):

@@ -8,7 +8,8 @@ import urllib.request
 import pytest
 
 from whisperx_worker.contract.settings import load_settings
-from whisperx_worker.serving.progress import MAX_PIECE_MB, MAX_RESULT_MB, _pieces, sendable
+from whisperx_worker.serving.progress import MAX_PIECE_MB, _pieces
+from whisperx_worker.serving.result_size import MAX_RESULT_MB, fit_result
 
 LARGE = {
     "segments": [{"start": 0.0, "end": 1.0, "text": "ы" * int(MAX_RESULT_MB * 500_000)}],
@@ -19,7 +20,7 @@ LARGE = {
 
 
 def sent(response, job_id="job-1", **settings):
-    return sendable(response, job_id, load_settings(**settings))
+    return fit_result(response, job_id, load_settings(**settings))
 
 
 def test_a_result_within_the_limit_is_sent_as_it_is():

@@ -25,7 +25,7 @@ from tools.gpu_check.setup import (
     text_of,
 )
 from tools.random_models import SETTINGS
-from whisperx_worker.hooks.dispatch import ENGINES
+from whisperx_worker.hooks.engine_choice import ENGINES
 from whisperx_worker.pipeline import run
 from whisperx_worker.pipeline.concurrency import together
 from whisperx_worker.pipeline.worker import answer, new_job, open_worker
@@ -94,19 +94,19 @@ def measure_overlap(setup: Setup) -> Iterator[Measure]:
     with recording(dialogue(seconds)) as path:
         data = {"audio_file": str(path), **EVERYTHING, "batch_size": setup.batch_size}
         job = new_job(worker, "gpu-check", data, local=True)
-        audio = run.recording(job)
+        audio = run.load_recording(job)
         spent: dict[str, float] = {}
         for name in ("text", "speakers", "both"):
             with stopwatch() as took:
                 if name == "text":
-                    run.text_of(job, worker.host, audio)
+                    run.transcribe_and_align(job, worker.host, audio)
                 elif name == "speakers":
-                    found = run.diarized(job, worker.host, audio)
+                    found = run.run_diarization(job, worker.host, audio)
                 else:
                     _, found = together(
                         job,
-                        lambda: run.text_of(job, worker.host, audio),
-                        lambda: run.diarized(job, worker.host, audio),
+                        lambda: run.transcribe_and_align(job, worker.host, audio),
+                        lambda: run.run_diarization(job, worker.host, audio),
                     )
             spent[name] = took[0]
             yield Measure(f"{name} of {seconds:.0f} s", f"{took[0]:.2f} s")

@@ -61,14 +61,14 @@ _KEPT_VARIABLES = frozenset({"PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDI
 
 
 def decode(
-    path: Path, settings: Settings, still_wanted: Callable[[], None] = lambda: None
+    path: Path, settings: Settings, check_cancelled: Callable[[], None] = lambda: None
 ) -> tuple[Audio, tuple[Warned, ...]]:
     """Decode a file as `audio.decode` does, but in a process of its own.
 
     Args:
         path: Any container and codec that PyAV opens, save playlists.
         settings: `max_audio_s` is the longest recording.
-        still_wanted: Called ten times a second; what it raises ends the decoding at once.
+        check_cancelled: Called ten times a second; what it raises ends the decoding at once.
 
     Returns:
         The audio, and what is wrong with it.
@@ -82,7 +82,7 @@ def decode(
     with path.open("rb", buffering=0) as file, new_store() as store:
         most_s = min(_LEAST_TIME_S + settings.max_audio_s / _TIMES_REAL_TIME, _MOST_TIME_S)
         task = _TASK.pack(settings.max_audio_s, most_s)
-        answer = _answer(task, file, store, still_wanted)
+        answer = _answer(task, file, store, check_cancelled)
         if "refused" in answer:
             raise BadInputError(answer["refused"])
         if "full" in answer:
@@ -99,14 +99,14 @@ def start() -> None:
     _server.start()
 
 
-def _answer(task: bytes, file: FileIO, store: BinaryIO, still_wanted: Callable[[], None]) -> dict[str, Any]:
+def _answer(task: bytes, file: FileIO, store: BinaryIO, check_cancelled: Callable[[], None]) -> dict[str, Any]:
     """What a child says of a file."""
     for _ in range(_TRIES):
         here, there = socket.socketpair()
         with here:
             with there:
                 server = _server.send(task, [file.fileno(), store.fileno(), there.fileno()])
-            said = b"".join(_pieces(here, still_wanted))
+            said = b"".join(_pieces(here, check_cancelled))
         with contextlib.suppress(ValueError):  # none, or half of one, from a child that died
             answer: dict[str, Any] = json.loads(said)
             return answer
@@ -124,10 +124,10 @@ def _lives(server: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def _pieces(here: socket.socket, still_wanted: Callable[[], None]) -> Iterator[bytes]:
+def _pieces(here: socket.socket, check_cancelled: Callable[[], None]) -> Iterator[bytes]:
     here.settimeout(_LOOK_S)
     while True:
-        still_wanted()
+        check_cancelled()
         with contextlib.suppress(TimeoutError):
             piece = here.recv(1 << 16)
             if not piece:

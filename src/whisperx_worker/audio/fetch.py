@@ -55,7 +55,7 @@ def fetch(  # noqa: PLR0913  what is named has a default
     *,
     local: bool,
     what: str = "the recording",
-    still_wanted: Callable[[], None] = lambda: None,
+    check_cancelled: Callable[[], None] = lambda: None,
 ) -> Path:
     """Bring a job's audio here.
 
@@ -65,7 +65,7 @@ def fetch(  # noqa: PLR0913  what is named has a default
         settings: `max_audio_mb`, `fetch_timeout_s` and `min_fetch_kb_per_s` bound the fetch.
         local: Whether a path is allowed.
         what: What the audio is, for the log.
-        still_wanted: Called ten times a second while a server is waited for; what it raises ends the fetch at once.
+        check_cancelled: Called ten times a second while a server is waited for; what it raises ends the fetch at once.
 
     Returns:
         A file in `folder`; a local file is used where it lies.
@@ -77,7 +77,7 @@ def fetch(  # noqa: PLR0913  what is named has a default
     log.info("%s: %s", what, describe_place(place, local=local))
     kind = kind_of(place, local=local)
     if kind == "url":
-        return _download(trimmed(place), folder, settings, still_wanted)
+        return _download(trimmed(place), folder, settings, check_cancelled)
     if kind == "path":
         return _in_place(place, settings)
     return _unpack(place, folder, settings)
@@ -204,7 +204,7 @@ class _Failure(Exception):  # noqa: N818 - never leaves this module
         """Whether another try may help."""
 
 
-def _download(url: str, folder: Path, settings: Settings, still_wanted: Callable[[], None]) -> Path:
+def _download(url: str, folder: Path, settings: Settings, check_cancelled: Callable[[], None]) -> Path:
     # urllib3 logs whole URLs: each request at DEBUG, and a malformed header at WARNING.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     import_runpod()
@@ -213,7 +213,7 @@ def _download(url: str, folder: Path, settings: Settings, still_wanted: Callable
     with _new_file(folder) as (path, number):
         for tries_left in reversed(range(_MAX_TRIES)):
             try:
-                _try_once(_Try(url, number, part, settings), still_wanted)
+                _try_once(_Try(url, number, part, settings), check_cancelled)
             except _Failure as failure:
                 if part.kept > furthest:
                     furthest, pauses = part.kept, iter(_PAUSES_S)
@@ -222,18 +222,18 @@ def _download(url: str, folder: Path, settings: Settings, still_wanted: Callable
                     raise FetchError(f"the audio could not be fetched from {_describe_url(url)}: {failure}") from None
             else:
                 break
-            _rest(pause_s, still_wanted)
+            _rest(pause_s, check_cancelled)
         return path
 
 
-def _rest(pause_s: float, still_wanted: Callable[[], None]) -> None:
+def _rest(pause_s: float, check_cancelled: Callable[[], None]) -> None:
     latest_s = time.monotonic() + pause_s
     while time.monotonic() < latest_s:
-        still_wanted()
+        check_cancelled()
         time.sleep(_LOOK_S)
 
 
-def _try_once(trying: _Try, still_wanted: Callable[[], None]) -> None:
+def _try_once(trying: _Try, check_cancelled: Callable[[], None]) -> None:
     """Fetch in a thread of its own.
 
     A server that sends its headers byte by byte never runs into a socket's timeout, and one that falls silent does so
@@ -244,7 +244,7 @@ def _try_once(trying: _Try, still_wanted: Callable[[], None]) -> None:
     latest_s = time.monotonic() + 2 * trying.settings.fetch_timeout_s
     try:
         while thread.is_alive():
-            still_wanted()
+            check_cancelled()
             if not trying.answered and time.monotonic() > latest_s:
                 raise _Failure(f"the server did not answer in {trying.settings.fetch_timeout_s:g} s")
             thread.join(_LOOK_S)

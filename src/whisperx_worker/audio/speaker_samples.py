@@ -39,7 +39,7 @@ def read_sample(sample: SpeakerSample, job: Job) -> Audio:
     try:
         with tempfile.TemporaryDirectory(prefix="whisperx-worker-") as folder:
             local = job.local and sample.url is not None
-            path = fetch(place, Path(folder), settings, local=local, what=title, still_wanted=job.stop_if_cancelled)
+            path = fetch(place, Path(folder), settings, local=local, what=title, check_cancelled=job.stop_if_cancelled)
             audio, warnings = decode(path, settings, job.stop_if_cancelled)
     except (BadInputError, FetchError) as error:
         raise type(error)(f"{title}: {error}") from error

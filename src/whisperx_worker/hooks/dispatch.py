@@ -9,6 +9,7 @@ import logging
 from typing import TYPE_CHECKING, TypeVar
 
 from whisperx_worker.errors import BadInputError, JobCancelledError, PluginError, StrictError, WorkerError
+from whisperx_worker.hooks.engine_choice import engine_for_job
 from whisperx_worker.runtime.failure_kinds import is_out_of_memory, of_the_gpu
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from pluggy import HookImpl
 
-    from whisperx_worker.contract.settings import Settings
     from whisperx_worker.hooks.host import Host
     from whisperx_worker.hooks.job import Job
 
@@ -24,11 +24,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-ENGINES = ("transcribe", "align", "diarize", "verify_speakers")
-"""Hooks that one plugin does, in the order of the corridor."""
 
-
-def chain(host: Host, hook: str, value: T, job: Job, **extra: object) -> T:
+def run_chain(host: Host, hook: str, value: T, job: Job, **extra: object) -> T:
     """Fold `value` through every plugin that implements `hook`.
 
     A plugin that answers None leaves the value alone; one that raises, or answers with another type, is named in a
@@ -54,7 +51,7 @@ def chain(host: Host, hook: str, value: T, job: Job, **extra: object) -> T:
     return value
 
 
-def engine(host: Host, hook: str, expected: type[T], job: Job, **arguments: object) -> T:
+def run_engine(host: Host, hook: str, expected: type[T], job: Job, **arguments: object) -> T:
     """Let the chosen plugin do the step.
 
     Args:
@@ -67,7 +64,7 @@ def engine(host: Host, hook: str, expected: type[T], job: Job, **arguments: obje
     Raises:
         PluginError: When no plugin can be chosen, or the chosen one raises, declines, or answers with another type.
     """
-    implementation = choose(host, hook, job)
+    implementation = engine_for_job(host, hook, job)
     name = implementation.plugin_name
     try:
         answer = expect(expected, call(implementation, arguments, job))
@@ -80,7 +77,7 @@ def engine(host: Host, hook: str, expected: type[T], job: Job, **arguments: obje
     return answer
 
 
-def observe(host: Host, hook: str, job: Job, **arguments: object) -> None:
+def notify_observers(host: Host, hook: str, job: Job, **arguments: object) -> None:
     """Tell every plugin that implements `hook` of something; one that raises is logged, and the job goes on.
 
     Args:
@@ -105,43 +102,6 @@ def expect(expected: type[T], answer: object) -> T | None:
     if answer is None or isinstance(answer, expected):
         return answer
     raise PluginError(f"it returned {_kind(answer)} instead of {expected.__name__}")
-
-
-def choose(host: Host, hook: str, job: Job) -> HookImpl:
-    """The plugin that does an engine's step in a job: the one that the job names, else the one that is `chosen`.
-
-    Raises:
-        PluginError: When there is none, or several and none of them is named.
-    """
-    engines = {implementation.plugin_name: implementation for implementation in host.implementations(hook)}
-    by_job = [name for name in engines if name in job.request.plugins]
-    return engines[by_job[0]] if len(by_job) == 1 else chosen(host, hook, job.settings)
-
-
-def chosen(host: Host, hook: str, settings: Settings) -> HookImpl:
-    """The plugin that does an engine's step in jobs that name none: named by the setting, else the only one there is.
-
-    Raises:
-        PluginError: When there is none, or several and none of them is named.
-    """
-    engines = {implementation.plugin_name: implementation for implementation in host.implementations(hook)}
-    if by_setting := settings.engine(hook):
-        if by_setting in engines:
-            return engines[by_setting]
-        raise PluginError(f"{_engine_variable(hook)} names the plugin {by_setting!r}, which is not active")
-    if len(engines) == 1:
-        return next(iter(engines.values()))
-    if not engines:
-        raise PluginError(f"{hook}: no active plugin does this step")
-    listed = ", ".join(sorted(engines))
-    raise PluginError(
-        f"{hook}: several plugins do this step ({listed}); "
-        f"name one in {_engine_variable(hook)} or in the job's `plugins`"
-    )
-
-
-def _engine_variable(hook: str) -> str:
-    return f"WHISPERX_WORKER_{hook.upper()}_ENGINE"
 
 
 def call(implementation: HookImpl, arguments: Mapping[str, object], job: Job) -> object:

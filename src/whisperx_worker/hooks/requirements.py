@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from whisperx_worker.errors import PluginError
-from whisperx_worker.hooks.dispatch import ENGINES, chosen
+from whisperx_worker.hooks.engine_choice import ENGINES, default_engine
 from whisperx_worker.models.requirement import ModelRequirement
 from whisperx_worker.runtime.import_order import import_in_turn
 
@@ -49,6 +49,6 @@ def import_libraries(host: Host, plugin: str, settings: Settings) -> None:
 
 def _is_used(host: Host, need: ModelRequirement, plugin: str, settings: Settings) -> bool:
     try:
-        return need.step not in ENGINES or chosen(host, need.step, settings).plugin_name == plugin
+        return need.step not in ENGINES or default_engine(host, need.step, settings).plugin_name == plugin
     except PluginError:  # nobody can be chosen, which is a finding of its own
         return True

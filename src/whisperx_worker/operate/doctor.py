@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from whisperx_worker.audio.waveform import SAMPLE_BYTES
 from whisperx_worker.contract.settings import load_settings, unknown_variables
 from whisperx_worker.errors import ModelNotFoundError, PluginError, SettingsError
-from whisperx_worker.hooks.dispatch import ENGINES, chosen
+from whisperx_worker.hooks.engine_choice import ENGINES, default_engine
 from whisperx_worker.hooks.host import Host, load_host
 from whisperx_worker.hooks.requirements import required_models
 from whisperx_worker.logs import redaction
@@ -158,7 +158,7 @@ def _plugins(_settings: Settings, host: Host) -> Iterator[Finding]:
 def _engines(settings: Settings, host: Host) -> Iterator[Finding]:
     for hook in ENGINES:
         try:
-            yield Finding(hook, "ok", f"by {chosen(host, hook, settings).plugin_name}")
+            yield Finding(hook, "ok", f"by {default_engine(host, hook, settings).plugin_name}")
         except PluginError as error:
             yield Finding(hook, _weight(hook), str(error).removeprefix(f"{hook}: "))
 

@@ -1,4 +1,4 @@
-"""Two lines of one job at the same time. It knows no hook and no audio, only how two pieces of work end together."""
+"""Two branches of one job at the same time, and how they end when one fails. It knows no hook and no audio."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-def together(job: Job, here: Callable[[], A], aside: Callable[[], B]) -> tuple[A, B]:
-    """Do two things at the same time, and give both answers.
+def run_concurrently(job: Job, foreground: Callable[[], A], background: Callable[[], B]) -> tuple[A, B]:
+    """Run two functions at the same time and return both results.
 
-    When one fails the other stops at its next `job.progress`, and the failure is raised once both have ended: no
-    thread outlives this call. What is logged aside belongs to the same job.
+    When one fails the other stops at its next `job.progress`, and the failure is raised after both have ended: no
+    thread outlives this call. What the background logs belongs to the same job.
 
     Args:
-        job: Whose work it is.
-        here: Runs in this thread.
-        aside: Runs in a thread of its own, with a copy of this one's context variables.
+        job: The job that both belong to.
+        foreground: Runs in this thread.
+        background: Runs in another thread, with a copy of this one's context variables.
 
     Raises:
         BaseException: What the first one to fail raised, whichever thread it was in.
@@ -35,15 +35,15 @@ def together(job: Job, here: Callable[[], A], aside: Callable[[], B]) -> tuple[A
 
     def guarded() -> B:
         with _failure_cancels(job):
-            return aside()
+            return background()
 
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="aside") as pool, _failure_cancels(job):
         running = pool.submit(copy_context().run, guarded)
         try:
-            answer = here()
+            answer = foreground()
             return answer, running.result()
         except JobCancelledError:
-            running.result()  # raises the reason, where the other line's failure is what cancelled this one
+            running.result()  # raises the reason, where the other branch's failure is what cancelled this one
             raise
         finally:
             del running  # it holds its exception, whose traceback holds this frame

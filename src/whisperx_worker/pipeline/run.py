@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, TypeVar
 from whisperx_worker.audio.decode_server import decode
 from whisperx_worker.audio.fetch import fetch
 from whisperx_worker.errors import JobCancelledError, PluginError, StrictError, WorkerError
-from whisperx_worker.hooks.dispatch import ENGINES, chain, choose, engine
+from whisperx_worker.hooks.dispatch import run_chain, run_engine
+from whisperx_worker.hooks.engine_choice import ENGINES, engine_for_job
 from whisperx_worker.hooks.requirements import import_libraries
-from whisperx_worker.pipeline.concurrency import together
+from whisperx_worker.pipeline.concurrency import run_concurrently
 from whisperx_worker.results import speaker_assignment
 from whisperx_worker.types import Audio, Diarization, Result, SpeakerMatch, SpeakerTurn, Transcript
 
@@ -37,26 +38,28 @@ def run_job(job: Job, host: Host) -> Result:
         WorkerError: With one sentence for the client.
     """
     with job.timed("job"):
-        return corridor(job, host)
+        return run_stages(job, host)
 
 
-def corridor(job: Job, host: Host) -> Result:
+def run_stages(job: Job, host: Host) -> Result:
     """Every step of the job, in order."""
     warn_of_missing_plugins(job, host)
-    audio = recording(job)
+    audio = load_recording(job)
     with step(job, host, "pre_audio"):
-        audio = chain(host, "pre_audio", audio, job)
+        audio = run_chain(host, "pre_audio", audio, job)
     if job.request.diarization:
         import_for(host, "transcribe", job)  # small beside what the other line imports, and not to wait behind it
-        transcript, diarization = together(job, lambda: text_of(job, host, audio), lambda: diarized(job, host, audio))
+        transcript, diarization = run_concurrently(
+            job, lambda: transcribe_and_align(job, host, audio), lambda: run_diarization(job, host, audio)
+        )
         transcript = with_speakers(job, transcript, diarization)
     else:
-        transcript, diarization = text_of(job, host, audio), None
-    matches = verified(job, host, audio, transcript, diarization)
+        transcript, diarization = transcribe_and_align(job, host, audio), None
+    matches = run_verification(job, host, audio, transcript, diarization)
     turns = diarization.turns if diarization else ()
     result = Result(speaker_assignment.named(transcript, matches), audio.duration_s, matches, turns)
     with step(job, host, "finalize"):
-        return chain(host, "finalize", result, job)
+        return run_chain(host, "finalize", result, job)
 
 
 @contextmanager
@@ -70,7 +73,7 @@ def step(job: Job, host: Host, hook: str) -> Iterator[None]:
 def import_for(host: Host, hook: str, job: Job) -> None:
     """Import the libraries of those who do a step, in turn with all other threads."""
     try:
-        doers = [choose(host, hook, job)] if hook in ENGINES else host.implementations(hook)
+        doers = [engine_for_job(host, hook, job)] if hook in ENGINES else host.implementations(hook)
     except PluginError:  # which is raised where the step is done
         doers = []
     for doer in doers:
@@ -84,13 +87,13 @@ def warn_of_missing_plugins(job: Job, host: Host) -> None:
             job.warn(f"plugin {record.name} could not be loaded and takes no part in this job")
 
 
-def recording(job: Job) -> Audio:
+def load_recording(job: Job) -> Audio:
     """Bring the job's recording here and decode it; its file is gone when this returns, whatever happens."""
     place = job.request.audio_file or job.request.audio_base64 or ""
     local = job.local and job.request.audio_file is not None
     with tempfile.TemporaryDirectory(prefix="whisperx-worker-") as folder:
         with job.stage("fetch"):
-            path = fetch(place, Path(folder), job.settings, local=local, still_wanted=job.stop_if_cancelled)
+            path = fetch(place, Path(folder), job.settings, local=local, check_cancelled=job.stop_if_cancelled)
         with job.stage("decode"):
             audio, warnings = decode(path, job.settings, job.stop_if_cancelled)
     for warned in warnings:
@@ -98,22 +101,22 @@ def recording(job: Job) -> Audio:
     return audio
 
 
-def text_of(job: Job, host: Host, audio: Audio) -> Transcript:
+def transcribe_and_align(job: Job, host: Host, audio: Audio) -> Transcript:
     """What is said, with word times where the job wants them: transcribe, align, post_align."""
     with step(job, host, "transcribe"):
-        transcript = engine(host, "transcribe", Transcript, job, audio=audio)
+        transcript = run_engine(host, "transcribe", Transcript, job, audio=audio)
     if job.request.align_output and transcript.segments:
         without = "segments keep their times and words have none"
         arguments = {"audio": audio, "transcript": transcript}
-        transcript = dispensable(host, "align", Transcript, job, without, **arguments) or transcript
+        transcript = run_optional_engine(host, "align", Transcript, job, without, **arguments) or transcript
     with step(job, host, "post_align"):
-        return chain(host, "post_align", transcript, job, audio=audio)
+        return run_chain(host, "post_align", transcript, job, audio=audio)
 
 
-def diarized(job: Job, host: Host, audio: Audio) -> Diarization | None:
+def run_diarization(job: Job, host: Host, audio: Audio) -> Diarization | None:
     """Who speaks when, or None and a warning; another warning where it is not as many as the job said."""
     without = "the text comes without speakers"
-    diarization = dispensable(host, "diarize", Diarization, job, without, audio=audio)
+    diarization = run_optional_engine(host, "diarize", Diarization, job, without, audio=audio)
     if diarization is None:
         return None
     if not all(map(is_sound_turn, (*diarization.turns, *diarization.exclusive))):
@@ -139,14 +142,14 @@ def with_speakers(job: Job, transcript: Transcript, diarization: Diarization | N
     return spoken
 
 
-def verified(
+def run_verification(
     job: Job, host: Host, audio: Audio, transcript: Transcript, diarization: Diarization | None
 ) -> tuple[SpeakerMatch, ...]:
     """Which enrolled person each speaker, or each segment, is; none and a warning where that cannot be said."""
     known = diarization if diarization and diarization.turns else None
     if not job.request.wants_verification or not (transcript.segments or known):
         return ()
-    matches = dispensable(
+    matches = run_optional_engine(
         host, "verify_speakers", Sequence, job, "speakers have no names",  # type: ignore[type-abstract]
         audio=audio, transcript=transcript, diarization=known,
     )  # fmt: skip
@@ -173,11 +176,13 @@ def are_numbers(*values: object) -> bool:
     return all(isinstance(value, Real) and math.isfinite(value) for value in values)
 
 
-def dispensable(host: Host, hook: str, expected: type[T], job: Job, without: str, **arguments: object) -> T | None:
-    """Run an engine that the text can do without: its answer, or None and a warning that says what is missing."""
+def run_optional_engine(
+    host: Host, hook: str, expected: type[T], job: Job, without: str, **arguments: object
+) -> T | None:
+    """Run an engine; where it fails, return None and warn what the result lacks."""
     try:
         with step(job, host, hook):
-            return engine(host, hook, expected, job, **arguments)
+            return run_engine(host, hook, expected, job, **arguments)
     except (StrictError, JobCancelledError):
         raise
     except WorkerError as error:

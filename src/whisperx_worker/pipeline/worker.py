@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from whisperx_worker.contract import request
 from whisperx_worker.contract.settings import Settings, load_settings
 from whisperx_worker.errors import JobCancelledError, OutOfTimeError, PluginError, WorkerError
-from whisperx_worker.hooks.dispatch import chosen, failure, observe
+from whisperx_worker.hooks.dispatch import failure, notify_observers
+from whisperx_worker.hooks.engine_choice import default_engine
 from whisperx_worker.hooks.host import Host, load_host
 from whisperx_worker.hooks.job import Job, OnProgress, OnSegments
 from whisperx_worker.hooks.requirements import import_libraries
@@ -81,7 +82,7 @@ def warm_up(worker: Worker) -> str | None:
         failures = list(pool.map(lambda one: _warm_up_one(one, worker), worker.host.implementations("warm_up")))
     log.info("warmed up in %.2f s", time.perf_counter() - began_s)
     try:
-        plain = chosen(worker.host, "transcribe", worker.settings).plugin_name
+        plain = default_engine(worker.host, "transcribe", worker.settings).plugin_name
     except PluginError:  # nobody recognises speech, which is a finding of its own
         return None
     return dict(filter(None, failures)).get(plain)
@@ -109,7 +110,7 @@ def new_job(worker: Worker, job_id: str, data: object, *, local: bool = False) -
     asked, options = request.parse(data, worker.host.abilities, local=local)
     job = Job(job_id, asked, worker.settings, worker.models, options, local=local, health=worker.health)
     job.models = worker.models.watched(functools.partial(note_model, job.notes))
-    job.on_stage_ended = lambda job, ended: observe(worker.host, "stage_ended", job, ended=ended)
+    job.on_stage_ended = lambda job, ended: notify_observers(worker.host, "stage_ended", job, ended=ended)
     job.time_limit_s = worker.settings.max_job_s or math.inf
     return job
 
@@ -181,7 +182,7 @@ def unforeseen(error: Exception) -> dict[str, Any]:
     return {"error": f"the worker failed on this job ({type(error).__name__}); its log has the details"}
 
 
-def let_go(jobs: list[Job]) -> None:
+def release_jobs(jobs: list[Job]) -> None:
     """Forget jobs that have ended, with their sound.
 
     A library's exception may be in a cycle with the frames that it went through, and these hold all that the job had.

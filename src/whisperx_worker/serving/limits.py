@@ -79,7 +79,7 @@ def jobs_at_once(settings: Settings) -> int:
     return settings.jobs_at_once if held_mb() <= most_memory_mb(settings) else 1
 
 
-def leave_when_idle(in_progress: Callable[[], int]) -> None:
+def exit_on_sigterm_when_idle(in_progress: Callable[[], int]) -> None:
     """Make SIGTERM end a worker that has no job at once; the SDK would wait for its poll, and may lose what that gets.
 
     A worker that has jobs finishes them and then ends, which is the SDK's own answer. To be called once it has set it.

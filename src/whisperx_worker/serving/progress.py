@@ -10,25 +10,19 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from whisperx_worker.errors import WorkerError
 from whisperx_worker.logs import redaction
-from whisperx_worker.operate import bucket
 from whisperx_worker.runtime.runpod_sdk import import_runpod
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from whisperx_worker.contract.settings import Settings
     from whisperx_worker.types import Segment
 
-MAX_RESULT_MB = 18.0
-"""RunPod drops a result above some 20 MB and calls the job completed."""
 MAX_PIECE_MB = 0.9
 """RunPod takes pieces of a stream of up to 1 MB."""
 
-_ALSO_WITHOUT_SEGMENTS = ("detected_language", "language_probability", "warnings", "logs")
 _PROGRESS_EVERY_S = 2.0
 _LAST_S = 10.0
 """How long a result waits for what is still on its way."""
@@ -36,7 +30,7 @@ _LAST_S = 10.0
 log = logging.getLogger(__name__)
 
 
-class Outbox:
+class ProgressSender:
     """Sends a job's progress, and its segments where it asked for `stream`, in order, and none after the answer.
 
     The SDK's own `progress_update` sends in threads that nobody can wait for, and a late one puts a finished job back
@@ -57,7 +51,7 @@ class Outbox:
         )
         self._told_s = float("-inf")
         self._loop = asyncio.get_running_loop()
-        self._letters: asyncio.Queue[_Letter | None] = asyncio.Queue()
+        self._messages: asyncio.Queue[_Message | None] = asyncio.Queue()
         self._sending = self._loop.create_task(self._send())
 
     def progress(self, stage: str, fraction: float) -> None:
@@ -67,14 +61,14 @@ class Outbox:
             return
         self._told_s = now_s
         far = {"stage": redaction.for_client(stage), "fraction": round(fraction, 3)}
-        self._post(_Letter({"status": "IN_PROGRESS", "output": far}))
+        self._post(_Message({"status": "IN_PROGRESS", "output": far}))
 
     def segments(self, segments: Sequence[Segment]) -> None:
         """Send what was recognised."""
         if self._streams:
             partial = [{"start": one.start, "end": one.end, "text": one.text} for one in segments]
             for piece in _pieces("partial", partial):
-                self._post(_Letter({"output": piece}, is_piece=True))
+                self._post(_Message({"output": piece}, is_piece=True))
 
     def stop(self) -> None:
         """Send nothing from now on."""
@@ -84,16 +78,16 @@ class Outbox:
         """Send the final segments, wait until everything is sent, and send nothing from now on."""
         if self._streams:
             for piece in _pieces("segments", response.get("segments", ())):
-                self._letters.put_nowait(_Letter({"output": piece}, is_piece=True))
-        self._letters.put_nowait(None)
+                self._messages.put_nowait(_Message({"output": piece}, is_piece=True))
+        self._messages.put_nowait(None)
         try:
             await asyncio.wait_for(self._sending, _LAST_S)
         except asyncio.TimeoutError:
             log.warning("progress and stream could not be sent in %g s", _LAST_S)
 
-    def _post(self, letter: _Letter) -> None:
+    def _post(self, message: _Message) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended, and the worker with it
-            self._loop.call_soon_threadsafe(self._letters.put_nowait, letter)
+            self._loop.call_soon_threadsafe(self._messages.put_nowait, message)
 
     async def _send(self) -> None:
         if not (self._tells_progress or self._streams):
@@ -103,15 +97,15 @@ class Outbox:
         from runpod.serverless.modules.rp_http import send_result, stream_result
 
         async with AsyncClientSession() as session:
-            while (letter := await self._letters.get()) is not None:
+            while (message := await self._messages.get()) is not None:
                 try:
-                    await (stream_result if letter.is_piece else send_result)(session, letter.body, self._job)
+                    await (stream_result if message.is_piece else send_result)(session, message.body, self._job)
                 except Exception:  # the answer is what matters, and it comes later
                     log.exception("a piece of progress or stream could not be sent")
 
 
 @dataclass(frozen=True)
-class _Letter:
+class _Message:
     body: dict[str, Any]
     is_piece: bool = False
 
@@ -129,35 +123,3 @@ def _pieces(name: str, items: Iterable[Any]) -> Iterator[dict[str, Any]]:
         size_mb += item_mb
     if piece:
         yield {name: piece}
-
-
-def sendable(response: dict[str, Any], job_id: str, settings: Settings) -> dict[str, Any]:
-    """What RunPod carries: the response, or where its result is, or an error where it would be lost.
-
-    Half of a surrogate pair, which JSON can carry and UTF-8 cannot, becomes a question mark.
-    """
-    try:
-        text = json.dumps(response, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        log.exception("the response is no JSON")
-        return {"error": f"the result cannot be written as JSON ({type(error).__name__}); the worker's log has more"}
-    content = text.encode("utf-8", "replace")
-    if len(content) / 1e6 > MAX_RESULT_MB:
-        return _in_the_bucket(response, content, job_id, settings)
-    return response if text.isascii() or content.decode() == text else cast("dict[str, Any]", json.loads(content))
-
-
-def _in_the_bucket(response: dict[str, Any], content: bytes, job_id: str, settings: Settings) -> dict[str, Any]:
-    """The response without what makes it large, and where to get the whole of it."""
-    too_large = f"the result has {len(content) / 1e6:.1f} MB, more than the {MAX_RESULT_MB:g} MB that RunPod carries"
-    if not bucket.is_there():
-        return {
-            "error": f"{too_large}, and this worker has no bucket to put it in ({bucket.VARIABLES[0]}); "
-            "send the recording in parts, or ask for fewer output_formats"
-        }
-    try:
-        url = bucket.upload(job_id, content, settings.bucket_name)
-    except WorkerError as error:
-        return {"error": f"{too_large}, and {error}"}
-    small: dict[str, Any] = {name: response[name] for name in _ALSO_WITHOUT_SEGMENTS if name in response}
-    return {"result_url": url, "result_bytes": len(content), **small}

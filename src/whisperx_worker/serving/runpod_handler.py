@@ -26,12 +26,13 @@ from whisperx_worker.audio import decode_server
 from whisperx_worker.contract.settings import load_settings
 from whisperx_worker.errors import JobCancelledError, SettingsError
 from whisperx_worker.logs import job_log
-from whisperx_worker.pipeline.worker import Worker, answer, let_go, open_worker, unforeseen, warm_up
+from whisperx_worker.pipeline.worker import Worker, answer, open_worker, release_jobs, unforeseen, warm_up
 from whisperx_worker.runtime.process import age_s
 from whisperx_worker.runtime.runpod_sdk import import_runpod, jobs_in_progress, mode, take_jobs_until
 from whisperx_worker.serving import limits
 from whisperx_worker.serving.fitness import register_fitness_checks
-from whisperx_worker.serving.progress import Outbox, sendable
+from whisperx_worker.serving.progress import ProgressSender
+from whisperx_worker.serving.result_size import fit_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -105,7 +106,7 @@ async def _answered(job: Mapping[str, Any], job_id: str) -> dict[str, Any]:
     """A job's response, its progress and its stream sent before."""
     opened, data = worker(), job.get("input")
     limit_s = limits.time_limit_s(job, opened.settings)
-    outbox = Outbox(job)
+    sender = ProgressSender(job)
     begun: list[Job] = []
     unwanted = threading.Event()
 
@@ -117,7 +118,7 @@ async def _answered(job: Mapping[str, Any], job_id: str) -> dict[str, Any]:
     def give_up() -> None:
         _given_up[:] = [*filter(threading.Thread.is_alive, _given_up), thread]
         unwanted.set()
-        outbox.stop()
+        sender.stop()
         for one in begun:
             one.cancel()
 
@@ -129,15 +130,15 @@ async def _answered(job: Mapping[str, Any], job_id: str) -> dict[str, Any]:
                     opened,
                     job_id,
                     data,
-                    on_progress=outbox.progress,
-                    on_segments=outbox.segments,
+                    on_progress=sender.progress,
+                    on_segments=sender.segments,
                     time_limit_s=limit_s,
                     started=started,
                 )
         except JobCancelledError as error:  # RunPod would hear of a traceback, if it was not RunPod who cancelled
             response = {"error": str(error)}
-        let_go(begun)
-        return response, sendable(response, job_id, opened.settings)
+        release_jobs(begun)
+        return response, fit_result(response, job_id, opened.settings)
 
     done, thread = _in_a_thread(work)
     try:
@@ -148,7 +149,7 @@ async def _answered(job: Mapping[str, Any], job_id: str) -> dict[str, Any]:
     except asyncio.TimeoutError:  # a plugin that never looks whether it should stop
         give_up()
         return {"error": f"the job is not done in the {limit_s:g} s that it has, and did not stop when asked to"}
-    await outbox.finish(response)
+    await sender.finish(response)
     return sent
 
 
@@ -193,7 +194,7 @@ def jobs_at_once(_now: int) -> int:
 
 @functools.cache
 def _mend_end() -> None:
-    limits.leave_when_idle(jobs_in_progress)
+    limits.exit_on_sigterm_when_idle(jobs_in_progress)
 
 
 def main() -> None:

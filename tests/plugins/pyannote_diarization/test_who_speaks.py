@@ -27,7 +27,7 @@ from whisperx_worker import (
 from whisperx_worker.contract.settings import Settings
 from whisperx_worker.hooks.host import Candidate, load_host
 from whisperx_worker.logs import job_log
-from whisperx_worker.pipeline.concurrency import together
+from whisperx_worker.pipeline.concurrency import run_concurrently
 from whisperx_worker.pipeline.worker import Worker, answer
 from whisperx_worker.testing import make_diarization, make_job, make_transcript
 
@@ -322,7 +322,7 @@ def test_the_other_line_has_a_copy_of_the_context():
         customer.set("Иван")
         return seen
 
-    assert together(make_job(), customer.get, aside) == ("Анна", "Анна")
+    assert run_concurrently(make_job(), customer.get, aside) == ("Анна", "Анна")
     assert customer.get() == "Анна"
 
 
@@ -334,7 +334,7 @@ def test_a_failure_that_comes_after_the_text_is_done_is_raised_all_the_same():
         raise StrictError("strict: too late")
 
     with pytest.raises(StrictError, match=r"^strict: too late$"):
-        together(make_job(), done.set, fail)
+        run_concurrently(make_job(), done.set, fail)
 
 
 def test_progress_is_reported_by_one_thread_at_a_time():
@@ -349,7 +349,7 @@ def test_progress_is_reported_by_one_thread_at_a_time():
             overtaken.append(both.wait(0.2))
 
     job = replace(make_job(), on_progress=report)
-    together(job, lambda: job.progress("transcribe", 0.5), lambda: job.progress("diarize", 0.5))
+    run_concurrently(job, lambda: job.progress("transcribe", 0.5), lambda: job.progress("diarize", 0.5))
 
     assert (sorted(inside), overtaken) == (["diarize", "transcribe"], [False])
 

@@ -11,7 +11,7 @@ import pytest
 
 from demo.demo import plain
 from whisperx_worker import SAMPLE_RATE_HZ, Audio, Segment, Settings, Span, Transcript
-from whisperx_worker.hooks.dispatch import engine
+from whisperx_worker.hooks.dispatch import run_engine
 from whisperx_worker.pipeline.worker import answer, open_worker
 from whisperx_worker.testing import load_plugin, make_job
 from whisperx_worker_plugins import wav2vec2_alignment
@@ -172,7 +172,7 @@ def test_words_do_not_stretch_over_a_pause(dialogue):
     heard = (Span(0.0, edge + 0.2), Span(edge + 6.9, edge + 9.0))
     whole = Segment(0.0, edge + 8.9, " ".join(word["word"] for word in spoken))
 
-    aligned = engine(
+    aligned = run_engine(
         host, "align", Transcript, job, audio=Audio(sound), transcript=Transcript((whole,), "ru", speech=heard)
     )
 

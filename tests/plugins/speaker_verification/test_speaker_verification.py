@@ -28,7 +28,7 @@ from whisperx_worker import (
     Transcript,
     WorkerError,
 )
-from whisperx_worker.hooks.dispatch import engine
+from whisperx_worker.hooks.dispatch import run_engine
 from whisperx_worker.models.locate import shipped_models
 from whisperx_worker.testing import load_plugin, make_audio, make_job
 from whisperx_worker_plugins import speaker_verification
@@ -98,7 +98,7 @@ def call():
 
 def verify(job, audio, transcript, diarization):
     host = load_plugin(speaker_verification, name=NAME)
-    return engine(host, "verify_speakers", list, job, audio=audio, transcript=transcript, diarization=diarization)
+    return run_engine(host, "verify_speakers", list, job, audio=audio, transcript=transcript, diarization=diarization)
 
 
 def names(matches):

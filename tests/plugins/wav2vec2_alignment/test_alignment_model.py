@@ -23,7 +23,7 @@ from whisperx_worker import (
     Transcript,
     WorkerError,
 )
-from whisperx_worker.hooks.dispatch import engine
+from whisperx_worker.hooks.dispatch import run_engine
 from whisperx_worker.models.locate import shipped_models
 from whisperx_worker.testing import load_plugin, make_job
 from whisperx_worker_plugins import wav2vec2_alignment
@@ -86,7 +86,7 @@ def run(models):
     def align(audio, transcript, model="group", job=None):
         job = job or make_job(host, plugins={NAME: {"model": model}} if model else {})
         job.settings = Settings(models=models, device="cpu")
-        return engine(host, "align", Transcript, job, audio=audio, transcript=transcript), job
+        return run_engine(host, "align", Transcript, job, audio=audio, transcript=transcript), job
 
     align.host = host
     return align

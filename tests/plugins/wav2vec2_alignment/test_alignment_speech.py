@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from whisperx_worker import SAMPLE_RATE_HZ, Audio, Segment, Span, Transcript, intervals
-from whisperx_worker.hooks.dispatch import engine
+from whisperx_worker.hooks.dispatch import run_engine
 from whisperx_worker.testing import load_plugin, make_job
 from whisperx_worker_plugins import wav2vec2_alignment
 
@@ -43,7 +43,7 @@ def align():
 
     def words(audio, *segments, speech=()):
         before = Transcript(segments, "ru", speech=speech)
-        aligned = engine(host, "align", Transcript, job, audio=audio, transcript=before)
+        aligned = run_engine(host, "align", Transcript, job, audio=audio, transcript=before)
         return [word for segment in aligned.segments for word in segment.words]
 
     return words
@@ -84,7 +84,7 @@ def test_a_sentence_that_is_missing_in_the_text_has_a_warning(known, left_out):
 
     def warned(segment):
         job = make_job(host, plugins={NAME: {"model": "demo-wav2vec2-ru"}})
-        engine(host, "align", Transcript, job, audio=audio, transcript=Transcript((segment,), "ru", speech=speech))
+        run_engine(host, "align", Transcript, job, audio=audio, transcript=Transcript((segment,), "ru", speech=speech))
         return job.warnings
 
     assert warned(replace(segment, text=" ".join(one["text"] for one in three))) == ()
@@ -191,7 +191,7 @@ def test_several_places_without_words_have_one_warning(known):
     segments = tuple(Segment(start, start + 10.0, "да") for start in (0.0, 20.0))
     speech = (Span(0.0, 10.0), Span(20.0, 30.0))
 
-    engine(host, "align", Transcript, job, audio=audio, transcript=Transcript(segments, "ru", speech=speech))
+    run_engine(host, "align", Transcript, job, audio=audio, transcript=Transcript(segments, "ru", speech=speech))
 
     (warning,) = job.warnings
     assert warning.span is None
