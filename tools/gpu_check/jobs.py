@@ -27,7 +27,7 @@ from tools.gpu_check.setup import (
 from tools.random_models import SETTINGS
 from whisperx_worker.hooks.engine_choice import ENGINES
 from whisperx_worker.pipeline import run
-from whisperx_worker.pipeline.concurrency import together
+from whisperx_worker.pipeline.concurrency import run_concurrently
 from whisperx_worker.pipeline.worker import answer, new_job, open_worker
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def measure_overlap(setup: Setup) -> Iterator[Measure]:
                 elif name == "speakers":
                     found = run.run_diarization(job, worker.host, audio)
                 else:
-                    _, found = together(
+                    _, found = run_concurrently(
                         job,
                         lambda: run.transcribe_and_align(job, worker.host, audio),
                         lambda: run.run_diarization(job, worker.host, audio),
