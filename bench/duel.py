@@ -1,4 +1,4 @@
-"""What the measurements share: two sides taken in turns, the sound that they get, and what whisperX needs to run."""
+"""Shared parts of the measurements: alternating runs, the sound, and what whisperX needs."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out of a duel; None where it could not be held."""
+    """Result of a duel; None where it could not be measured."""
 
     ours: float | None
     theirs: float | None
     unit: str = "s"
     note: str = ""
-    sound: bool = True
+    valid: bool = True
     """Whether the results are as good as they must be for the speed to count."""
 
 
 def machine() -> str:
-    """Cores and processor."""
+    """Describe cores and processor."""
     with contextlib.suppress(OSError):
         names = [
             line for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if "model name" in line
@@ -53,15 +53,15 @@ def machine() -> str:
 
 
 def cpu_s() -> float:
-    """CPU seconds of this process and of the children that it has waited for."""
+    """Return the CPU seconds of this process and of its finished children."""
     spent = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in spent)
 
 
-def alternated(
+def best_times(
     ours: Callable[[], object], theirs: Callable[[], object], rounds: int = 3, clock: Callable[[], float] = cpu_s
 ) -> tuple[float, float]:
-    """The best time of each, taken in turns."""
+    """Run both sides in turns and return the best time of each."""
     best = [float("inf"), float("inf")]
     for _ in range(rounds):
         for side, work in enumerate((ours, theirs)):
@@ -72,7 +72,7 @@ def alternated(
 
 
 def dialogue(seconds: float | None = None) -> NDArray[np.float32]:
-    """The shipped dialogue, again and again; shape (n,), at 16,000 Hz."""
+    """Read the shipped dialogue, repeated to a length; shape (n,), at 16,000 Hz."""
     import soundfile
 
     samples, _ = soundfile.read(DIALOGUE, dtype="float32")
@@ -81,7 +81,7 @@ def dialogue(seconds: float | None = None) -> NDArray[np.float32]:
 
 
 def flac(samples: NDArray[np.float32]) -> bytes:
-    """A recording as a client sends it."""
+    """Encode a recording as a client sends it."""
     import soundfile
 
     written = io.BytesIO()
@@ -90,8 +90,8 @@ def flac(samples: NDArray[np.float32]) -> bytes:
 
 
 @contextlib.contextmanager
-def file_of(samples: NDArray[np.float32], suffix: str = ".flac", rate_hz: int = RATE_HZ) -> Iterator[Path]:
-    """A recording in a file."""
+def temporary_file(samples: NDArray[np.float32], suffix: str = ".flac", rate_hz: int = RATE_HZ) -> Iterator[Path]:
+    """Write a recording to a temporary file."""
     import soundfile
 
     with tempfile.TemporaryDirectory() as folder:
@@ -100,7 +100,7 @@ def file_of(samples: NDArray[np.float32], suffix: str = ".flac", rate_hz: int = 
         yield path
 
 
-def let_nltk_split_sentences(texts: list[str]) -> None:
+def install_sentence_splitter(texts: list[str]) -> None:
     """Train the sentence splitter that whisperX would download."""
     import nltk
     from nltk.tokenize.punkt import PunktTrainer, save_punkt_params
@@ -113,8 +113,8 @@ def let_nltk_split_sentences(texts: list[str]) -> None:
     save_punkt_params(trainer.get_params(), dir=str(folder))
 
 
-def give_whisperx_ffmpeg() -> None:
-    """Put the ffmpeg program where whisperX looks for it, if there is none."""
+def install_ffmpeg() -> None:
+    """Put the ffmpeg program on the path, if there is none; whisperX starts it."""
     import shutil
 
     import imageio_ffmpeg

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-from bench.duel import RATE_HZ, ROOT, Outcome, dialogue, file_of, give_whisperx_ffmpeg
+from bench.duel import RATE_HZ, ROOT, Outcome, dialogue, install_ffmpeg, temporary_file
 
 
-def decoded_apart(side: str, path: Path) -> tuple[float, float]:
-    """CPU seconds and additional peak memory in MB of decoding a file, in a fresh process, its children included."""
+def measure_decoder(side: str, path: Path) -> tuple[float, float]:
+    """Decode a file in a fresh process; return CPU seconds and additional peak memory in MB, children included."""
     done = subprocess.run(
         [sys.executable, "-c", DECODERS[side], str(path)], capture_output=True, text=True, check=True, cwd=ROOT
     )
@@ -50,15 +50,15 @@ from whisperx_worker.audio.decode import decode
 
 
 def an_hour(suffix: str, rate_hz: int = RATE_HZ) -> Outcome:
-    """An hour of one format, CPU seconds."""
-    give_whisperx_ffmpeg()
-    with file_of(hour(rate_hz), suffix, rate_hz) as path:
-        runs = [(decoded_apart("ours", path)[0], decoded_apart("theirs", path)[0]) for _ in range(2)]
+    """Decode an hour of one format, in CPU seconds."""
+    install_ffmpeg()
+    with temporary_file(hour(rate_hz), suffix, rate_hz) as path:
+        runs = [(measure_decoder("ours", path)[0], measure_decoder("theirs", path)[0]) for _ in range(2)]
     return Outcome(*(min(times) for times in zip(*runs, strict=True)))
 
 
 def hour(rate_hz: int = RATE_HZ) -> NDArray[np.float32]:
-    """An hour of the dialogue, as though recorded at another rate."""
+    """Resample an hour of the dialogue to another rate."""
     import soxr
 
     return np.resize(soxr.resample(dialogue(), RATE_HZ, rate_hz).astype(np.float32), 3600 * rate_hz)
@@ -71,11 +71,11 @@ flac = partial(an_hour, ".flac")
 
 
 def memory() -> Outcome:
-    """Peak memory beyond what the process had before; the worst of the formats."""
-    give_whisperx_ffmpeg()
+    """Measure the additional peak memory, for the worst of the formats."""
+    install_ffmpeg()
     worst = (0.0, 1.0, "")
     for suffix, rate_hz in ((".wav", RATE_HZ), (".wav", 44_100), (".mp3", 44_100), (".flac", RATE_HZ)):
-        with file_of(hour(rate_hz), suffix, rate_hz) as path:
-            ours, theirs = decoded_apart("ours", path)[1], decoded_apart("theirs", path)[1]
+        with temporary_file(hour(rate_hz), suffix, rate_hz) as path:
+            ours, theirs = measure_decoder("ours", path)[1], measure_decoder("theirs", path)[1]
         worst = max(worst, (ours, theirs, f"{suffix[1:]} at {rate_hz} Hz"), key=lambda one: one[0] / one[1])
     return Outcome(worst[0], worst[1], "MB", note=f"the worst: {worst[2]}")

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-from bench.duel import ALIGNER, RATE_HZ, ROOT, Outcome, alternated, dialogue, let_nltk_split_sentences
+from bench.duel import ALIGNER, RATE_HZ, ROOT, Outcome, best_times, dialogue, install_sentence_splitter
 
 
 def spoken_windows(count: int = 32) -> list[tuple[NDArray[np.float32], str]]:
-    """Windows of nearly 30 s with their text, from the held-out speech, again and again.
+    """Return windows of nearly 30 s with their text, from the held-out speech, repeated.
 
-    Without punctuation, to each sign of which whisperX gives a frame of sound.
+    The text has no punctuation: whisperX would align each sign to a frame of sound.
     """
     from training.evaluate import read_split, windows
     from training.speech.grammar import normalise
@@ -35,7 +35,7 @@ def spoken_windows(count: int = 32) -> list[tuple[NDArray[np.float32], str]]:
 
 
 def alignment() -> Outcome:
-    """Everything but the acoustic model, of 32 windows; the emissions are computed beforehand."""
+    """Align 32 windows; the emissions are computed beforehand."""
     import torch
     import whisperx
 
@@ -46,7 +46,7 @@ def alignment() -> Outcome:
     from whisperx_worker_plugins.wav2vec2_alignment.transcript_alignment import GROUPS_PER_BATCH
 
     spoken = spoken_windows()
-    let_nltk_split_sentences([text for _, text in spoken])
+    install_sentence_splitter([text for _, text in spoken])
     network, metadata = whisperx.load_align_model("ru", "cpu", model_name=str(ALIGNER))
     with torch.inference_mode():
         logits = [network(torch.from_numpy(wave)[None]).logits for wave, _ in spoken]
@@ -78,7 +78,7 @@ def alignment() -> Outcome:
         words = whisperx.align(segments, model, metadata, sound, "cpu")["word_segments"]
         found["theirs"] = [(word["word"], float(word["start"]), float(word["end"])) for word in words]
 
-    ours_s, theirs_s = alternated(ours, theirs)
+    ours_s, theirs_s = best_times(ours, theirs)
     # Of the last word of a window whisperX's end is another: its path ends before the sound does.
     last = set(np.cumsum([len(text.split()) for text in written]) - 1)
     pairs = enumerate(zip(found["ours"], found["theirs"], strict=False))
@@ -88,13 +88,13 @@ def alignment() -> Outcome:
         ours_s / len(spoken),
         theirs_s / len(spoken),
         note=f"per 30 s segment; {same} of {whole} words with the same times",
-        # Where a letter is on the other side of a sentence, this worker takes it back.
-        sound=same >= 0.99 * whole and whole == len(found["ours"]),
+        # A word is moved back where a letter was aligned to the neighbouring sentence.
+        valid=same >= 0.99 * whole and whole == len(found["ours"]),
     )
 
 
 def acoustic_model() -> Outcome:
-    """A wav2vec2 of the base size with random weights, on three segments."""
+    """Run a wav2vec2 of the base size with random weights on three segments."""
     import torch
     import whisperx
     from transformers import Wav2Vec2Config, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC
@@ -129,7 +129,7 @@ def acoustic_model() -> Outcome:
             scores = [network(torch.from_numpy(sound)[None]).logits.log_softmax(-1) for sound in sounds]
         found["theirs"] = [score[0].numpy() for score in scores]
 
-    best = alternated(ours, theirs, 2, time.perf_counter)
+    best = best_times(ours, theirs, 2, time.perf_counter)
     tokens = np.random.default_rng(0).integers(2, len(labels), 200).tolist()
     pairs = zip(found["ours"], found["theirs"], strict=True)
 
@@ -140,11 +140,11 @@ def acoustic_model() -> Outcome:
         return path.starts
 
     off = max(np.abs(starts(a) - starts(b)).max() for a, b in pairs)
-    return Outcome(*best, note=f"60 s, base size, random weights; times differ by {off} frames", sound=bool(off <= 1))
+    return Outcome(*best, note=f"60 s, base size, random weights; times differ by {off} frames", valid=bool(off <= 1))
 
 
 def speakers() -> Outcome:
-    """Three hours of words and turns."""
+    """Assign the speakers of three hours of words and turns."""
     import pandas as pd
     from whisperx.diarize import assign_word_speakers
 
@@ -181,7 +181,7 @@ def speakers() -> Outcome:
         }
         for _ in range(5)
     ]
-    best = alternated(
+    best = best_times(
         lambda: attributed(transcript, diarization), lambda: assign_word_speakers(frame, spoken.pop()), rounds=5
     )
     return Outcome(*best, note="ours cuts segments as well")
@@ -223,17 +223,17 @@ def diarization_identical() -> Outcome:
     file = {"waveform": torch.from_numpy(dialogue(20.0))[None], "sample_rate": RATE_HZ}
     turns: dict[str, list[tuple[float, float, object]]] = {}
 
-    def run(who: str, whose: Any) -> None:  # noqa: ANN401
-        found = whose(file).speaker_diarization
-        turns[who] = [(segment.start, segment.end, label) for segment, _, label in found.itertracks(yield_label=True)]
+    def run(side: str, pipeline: Any) -> None:  # noqa: ANN401
+        found = pipeline(file).speaker_diarization
+        turns[side] = [(segment.start, segment.end, label) for segment, _, label in found.itertracks(yield_label=True)]
 
-    best = alternated(partial(run, "ours", shared), partial(run, "theirs", bare), 1, time.perf_counter)
+    best = best_times(partial(run, "ours", shared), partial(run, "theirs", bare), 1, time.perf_counter)
     same = turns["ours"] == turns["theirs"]
-    return Outcome(*best, note=f"20 s, random ResNet34; turns {'identical' if same else 'differ'}", sound=same)
+    return Outcome(*best, note=f"20 s, random ResNet34; turns {'identical' if same else 'differ'}", valid=same)
 
 
 def diarization_linked() -> Outcome:
-    """The shipped folder beside pyannote's own pipeline on the same weights, with the DER of both."""
+    """Run the shipped folder beside pyannote's pipeline on the same weights; note the DER of both."""
     import torch
 
     from training.diarization.evaluate import (
@@ -252,22 +252,22 @@ def diarization_linked() -> Outcome:
     linked, diarize = load_shipped(FOLDER)
     rates: dict[str, float] = {}
 
-    def run(who: str, make: Callable[[], Any]) -> None:
-        rates[who] = measure(make(), [recording])[0].rate
+    def run(side: str, make: Callable[[], Any]) -> None:
+        rates[side] = measure(make(), [recording])[0].rate
 
     torch.set_num_threads(1)
-    best = alternated(
+    best = best_times(
         partial(run, "ours", lambda: diarize),
-        # Made anew each time: it keeps what it heard.
+        # Made anew each time: it caches the outputs of its models.
         partial(run, "theirs", lambda: pyannote_by_threshold(linked)(PUBLISHED_THRESHOLD)),
         2,
     )
     note = f"62.5 s; DER {rates['ours']:.1%} against {rates['theirs']:.1%}"
-    return Outcome(*best, note=note, sound=rates["ours"] <= rates["theirs"] + 0.001)
+    return Outcome(*best, note=note, valid=rates["ours"] <= rates["theirs"] + 0.001)
 
 
 def finding_speech() -> Outcome:
-    """Five minutes; the recall is over the time of the words of the shipped dialogue."""
+    """Find the speech of five minutes; the recall is over the time of the words of the dialogue."""
     import torch
     from whisperx.vads.pyannote import Pyannote
 
@@ -279,20 +279,20 @@ def finding_speech() -> Outcome:
     sound = dialogue(300.0)
     audio = Audio(sound)
     detector = Pyannote(torch.device("cpu"), vad_onset=0.5, chunk_size=30)
-    heard: dict[str, list[Span]] = {}
+    speech: dict[str, list[Span]] = {}
 
     def ours() -> None:
-        heard["ours"] = list(speech_detection.detect_speech(audio, onset=0.5, offset=0.363))
+        speech["ours"] = list(speech_detection.detect_speech(audio, onset=0.5, offset=0.363))
 
     def theirs() -> None:
         found = detector({"waveform": torch.from_numpy(sound)[None], "sample_rate": RATE_HZ})
         merged = Pyannote.merge_chunks(found, 30, onset=0.5, offset=0.363)
-        heard["theirs"] = [Span(*pair) for chunk in merged for pair in chunk["segments"]]
+        speech["theirs"] = [Span(*pair) for chunk in merged for pair in chunk["segments"]]
 
-    best = alternated(ours, theirs, 2)
+    best = best_times(ours, theirs, 2)
     recall = {
-        who: intervals.total_s(intervals.intersect(truth, intervals.merge(found))) for who, found in heard.items()
+        side: intervals.total_s(intervals.intersect(truth, intervals.merge(spans))) for side, spans in speech.items()
     }
     whole = intervals.total_s(truth)
     note = f"5 min; recall {recall['ours'] / whole:.1%} against {recall['theirs'] / whole:.1%}"
-    return Outcome(*best, note=note, sound=recall["ours"] >= recall["theirs"] - 0.001 * whole)
+    return Outcome(*best, note=note, valid=recall["ours"] >= recall["theirs"] - 0.001 * whole)

@@ -1,8 +1,8 @@
-"""How good this worker's words are beside those of whisperX and faster-whisper: `python -m bench.quality`.
+"""Accuracy of words and times beside whisperX and faster-whisper: `python -m bench.quality`.
 
-The recordings are synthetic, and the models small: the numbers tell the systems apart, not how well anybody understands
-real speech. Prints a Markdown table for each group of conditions, and, where it was all of them at full length, writes
-all numbers into `quality.json`.
+The recordings are synthetic, and the models small: the numbers compare the systems, and are no measure for real speech.
+Prints a Markdown table for each group of conditions, and, where it was all of them at full length, writes all numbers
+into `quality.json`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ app = typer.Typer(add_completion=False)
 
 @dataclass(frozen=True)
 class Row:
-    """What the systems reached in one condition."""
+    """Scores of the systems in one condition."""
 
     group: str
     condition: str
@@ -63,71 +63,72 @@ def main(
     if not chosen:
         raise typer.BadParameter(f"no condition has {only!r} in its name")
     with contextlib.redirect_stdout(sys.stderr):
-        opened = systems.opened(threads)
-        warm_up(opened)
-        rows = [measured(condition, share, opened, texts) for condition in chosen]
+        loaded = systems.load_systems(threads)
+        warm_up(loaded)
+        rows = [measure(condition, share, loaded, texts) for condition in chosen]
     for group, members in groupby(rows, key=attrgetter("group")):
         typer.echo(f"\n### {group}\n\n{table(list(members))}")
     typer.echo("\n" + "\n".join(verdict(rows)))
     if not (only or quick):
-        RESULTS.write_text(written(rows, threads), encoding="utf-8")
+        RESULTS.write_text(to_json(rows, threads), encoding="utf-8")
 
 
-def warm_up(opened: Mapping[str, Transcribe]) -> None:
-    """Let each system run once, so that no first time is measured."""
+def warm_up(loaded: Mapping[str, Transcribe]) -> None:
+    """Run each system on a short recording, so that no first time is measured."""
     recording = recordings.conversations(0.05)[0]
-    for transcribe in opened.values():
+    for transcribe in loaded.values():
         transcribe(recording)
 
 
-def measured(condition: Condition, share: float, opened: Mapping[str, Transcribe], texts: Path | None) -> Row:
-    """The sums over a condition's recordings."""
-    sums = dict.fromkeys(opened, Score())
+def measure(condition: Condition, share: float, loaded: Mapping[str, Transcribe], texts: Path | None) -> Row:
+    """Run all systems on a condition's recordings and sum up their scores."""
+    sums = dict.fromkeys(loaded, Score())
     for recording in condition.make(share):
-        heard = {}
-        for name, transcribe in opened.items():
-            heard[name], took_s = timed(transcribe, recording)
-            found = score(recording.words, heard[name], recording.silences)
+        hypotheses = {}
+        for name, transcribe in loaded.items():
+            hypotheses[name], took_s = time_transcription(transcribe, recording)
+            found = score(recording.words, hypotheses[name], recording.silences)
             sums[name] += replace(found, audio_s=recording.duration_s, took_s=took_s)
             typer.echo(f"{condition.name}, {recording.name}: {name} took {took_s:.1f} s", err=True)
         if texts:
-            keep(texts / f"{condition.name} {recording.name}.json", recording, heard)
+            save_words(texts / f"{condition.name} {recording.name}.json", recording, hypotheses)
     return Row(condition.group, condition.name, sums)
 
 
-def timed(transcribe: Transcribe, recording: Recording) -> tuple[list[TimedWord], float]:
-    """What a system hears, and how many seconds that takes; sampling begins with the same seed each time."""
+def time_transcription(transcribe: Transcribe, recording: Recording) -> tuple[list[TimedWord], float]:
+    """Transcribe with a fixed seed; return the words and the seconds."""
     import ctranslate2
 
     ctranslate2.set_random_seed(0)
     _ = recording.flac_base64  # made before the clock runs
     began_s = time.perf_counter()
-    heard = transcribe(recording)
-    return heard, time.perf_counter() - began_s
+    words = transcribe(recording)
+    return words, time.perf_counter() - began_s
 
 
-def keep(path: Path, recording: Recording, heard: Mapping[str, Sequence[TimedWord]]) -> None:
-    """Write down all words of one recording."""
+def save_words(path: Path, recording: Recording, hypotheses: Mapping[str, Sequence[TimedWord]]) -> None:
+    """Write the reference and the hypotheses of one recording."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    words = {"said": recording.words, **heard}
+    words = {"said": recording.words, **hypotheses}
     lists = {
-        name: [[word.text, round(word.start, 3), round(word.end, 3)] for word in said] for name, said in words.items()
+        name: [[word.text, round(word.start, 3), round(word.end, 3)] for word in listed]
+        for name, listed in words.items()
     }
     path.write_text(json.dumps(lists, ensure_ascii=False), encoding="utf-8")
 
 
 def table(rows: Sequence[Row]) -> str:
-    """One line for each condition and system."""
+    """Format a table with a row for each condition and system."""
     lines = [("condition", "system", *(metric.title for metric in METRICS)), ("---",) * (2 + len(METRICS))]
     for row in rows:
         for name, found in row.scores.items():
             first = f"{row.condition} ({found.words} words, {found.audio_s:.0f} s)" if name == systems.OURS else ""
-            lines.append((first, name, *(metric.shown(found) for metric in METRICS)))
+            lines.append((first, name, *(metric.format(found) for metric in METRICS)))
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def verdict(rows: Sequence[Row]) -> Iterable[str]:
-    """Where this worker is worse than another, and whether it invents and loses nothing."""
+    """List where this worker is worse than another, and its invented and deleted words."""
     worse = list(defeats(rows))
     yield f"This worker is worse than another system in {len(worse)} places" + (":" if worse else ".")
     yield from (f"- {line}" for line in worse)
@@ -141,28 +142,28 @@ def verdict(rows: Sequence[Row]) -> Iterable[str]:
 
 
 def defeats(rows: Sequence[Row]) -> Iterable[str]:
-    """Each number of this worker that is above another's, as they are shown."""
+    """List each rounded number of this worker that is above another system's."""
     for row in rows:
         ours, *others = row.scores
         for metric in (metric for metric in METRICS if metric.judged):
             value = metric.of(row.scores[ours])
             better = {
-                name: metric.shown(row.scores[name])
+                name: metric.format(row.scores[name])
                 for name in others
                 if value is not None and (other := metric.of(row.scores[name])) is not None and other < value
             }
             if better:
                 beside = ", ".join(f"{name} {shown}" for name, shown in better.items())
-                yield f"{row.condition}: {metric.title} {metric.shown(row.scores[ours])}, {beside}"
+                yield f"{row.condition}: {metric.title} {metric.format(row.scores[ours])}, {beside}"
 
 
 def yes(value: bool) -> str:  # noqa: FBT001 - its only argument
-    """The word for it."""
+    """Format a truth value."""
     return "yes" if value else "no"
 
 
-def written(rows: Sequence[Row], threads: int) -> str:
-    """All numbers as JSON."""
+def to_json(rows: Sequence[Row], threads: int) -> str:
+    """Format all numbers as JSON."""
     found = [
         {"group": row.group, "condition": row.condition, "system": name, **numbers(score)}
         for row in rows
@@ -174,7 +175,7 @@ def written(rows: Sequence[Row], threads: int) -> str:
 
 
 def numbers(found: Score) -> dict[str, float | None]:
-    """A score's sums and what follows from them, without each word's error."""
+    """Return a score's sums and rates, without each word's error."""
     sums = {name: value for name, value in asdict(found).items() if name != "errors_ms"}
     rates = {"wer": found.wer, "invented_per_min": found.invented_per_min, "boundary_ms": found.boundary_ms}
     return {name: round(value, 3) if value is not None else None for name, value in {**sums, **rates}.items()}

@@ -1,6 +1,6 @@
-"""Recordings whose truth is known, made of the held-out speech in `tests/speech`, and of what is no speech at all.
+"""Recordings with a known reference, made of the held-out speech in `tests/speech` and of other sounds.
 
-Chance comes from seeds alone: the same recordings are made every time. The conditions of one group have the same
+Random numbers have fixed seeds: the same recordings are made every time. The conditions of one group have the same
 sentences in the same order, and their noise differs by loudness only.
 """
 
@@ -33,8 +33,8 @@ FLOOR_DB = -60.0
 GAINS_DB = (-3.0, 3.0)
 NOISE_STRETCH_S: Seconds = 15.0
 EDGE_S: Seconds = 0.3
-"""So near to a word nothing counts as silence: its echo, and the inaccuracy of times."""
-LEAST_PAUSE_S: Seconds = 0.4
+"""Margin around a word that is no silence: its echo, and the inaccuracy of times."""
+MIN_PAUSE_S: Seconds = 0.4
 
 Sound: TypeAlias = NDArray[np.float32]
 """Shape (n,), mono, nominally in -1..1, at 16,000 Hz."""
@@ -44,18 +44,18 @@ Rng: TypeAlias = np.random.Generator
 
 @dataclass(frozen=True)
 class TimedWord:
-    """A word without capitals and punctuation, as words are compared."""
+    """A normalised word with its times."""
 
     text: str
     start: Seconds
     end: Seconds
     exact: bool = True
-    """False where its times are only those of the text around it."""
+    """False if its times are only those of the text around it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """Sound, and what is said in it when."""
+    """Sound with its timed words."""
 
     sound: Sound
     words: tuple[TimedWord, ...] = ()
@@ -64,21 +64,21 @@ class Piece:
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """What the systems get, and the truth about it."""
+    """Input of the systems, and its reference."""
 
     name: str
     sound: Sound
-    """Of numbers that 16 bits hold, so that a file of it is the same."""
+    """Sound in steps of 16 bits, so that a file of it is the same."""
     words: tuple[TimedWord, ...]
 
     @property
     def duration_s(self) -> Seconds:
-        """Its length."""
+        """Length in seconds."""
         return len(self.sound) / SAMPLE_RATE_HZ
 
     @cached_property
     def flac_base64(self) -> str:
-        """The recording as a job carries it."""
+        """FLAC in base64, as in a request."""
         import soundfile
 
         file = io.BytesIO()
@@ -87,22 +87,22 @@ class Recording:
 
     @cached_property
     def silences(self) -> list[Span]:
-        """Where certainly nobody speaks, in time order: pauses of a second and more, without their edges."""
-        speech = intervals.merge((Span(word.start - EDGE_S, word.end + EDGE_S) for word in self.words), LEAST_PAUSE_S)
+        """Pauses of a second and more in time order, without their edges."""
+        speech = intervals.merge((Span(word.start - EDGE_S, word.end + EDGE_S) for word in self.words), MIN_PAUSE_S)
         return intervals.gaps(speech, 0.0, self.duration_s)
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A row of a table: what recordings of one kind are like."""
+    """A row of a table: recordings of one kind."""
 
     group: str
     name: str
     make: Callable[[float], list[Recording]]
-    """Makes the recordings, a share of 0..1 of each."""
+    """Maker of the recordings, a share of 0..1 of each."""
 
 
-# --- how recordings are put together
+# --- composition of recordings
 
 
 def conversations(
@@ -110,35 +110,35 @@ def conversations(
     *,
     sentences: int = 40,
     pauses_s: Range = (0.2, 1.5),
-    spoil: Callable[[Piece, Rng], Sound] = lambda piece, _: piece.sound,
+    distort: Callable[[Piece, Rng], Sound] = lambda piece, _: piece.sound,
 ) -> list[Recording]:
-    """One recording of each split: sentence, pause, sentence.
+    """Make one recording of each split: sentence, pause, sentence.
 
     Args:
         share: How much of it to make.
         sentences: Of each split, none of them twice.
         pauses_s: Length of a pause, of which short ones are more frequent.
-        spoil: What becomes of the sound; it keeps its length.
+        distort: Distortion of the sound, of the same length.
     """
     made = []
     for split in SPLITS:
         draw = np.random.default_rng(list(split.encode()))
         known = utterances(split)
         order = draw.permutation(len(known))[: max(1, round(sentences * share))]
-        whole = in_room(joined(part for place in order for part in said(known[place], pauses_s, draw)), draw)
-        made.append(finished(split, replace(whole, sound=spoil(whole, draw))))
+        whole = in_room(join(part for place in order for part in with_pause(known[place], pauses_s, draw)), draw)
+        made.append(quantize(split, replace(whole, sound=distort(whole, draw))))
     return made
 
 
 def half_hour(share: float) -> list[Recording]:
-    """One long recording: all sentences again and again in other orders, and every few minutes something else."""
+    """Make one long recording: all sentences in changing orders, and every few minutes another sound."""
     draw = np.random.default_rng(1800)
     known = [piece for split in SPLITS for piece in utterances(split)]
     parts: list[Piece] = []
     length_s, waited_s, fillers = 0.0, 0.0, 0
     while length_s < 1800.0 * share:
         for place in draw.permutation(len(known)):
-            added = said(known[place], (0.2, 3.0), draw)
+            added = with_pause(known[place], (0.2, 3.0), draw)
             if waited_s > 100.0:  # noqa: PLR2004 - seconds of speech between two stretches of something else
                 added.append(FILLERS[fillers % len(FILLERS)](float(draw.uniform(20.0, 40.0)), draw))
                 waited_s, fillers = 0.0, fillers + 1
@@ -146,23 +146,25 @@ def half_hour(share: float) -> list[Recording]:
             length_s, waited_s, parts = length_s + added_s, waited_s + added_s, parts + added
             if length_s >= 1800.0 * share:
                 break
-    return [finished("half_hour", in_room(joined(parts), draw))]
+    return [quantize("half_hour", in_room(join(parts), draw))]
 
 
-def nobody(share: float, *, filler: Callable[[Seconds, Rng], Piece], duration_s: Seconds = 150.0) -> list[Recording]:
-    """One recording in which nobody speaks."""
+def without_speech(
+    share: float, *, filler: Callable[[Seconds, Rng], Piece], duration_s: Seconds = 150.0
+) -> list[Recording]:
+    """Make one recording without speech."""
     draw = np.random.default_rng(150)
-    return [finished(filler.__name__, filler(duration_s * share, draw))]
+    return [quantize(filler.__name__, filler(duration_s * share, draw))]
 
 
-def said(piece: Piece, pauses_s: Range, draw: Rng) -> list[Piece]:
-    """A sentence, a little louder or softer, and the pause after it."""
+def with_pause(piece: Piece, pauses_s: Range, draw: Rng) -> list[Piece]:
+    """Return a sentence, a little louder or softer, and the pause after it."""
     gain = np.float32(10 ** (draw.uniform(*GAINS_DB) / 20))
     return [replace(piece, sound=gain * piece.sound), stillness(float(np.exp(draw.uniform(*np.log(pauses_s)))))]
 
 
-def joined(parts: Iterable[Piece]) -> Piece:
-    """One piece after the other."""
+def join(parts: Iterable[Piece]) -> Piece:
+    """Concatenate pieces."""
     sounds: list[Sound] = []
     words: list[TimedWord] = []
     samples = 0
@@ -175,20 +177,20 @@ def joined(parts: Iterable[Piece]) -> Piece:
 
 
 def in_room(piece: Piece, draw: Rng) -> Piece:
-    """With the faint noise that every room has."""
+    """Add the faint noise of a room."""
     room = draw.standard_normal(len(piece.sound), np.float32) * np.float32(LEVEL * 10 ** (FLOOR_DB / 20))
     return replace(piece, sound=piece.sound + room)
 
 
-def finished(name: str, piece: Piece) -> Recording:
-    """A recording of 16 bits."""
+def quantize(name: str, piece: Piece) -> Recording:
+    """Quantize a piece to 16 bits."""
     sound = np.round(np.clip(piece.sound, -1.0, 1.0 - 2.0**-15) * 2.0**15) / 2.0**15
     return Recording(name, sound.astype(np.float32), piece.words)
 
 
 @functools.cache
 def utterances(split: str) -> tuple[Piece, ...]:
-    """The sentences of one split of the test speech, all equally loud."""
+    """Read the sentences of one split of the test speech, all equally loud."""
     import soundfile
 
     found = []
@@ -201,30 +203,30 @@ def utterances(split: str) -> tuple[Piece, ...]:
     return tuple(found)
 
 
-# --- what is no speech
+# --- sounds without speech
 
 
 def stillness(duration_s: Seconds, _draw: Rng | None = None) -> Piece:
-    """Nothing at all."""
+    """Make digital silence."""
     return Piece(np.zeros(round(duration_s * SAMPLE_RATE_HZ), np.float32))
 
 
 def silence(duration_s: Seconds, draw: Rng) -> Piece:
-    """Nothing at all, then a very quiet room."""
-    return joined([stillness(duration_s / 2), in_room(stillness(duration_s / 2), draw)])
+    """Make digital silence, then a very quiet room."""
+    return join([stillness(duration_s / 2), in_room(stillness(duration_s / 2), draw)])
 
 
 def noise(duration_s: Seconds, draw: Rng) -> Piece:
-    """Stretches of white to brown noise, each of another loudness, which in half of them changes all the time."""
+    """Make stretches of white to brown noise, each of another level, which varies in half of them."""
     stretches = [stillness(0.0)]
     while sum(len(stretch.sound) for stretch in stretches) < duration_s * SAMPLE_RATE_HZ:
         gain = np.float32(LEVEL * 10 ** (draw.uniform(-20.0, 6.0) / 20))
-        stretches.append(Piece(gain * coloured(round(NOISE_STRETCH_S * SAMPLE_RATE_HZ), draw)))
-    return Piece(joined(stretches).sound[: round(duration_s * SAMPLE_RATE_HZ)])
+        stretches.append(Piece(gain * coloured_noise(round(NOISE_STRETCH_S * SAMPLE_RATE_HZ), draw)))
+    return Piece(join(stretches).sound[: round(duration_s * SAMPLE_RATE_HZ)])
 
 
 def music(duration_s: Seconds, draw: Rng) -> Piece:
-    """A melody of plucked notes that wanders over a scale, with a chord below it every four beats."""
+    """Make a melody of plucked notes on a scale, with a chord below it every four beats."""
     samples = round(duration_s * SAMPLE_RATE_HZ)
     sound = np.zeros(samples + 8 * SAMPLE_RATE_HZ, np.float32)
     scale = np.array([0, 2, 4, 5, 7, 9, 11])
@@ -243,7 +245,7 @@ def music(duration_s: Seconds, draw: Rng) -> Piece:
 
 
 def plucked(hertz: float, duration_s: Seconds) -> Sound:
-    """One note of a string: it begins at once, and its overtones fade sooner than its ground."""
+    """Make one note of a string, with overtones that fade sooner than the fundamental."""
     time_s = np.arange(round(duration_s * SAMPLE_RATE_HZ), dtype=np.float32) / SAMPLE_RATE_HZ
     overtones = [order for order in range(1, 9) if order * hertz < SAMPLE_RATE_HZ / 2]
     waves = [np.sin(2 * np.pi * n * hertz * time_s) * np.exp(-(1 + n) * time_s / duration_s) / n for n in overtones]
@@ -251,8 +253,8 @@ def plucked(hertz: float, duration_s: Seconds) -> Sound:
     return np.asarray(sum(waves) * edges, np.float32)
 
 
-def coloured(samples: int, draw: Rng) -> Sound:
-    """Noise whose power falls with the frequency, from not at all to as its square; its loudness is about 1."""
+def coloured_noise(samples: int, draw: Rng) -> Sound:
+    """Make white to brown noise with a root mean square of about 1."""
     spectrum = np.fft.rfft(draw.standard_normal(samples))
     spectrum *= (np.linspace(0.0, 1.0, len(spectrum)) + 0.005) ** -draw.uniform(0.0, 1.0)
     sound = np.fft.irfft(spectrum, samples)
@@ -263,22 +265,22 @@ def coloured(samples: int, draw: Rng) -> Sound:
 
 
 def loudness(sound: NDArray[np.floating]) -> float:
-    """Root mean square."""
+    """Compute the root mean square."""
     return float(np.sqrt(np.mean(np.square(sound)))) if len(sound) else 0.0
 
 
-# --- what spoils speech
+# --- distortions of speech
 
 
 def noisy(piece: Piece, draw: Rng, *, snr_db: float) -> Sound:
-    """Under noise, its colour changing now and then, so many dB below speech."""
+    """Add noise of changing colour, so many dB below speech."""
     size, stretch = len(piece.sound), round(NOISE_STRETCH_S * SAMPLE_RATE_HZ)
-    whole = np.concatenate([coloured(stretch, draw) for _ in range(0, size, stretch)])[:size]
+    whole = np.concatenate([coloured_noise(stretch, draw) for _ in range(0, size, stretch)])[:size]
     return np.asarray(piece.sound + whole * np.float32(LEVEL * 10 ** (-snr_db / 20)), np.float32)
 
 
 def over_telephone(piece: Piece, _draw: Rng) -> Sound:
-    """What a telephone line leaves: 300 to 3,400 Hz, at 8 kHz, in 8 bits of µ-law."""
+    """Pass the sound through a telephone line: 300 to 3,400 Hz, 8 kHz, µ-law in 8 bits."""
     import soundfile
     import soxr
 
@@ -290,20 +292,20 @@ def over_telephone(piece: Piece, _draw: Rng) -> Sound:
     line = np.fft.irfft(np.fft.rfft(narrow) * passed, len(narrow))
     soundfile.write(file, line, rate_hz, format="WAV", subtype="ULAW")
     file.seek(0)
-    heard, _ = soundfile.read(file, dtype="float32")
-    wide = soxr.resample(heard, rate_hz, SAMPLE_RATE_HZ)[: len(piece.sound)]
+    received, _ = soundfile.read(file, dtype="float32")
+    wide = soxr.resample(received, rate_hz, SAMPLE_RATE_HZ)[: len(piece.sound)]
     return np.asarray(np.pad(wide, (0, len(piece.sound) - len(wide))), np.float32)
 
 
 def with_music(piece: Piece, draw: Rng) -> Sound:
-    """With music that comes and goes: nearly as loud as speech in pauses, 14 dB below it under words."""
+    """Add intermittent music: nearly as loud as speech in pauses, 14 dB below it under words."""
     gain_db = np.full(len(piece.sound), -80.0, np.float32)
     at_s = float(draw.uniform(0.0, 3.0))
     while at_s * SAMPLE_RATE_HZ < len(gain_db):
         end_s = at_s + float(draw.uniform(5.0, 15.0))
         gain_db[round(at_s * SAMPLE_RATE_HZ) : round(end_s * SAMPLE_RATE_HZ)] = -3.0
         at_s = end_s + float(draw.uniform(2.0, 6.0))
-    for span in intervals.merge((Span(word.start, word.end) for word in piece.words), LEAST_PAUSE_S):
+    for span in intervals.merge((Span(word.start, word.end) for word in piece.words), MIN_PAUSE_S):
         under = slice(round(span.start * SAMPLE_RATE_HZ), round(span.end * SAMPLE_RATE_HZ))
         gain_db[under] = np.minimum(gain_db[under], -14.0)
     fade = np.full(SAMPLE_RATE_HZ // 10, 10.0 / SAMPLE_RATE_HZ, np.float32)
@@ -315,20 +317,20 @@ FILLERS: tuple[Callable[[Seconds, Rng], Piece], ...] = (stillness, noise, music)
 
 CONDITIONS = (
     Condition("Speech", "clean", conversations),
-    Condition("Speech", "telephone", partial(conversations, spoil=over_telephone)),
-    Condition("Speech", "noise, 20 dB below", partial(conversations, spoil=partial(noisy, snr_db=20.0))),
-    Condition("Speech", "noise, 10 dB below", partial(conversations, spoil=partial(noisy, snr_db=10.0))),
-    Condition("Speech", "noise, 5 dB below", partial(conversations, spoil=partial(noisy, snr_db=5.0))),
+    Condition("Speech", "telephone", partial(conversations, distort=over_telephone)),
+    Condition("Speech", "noise, 20 dB below", partial(conversations, distort=partial(noisy, snr_db=20.0))),
+    Condition("Speech", "noise, 10 dB below", partial(conversations, distort=partial(noisy, snr_db=10.0))),
+    Condition("Speech", "noise, 5 dB below", partial(conversations, distort=partial(noisy, snr_db=5.0))),
     Condition(
         "Speech and something else", "pauses of 3 to 20 s", partial(conversations, sentences=14, pauses_s=(3, 20))
     ),
     Condition(
         "Speech and something else",
         "music in pauses and under words",
-        partial(conversations, sentences=20, pauses_s=(1, 6), spoil=with_music),
+        partial(conversations, sentences=20, pauses_s=(1, 6), distort=with_music),
     ),
-    Condition("Nobody speaks", "silence", partial(nobody, filler=silence)),
-    Condition("Nobody speaks", "noise", partial(nobody, filler=noise)),
-    Condition("Nobody speaks", "music", partial(nobody, filler=music)),
+    Condition("Nobody speaks", "silence", partial(without_speech, filler=silence)),
+    Condition("Nobody speaks", "noise", partial(without_speech, filler=noise)),
+    Condition("Nobody speaks", "music", partial(without_speech, filler=music)),
     Condition("Half an hour", "speech, silence, noise and music in turn", half_hour),
 )

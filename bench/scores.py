@@ -1,10 +1,10 @@
-"""How far what a system said is from what was said. Pure.
+"""Errors of a system's words and times against a reference.
 
 Example:
     >>> from bench.recordings import TimedWord
-    >>> said = [TimedWord("добрый", 0.0, 0.4), TimedWord("день", 0.5, 0.9)]
-    >>> heard = [TimedWord("добрый", 0.02, 0.43), TimedWord("да", 3.0, 3.2)]
-    >>> found = score(said, heard, [Span(1.2, 5.0)])
+    >>> reference = [TimedWord("добрый", 0.0, 0.4), TimedWord("день", 0.5, 0.9)]
+    >>> hypothesis = [TimedWord("добрый", 0.02, 0.43), TimedWord("да", 3.0, 3.2)]
+    >>> found = score(reference, hypothesis, [Span(1.2, 5.0)])
     >>> found.deleted, found.substituted, found.invented, round(found.boundary_ms)
     (0, 1, 1, 25)
 """
@@ -31,14 +31,14 @@ class Score:
     """Sums over recordings."""
 
     words: int = 0
-    """That were said."""
+    """Words of the reference."""
     deleted: int = 0
     inserted: int = 0
     substituted: int = 0
     invented: int = 0
-    """Words that stand where nobody speaks, whatever else they are."""
+    """Words without speech, whatever else they are."""
     silent_s: Seconds = 0.0
-    """How long nobody speaks."""
+    """Seconds without speech."""
     audio_s: Seconds = 0.0
     took_s: Seconds = 0.0
     errors_ms: tuple[float, ...] = ()
@@ -49,13 +49,13 @@ class Score:
 
     @property
     def wer(self) -> float | None:
-        """Wrong words in percent of what was said; None where nothing was."""
+        """Wrong words in percent of the reference; None for an empty one."""
         wrong = self.deleted + self.inserted + self.substituted
         return 100 * wrong / self.words if self.words else None
 
     @property
     def invented_per_min(self) -> float:
-        """Words per minute in which nobody speaks."""
+        """Invented words per minute without speech."""
         return 60 * self.invented / self.silent_s if self.silent_s else 0.0
 
     @property
@@ -75,12 +75,12 @@ class Metric:
     """Whether a worse number counts against a system."""
 
     def of(self, found: Score) -> float | None:
-        """The number as it is shown."""
+        """Compute the rounded number."""
         value = self.value(found)
         return None if value is None else round(value, self.digits)
 
-    def shown(self, found: Score) -> str:
-        """A cell."""
+    def format(self, found: Score) -> str:
+        """Format a cell."""
         value = self.of(found)
         return "–" if value is None else f"{value:.{self.digits}f}"
 
@@ -96,25 +96,29 @@ METRICS = (
 )
 
 
-def score(said: Sequence[TimedWord], heard: Sequence[TimedWord], silences: Sequence[Span]) -> Score:
+def score(reference: Sequence[TimedWord], hypothesis: Sequence[TimedWord], silences: Sequence[Span]) -> Score:
     """Compare one recording's words, without the seconds that it took.
 
     Args:
-        said: The truth, in time order.
-        heard: What a system made of it, in its order.
-        silences: Where nobody speaks, in time order, apart from each other.
+        reference: The reference, in time order.
+        hypothesis: The words of a system, in its order.
+        silences: Intervals without speech, disjoint and in time order.
     """
-    invented = sum(bool(intervals.within(silences, *around_middle(word))) for word in heard)
+    invented = sum(bool(intervals.within(silences, *around_middle(word))) for word in hypothesis)
     silent_s = intervals.total_s(silences)
-    if not said or not heard:
-        return Score(len(said), deleted=len(said), inserted=len(heard), invented=invented, silent_s=silent_s)
-    compared = jiwer.process_words(" ".join(word.text for word in said), " ".join(word.text for word in heard))
+    if not reference or not hypothesis:
+        return Score(
+            len(reference), deleted=len(reference), inserted=len(hypothesis), invented=invented, silent_s=silent_s
+        )
+    compared = jiwer.process_words(
+        " ".join(word.text for word in reference), " ".join(word.text for word in hypothesis)
+    )
     errors_ms: list[float] = []
     for chunk in compared.alignments[0]:
         if chunk.type == "equal":
             pairs = zip(
-                said[chunk.ref_start_idx : chunk.ref_end_idx],
-                heard[chunk.hyp_start_idx : chunk.hyp_end_idx],
+                reference[chunk.ref_start_idx : chunk.ref_end_idx],
+                hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx],
                 strict=True,
             )
             errors_ms += [
@@ -124,7 +128,7 @@ def score(said: Sequence[TimedWord], heard: Sequence[TimedWord], silences: Seque
                 for distance_s in (found.start - true.start, found.end - true.end)
             ]
     return Score(
-        len(said),
+        len(reference),
         compared.deletions,
         compared.insertions,
         compared.substitutions,
@@ -135,6 +139,6 @@ def score(said: Sequence[TimedWord], heard: Sequence[TimedWord], silences: Seque
 
 
 def around_middle(word: TimedWord) -> tuple[Seconds, Seconds]:
-    """The millisecond in the middle of a word."""
+    """Return the millisecond in the middle of a word."""
     middle_s = (word.start + word.end) / 2
     return middle_s - 0.0005, middle_s + 0.0005

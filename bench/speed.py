@@ -1,11 +1,11 @@
-"""How fast this product is beside the libraries that it is built from, on the same weights and the same sound.
+"""Speed beside the libraries that this product is built from, on the same weights and sound.
 
     python -m bench.speed               every row; prints the table and writes bench/speed.json
     python -m bench.speed alignment     the rows whose name begins so
     python -m bench.speed --long        ten hours of sound as well, which takes hours
 
-Each row runs in a process of its own, so that none finds what another one loaded. Inside, both sides are alternated and
-the best of each counts.
+Each row runs in a fresh process, so that none finds what another one loaded. Inside, both sides alternate and the best
+of each counts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ RESULTS = HERE / "speed.json"
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table."""
+    """A row of the table."""
 
     name: str
     against: str
@@ -44,7 +44,7 @@ class Row:
     long: bool = False
     """Only with `--long`."""
     obstacle: str = ""
-    """Why the target is not met, where it is known not to be."""
+    """Reason why the target is not met, if that is known."""
 
 
 ROWS = [
@@ -74,8 +74,8 @@ ROWS = [
     Row("whole job, 10 min dialogue", "the same steps with whisperX", 4, jobs.whole_job),
     Row("second job on a warm worker, 30 s", "a worker that loads its models per job", 5, jobs.second_job),
     Row("process start to first transcript", "python -m whisperx", 5, jobs.first_transcript),
-    Row("import whisperx_worker", "import torch", 0.1, jobs.importing, at_most=True),
-    Row("whisperx-worker --help", "import torch", 0.2, jobs.helping, at_most=True),
+    Row("import whisperx_worker", "import torch", 0.1, jobs.imports, at_most=True),
+    Row("whisperx-worker --help", "import torch", 0.2, jobs.command_line_help, at_most=True),
     Row("what the host adds", "the engines called bare", 0.01, jobs.host, at_most=True),
     Row("ten times the sound, all stages", "an hour in place of six minutes", 11, jobs.ten_times, at_most=True),
     Row("ten hours, all stages", "one hour", 11, jobs.ten_hours, at_most=True, long=True),
@@ -84,7 +84,7 @@ ROWS = [
 
 @dataclass(frozen=True)
 class Result:
-    """A row as it came out."""
+    """Measured row of the table."""
 
     name: str
     against: str
@@ -97,19 +97,19 @@ class Result:
 
 
 def result_of(row: Row, outcome: Outcome) -> Result:
-    """Compare with the target; a duel without numbers was not held, and its note says why."""
+    """Compare an outcome with the target; an outcome without numbers has the reason in its note."""
     target = f"≤ {row.target:g}×" if row.at_most else f"≥ {row.target:g}×"
     if outcome.ours is None or outcome.theirs is None:
         return Result(row.name, row.against, target, "–", "–", None, None, outcome.note)
     ratio = outcome.ours / outcome.theirs if row.at_most else outcome.theirs / outcome.ours
-    met = (ratio <= row.target if row.at_most else ratio >= row.target) and outcome.sound
+    met = (ratio <= row.target if row.at_most else ratio >= row.target) and outcome.valid
     ours, theirs = (f"{value:.3g} {outcome.unit}" for value in (outcome.ours, outcome.theirs))
     note = "; ".join(filter(None, [outcome.note, "" if met else row.obstacle]))
     return Result(row.name, row.against, target, ours, theirs, round(ratio, 4), met, note)
 
 
 def table(results: Iterable[Result]) -> str:
-    """Markdown."""
+    """Format the results as a Markdown table."""
     lines = ["| what | against | ours | theirs | ratio | target | met | note |", "|---|---|---|---|---|---|---|---|"]
     for result in results:
         ratio = "–" if result.ratio is None else f"{result.ratio:.3g}×"
@@ -119,8 +119,8 @@ def table(results: Iterable[Result]) -> str:
     return "\n".join(lines)
 
 
-def apart(row: Row) -> Result:
-    """Hold a row's duel in a process of its own."""
+def run_in_process(row: Row) -> Result:
+    """Run a row's duel in a fresh process."""
     command = [sys.executable, "-m", "bench.speed", "--only", row.name]
     done = subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -130,7 +130,7 @@ def apart(row: Row) -> Result:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="beginnings of rows' names")
     parser.add_argument("--long", action="store_true", help="the rows that take hours as well")
@@ -145,7 +145,7 @@ def main() -> None:
     ]
     results = []
     for row in chosen:
-        results.append(apart(row))
+        results.append(run_in_process(row))
         print(table(results[-1:]).splitlines()[-1], flush=True)
     print(f"\n{machine()}, Python {platform.python_version()}\n\n{table(results)}")
     if not options.names:

@@ -1,4 +1,4 @@
-"""The three systems that are compared, with the same weights, precision, beam and threads, each otherwise as it comes.
+"""The three compared systems, with equal weights, precision, beam and threads, else with defaults.
 
 Libraries get the recording decoded; this worker decodes it itself, as part of the job. whisperX's Python call has no
 batches by default; it gets those of its command line, which are as large as faster-whisper's.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from whisperx_worker import Seconds
 
     Transcribe: TypeAlias = Callable[[Recording], list[TimedWord]]
-    """Says what is said when."""
+    """Transcription of a recording."""
 
 WHISPER, ALIGNER = "demo-whisper-ru", "demo-wav2vec2-ru"
 COMPUTE_TYPE = "int8"
@@ -32,7 +32,7 @@ WHISPERX_BATCH_SIZE = 8
 
 
 def this_worker(threads: int) -> Transcribe:
-    """The whole job: fetch, decode, find speech, recognise, align."""
+    """Load this worker; it runs whole jobs with alignment."""
     worker = open_worker(load_settings(device="cpu", threads=threads))
     fields = {
         "model": WHISPER,
@@ -53,7 +53,7 @@ def this_worker(threads: int) -> Transcribe:
 
 
 def whisperx(threads: int) -> Transcribe:
-    """Its voice activity detection is pyannote's, which it brings along."""
+    """Load whisperX, with pyannote's voice activity detection that it contains."""
     import whisperx
     from whisperx import alignment
 
@@ -75,7 +75,7 @@ def whisperx(threads: int) -> Transcribe:
 
 
 def faster_whisper(threads: int) -> Transcribe:
-    """Batched; its words have the times of the decoder's attention, since it has no aligner."""
+    """Load faster-whisper, batched; it has no aligner, and its times are those of the decoder's attention."""
     from faster_whisper import BatchedInferencePipeline, WhisperModel
 
     folder = shipped_models() / WHISPER
@@ -95,14 +95,14 @@ SYSTEMS: Mapping[str, Callable[[int], Transcribe]] = {
     "whisperX": whisperx,
     "faster-whisper": faster_whisper,
 }
-"""What loads each."""
+"""Loaders of the systems."""
 
 
-def opened(threads: int) -> dict[str, Transcribe]:
-    """All systems, their models loaded, without a network.
+def load_systems(threads: int) -> dict[str, Transcribe]:
+    """Load all systems without a network.
 
     Args:
-        threads: Of each.
+        threads: Threads of each.
     """
     os.environ["HF_HUB_OFFLINE"] = "1"
     import torch
@@ -112,7 +112,7 @@ def opened(threads: int) -> dict[str, Transcribe]:
 
 
 def of_segment(segment: Mapping[str, Any]) -> Iterable[TimedWord]:
-    """The words of a segment with `start`, `end`, `text` and perhaps `words`; those without times get the segment's."""
+    """Yield the words of a segment as JSON; those without times get the segment's."""
     start, end = segment["start"], segment["end"]
     if not segment.get("words"):
         yield from spread(segment["text"], start, end, exact=False)
@@ -122,7 +122,7 @@ def of_segment(segment: Mapping[str, Any]) -> Iterable[TimedWord]:
 
 
 def spread(text: str, start: Seconds, end: Seconds, *, exact: bool = True) -> list[TimedWord]:
-    """The words of a text, one after the other in equal parts of its time.
+    """Distribute the words of a text over equal parts of its time.
 
     >>> spread("Да!", 1.0, 1.5)
     [TimedWord(text='да', start=1.0, end=1.5, exact=True)]
