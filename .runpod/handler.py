@@ -1,4 +1,4 @@
-"""What the Hub looks for here; the image starts the same by `python -m whisperx_worker.handler`."""
+"""Handler at the path that the Hub requires; the image starts `python -m whisperx_worker.handler`."""
 
 from whisperx_worker.handler import main
 

@@ -1,4 +1,4 @@
-"""Transcribes the shipped dialogue through the RunPod handler with the shipped models: who says what, and when."""
+"""Transcription of the shipped dialogue through the RunPod handler, with words, times and names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from whisperx_worker.handler import handler
 
 HERE = Path(__file__).parent
 ENROLLED = {"Анна": "anna.flac", "Иван": "ivan.flac", "Ольга": "olga.flac"}
-"""People whose voice is known. Olga does not take part in the dialogue."""
+"""People with a voice sample. Olga does not take part in the dialogue."""
 MODELS = {
     "wav2vec2_alignment": {"model": "demo-wav2vec2-ru"},
     "pyannote_diarization": {"model": "demo-diarization"},
@@ -24,7 +24,7 @@ MODELS = {
 
 
 def main() -> None:
-    """Print who says what, with the words' times, and how many words are wrong."""
+    """Print the segments with names and word times, and the word error rate."""
     reference = json.loads((HERE / "dialogue.json").read_text(encoding="utf-8"))["text"]
     job = {
         "id": "demo",
@@ -56,8 +56,8 @@ def main() -> None:
         print(f"{absent} is not in this recording")
     for warning in response["warnings"]:
         print("warning:", warning)
-    heard = " ".join(segment["text"] for segment in response["segments"])
-    wer = jiwer.wer(plain(reference), plain(heard))
+    hypothesis = " ".join(segment["text"] for segment in response["segments"])
+    wer = jiwer.wer(plain(reference), plain(hypothesis))
     language, probability = response["detected_language"], response["language_probability"]
     print(
         f"\nlanguage {language} ({probability:.2f}), word error rate {wer:.1%}, {took_s:.1f} s with loading the models"
@@ -65,12 +65,12 @@ def main() -> None:
 
 
 def in_base64(file: str) -> str:
-    """A file of this folder, as a job carries it."""
+    """Read a file of this folder in base64, as in a request."""
     return base64.b64encode((HERE / file).read_bytes()).decode()
 
 
 def plain(text: str) -> str:
-    """Lower-case words without punctuation, ё as е: what a word error rate is counted on."""
+    """Normalise a text for the word error rate: lower-case words without punctuation, ё as е."""
     return " ".join(re.findall(r"[\w-]+", text.lower().replace("ё", "е")))
 
 

@@ -1,6 +1,6 @@
-"""Writes .runpod/tests.json: jobs that the RunPod Hub sends to a fresh build, with sound of demo/ inside them.
+"""Jobs that the RunPod Hub sends to a fresh build, with sound of demo/, for .runpod/tests.json.
 
-`.venv/bin/python -m tools.hub_tests` runs it. The sound is in the file, since a test must not depend on somebody's
+`.venv/bin/python -m tools.hub_tests` writes it. The sound is in the file, since a test must not depend on a foreign
 server, and the models are those of the package, since an image may have no other. A warning fails a test.
 """
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 BIT_RATE = 12_000
 FIRST_JOB_MS = 600_000
-"""The first job of a worker waits for its imports and models."""
+"""Timeout of the first job, which waits for imports and models."""
 LATER_JOB_MS = 120_000
 
 
 def opus(file: str, duration_s: Seconds) -> str:
-    """The beginning of a recording as base64 of a few kilobytes."""
+    """Encode the beginning of a recording in base64 of a few kilobytes."""
     with soundfile.SoundFile(ROOT / "demo" / file) as recording:
         rate_hz = recording.samplerate
         samples = recording.read(round(duration_s * rate_hz), dtype="int16")
@@ -43,7 +43,7 @@ def opus(file: str, duration_s: Seconds) -> str:
 
 
 def tests() -> dict[str, Any]:
-    """The file's content."""
+    """Return the content of the file."""
     sentence = {"audio_base64": opus("dialogue.flac", 2.3), "model": "demo-whisper-ru", "strict": True}
     dialogue = {**sentence, "audio_base64": opus("dialogue.flac", 6.9), "align_output": True, "plugins": MODELS}
     ivan = {"name": "Ivan", "audio_base64": opus("ivan.flac", 5.0)}

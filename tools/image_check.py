@@ -1,4 +1,4 @@
-"""Builds the Dockerfile's `small` image on a bare Debian and has it answer a job: `make image-check`, as root.
+"""Build of the Dockerfile's `small` image on a bare Debian, and a job in it: `make image-check`, as root.
 
 It needs neither Docker nor a registry: buildah runs every instruction in a chroot. The base is a Debian made here, so
 what a CUDA base, a GPU and BuildKit's cache would do is not seen, and the stages with the models are not built.
@@ -21,7 +21,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 BASE = "localhost/whisperx-worker-check-base"
 IMAGE = "localhost/whisperx-worker-check"
-OWN_AUTHORITIES = "/usr/local/share/ca-certificates"
+LOCAL_AUTHORITIES = "/usr/local/share/ca-certificates"
 SHIPPED = {
     "WHISPERX_WORKER_MODEL": "demo-whisper-ru",
     "WHISPERX_WORKER_ALIGN_MODEL": "demo-wav2vec2-ru",
@@ -32,8 +32,8 @@ JOB = {"align_output": True, "diarization": True}
 CUDA_LIBRARIES = ("libcublas.so.12", "libcudnn.so.9")
 
 
-def said(*command: str) -> str:
-    """What a command prints; its errors are seen as they come.
+def output_of(*command: str) -> str:
+    """Run a command and return its output; its errors are printed.
 
     Raises:
         SystemExit: When it fails.
@@ -45,7 +45,7 @@ def said(*command: str) -> str:
 
 
 def install_tools() -> None:
-    """Install what this needs.
+    """Install buildah and mmdebstrap.
 
     Raises:
         SystemExit: When that cannot be done here.
@@ -53,25 +53,25 @@ def install_tools() -> None:
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         sys.exit("image-check needs root on Debian: it makes a root file system and changes into it")
     if missing := [tool for tool in ("buildah", "mmdebstrap") if not shutil.which(tool)]:
-        said("apt-get", "install", "--yes", "--no-install-recommends", "--quiet", *missing)
+        output_of("apt-get", "install", "--yes", "--no-install-recommends", "--quiet", *missing)
 
 
 def make_base() -> None:
-    """A bare Debian as an image, unless it is here; it trusts the authorities that somebody added to this machine."""
+    """Make an image of a bare Debian, unless it exists, with the authorities added to this machine."""
     if subprocess.run(["buildah", "inspect", BASE], capture_output=True, check=False).returncode == 0:
         return
     with TemporaryDirectory() as folder:
         archive = f"{folder}/debian.tar"
-        trusted = f"--customize-hook=copy-in {OWN_AUTHORITIES} /usr/local/share"
+        trusted = f"--customize-hook=copy-in {LOCAL_AUTHORITIES} /usr/local/share"
         suite = platform.freedesktop_os_release()["VERSION_CODENAME"]
-        said("mmdebstrap", "--variant=minbase", trusted, suite, archive)
-        container = said("buildah", "from", "scratch")
-        said("buildah", "add", "--quiet", container, archive, "/")
-        said("buildah", "commit", "--quiet", "--rm", container, BASE)
+        output_of("mmdebstrap", "--variant=minbase", trusted, suite, archive)
+        container = output_of("buildah", "from", "scratch")
+        output_of("buildah", "add", "--quiet", container, archive, "/")
+        output_of("buildah", "commit", "--quiet", "--rm", container, BASE)
 
 
 def build() -> dict[str, Any]:
-    """Build the image; the configuration that Docker would see.
+    """Build the image and return its configuration for Docker.
 
     Raises:
         SystemExit: When it cannot be built.
@@ -82,24 +82,26 @@ def build() -> dict[str, Any]:
     if code := subprocess.run(command, check=False).returncode:
         sys.exit(f"the image could not be built ({code})")
     print(f"built in {time.perf_counter() - began:.0f} s")
-    config: dict[str, Any] = json.loads(said("buildah", "inspect", IMAGE))["Docker"]["config"]
+    config: dict[str, Any] = json.loads(output_of("buildah", "inspect", IMAGE))["Docker"]["config"]
     return config
 
 
 def run(container: str, *command: str, volume: str = "") -> str:
-    """What a command prints inside, as the image's user, without a network."""
+    """Run a command in a container without a network, as the image's user; return its output."""
     settings = [f"--env={name}={value}" for name, value in SHIPPED.items()]
     volumes = [f"--volume={volume}:ro"] if volume else []
-    return said("unshare", "--net", "buildah", "run", "--isolation", "chroot", *settings, *volumes, container, *command)
+    return output_of(
+        "unshare", "--net", "buildah", "run", "--isolation", "chroot", *settings, *volumes, container, *command
+    )
 
 
 def check(config: dict[str, Any]) -> None:
-    """Start what the image starts, on a real job, and ask after its health.
+    """Start the image's command with a real job, and run its health check.
 
     Raises:
         SystemExit: At the first thing that is not as it should be.
     """
-    container = said("buildah", "from", IMAGE)
+    container = output_of("buildah", "from", IMAGE)
     try:
         if run(container, "id", "-u") == "0":
             sys.exit("the image's user is root")
@@ -119,7 +121,7 @@ def check(config: dict[str, Any]) -> None:
         print(f"answered a job with words and speakers in {time.perf_counter() - began:.0f} s, without a network")
         print(run(container, *config["Healthcheck"]["Test"][1:]))
     finally:
-        said("buildah", "rm", container)
+        output_of("buildah", "rm", container)
 
 
 def main() -> None:

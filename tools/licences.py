@@ -1,4 +1,4 @@
-"""Writes the table of LICENCES.md, the licences of all locked packages, from their own metadata.
+"""Licences of all locked packages from their metadata, for the table of LICENCES.md.
 
 `make licences` runs it; a test fails where a locked package is not in the table.
 """
@@ -21,38 +21,38 @@ LICENCES = ROOT / "LICENCES.md"
 PLACE = re.compile(r"(<!-- packages -->\n).*(\n<!-- end -->)", re.DOTALL)
 HEAD = "| package | version | licence |\n| --- | --- | --- |"
 NOT_PERMISSIVE = re.compile(r"GPL|MPL|EUPL|NC-|non-?commercial|proprietary", re.IGNORECASE)
-"""Licences that ask for more than a notice: the packages under them stand in the text above the table."""
+"""Licences that require more than a notice; the text above the table names packages under them."""
 
 TITLES = {
     "MIT": r"MIT License|The MIT License",
     "BSD-3-Clause": r"BSD 3-Clause",
     "Apache-2.0": r"Apache License\s+Version 2.0",
 }
-"""How the text of a licence begins, for packages whose metadata name none."""
+"""Beginnings of licence texts, for packages without a licence in their metadata."""
 
 
 def licence(package: Distribution) -> str:
-    """What a package says of its licence, in a line.
+    """Return a package's licence, in a line.
 
     Raises:
-        ValueError: When it says nothing that is understood.
+        ValueError: Its metadata and files name none.
     """
     metadata = package.metadata
     classifiers = [text for text in metadata.get_all("Classifier") or () if text.startswith("License :: ")]
     (expression, *_), (short, *_) = (metadata.get_all(field) or [""] for field in ("License-Expression", "License"))
-    said = (
+    named = (
         expression
         or "; ".join(text.rpartition(" :: ")[2] for text in classifiers)
         or ("" if "\n" in short else short.strip())
         or _by_its_text(package)
     )
-    if not said:
+    if not named:
         raise ValueError(f"{metadata['Name']} {package.version} does not say what its licence is")
-    return said
+    return named
 
 
 def _by_its_text(package: Distribution) -> str:
-    """The licence whose text lies in the package's metadata, or nothing."""
+    """Recognise the licence text in a package's metadata; empty if there is none."""
     for file in package.files or ():
         if not re.search(r"dist-info/.*LICEN[CS]E", str(file)):
             continue
@@ -64,12 +64,12 @@ def _by_its_text(package: Distribution) -> str:
 
 
 def row(package: str, versions: list[str], licence: str) -> str:
-    """A line of the table."""
+    """Format a row of the table."""
     return f"| {package} | {', '.join(versions)} | {licence} |"
 
 
 def locked_versions() -> dict[str, list[str]]:
-    """The versions of each package in the lock file."""
+    """Return the versions of each package in the lock file."""
     versions: defaultdict[str, list[str]] = defaultdict(list)
     for requirement in locked():
         versions[name(requirement)].append(version(requirement))
@@ -77,13 +77,13 @@ def locked_versions() -> dict[str, list[str]]:
 
 
 def installed(folder: str | None = None) -> dict[str, Distribution]:
-    """What is installed here, or in a folder, by name."""
+    """Return the distributions installed here, or in a folder, by name."""
     found = distributions(path=[folder]) if folder else distributions()
     return {str(canonicalize_name(one.metadata["Name"])): one for one in found}
 
 
-def fetched(pins: list[str], folder: str) -> dict[str, Distribution]:
-    """Packages that this Python does not get: those of the oldest one that we run on."""
+def fetch(pins: list[str], folder: str) -> dict[str, Distribution]:
+    """Install packages for the oldest supported Python in a folder; return them by name."""
     uv = str(Path(sys.executable).with_name("uv"))
     command = [uv, "pip", "install", "--quiet", "--no-deps", "--target", folder, "--python-version", PYTHONS[0], *pins]
     subprocess.run(command, check=True)
@@ -96,7 +96,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         here = installed()
         pins = [f"{package}=={versions[package][0]}" for package in versions if package not in here]
-        known = here | (fetched(pins, folder) if pins else {})
+        known = here | (fetch(pins, folder) if pins else {})
         rows = [row(package, found, licence(known[package])) for package, found in sorted(versions.items())]
     text = "\n".join([HEAD, *rows])
     page = LICENCES.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the image's lock file and `setup.cfg` ask for, read without a network."""
+"""Requirements of the image's lock file and of `setup.cfg`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
 
 def locked(path: Path = LOCK) -> Iterator[Requirement]:
-    """Every package of the lock file that some Python of ours on Linux installs; one name may have several versions."""
+    """Yield every package of the lock file for the supported Pythons on Linux; a name may have several versions."""
     for line in re.findall(r"^[a-z0-9].*", path.read_text(encoding="utf-8"), re.MULTILINE):
         requirement = Requirement(line.removesuffix("\\"))
         if any(applies(requirement, python) for python in PYTHONS):
@@ -27,7 +27,7 @@ def locked(path: Path = LOCK) -> Iterator[Requirement]:
 
 
 def applies(requirement: Requirement, python: str) -> bool:
-    """Whether a line of the lock file is for this Python on Linux."""
+    """Return whether a line of the lock file is for this Python on Linux."""
     linux = {
         "implementation_name": "cpython",
         "os_name": "posix",
@@ -41,8 +41,8 @@ def applies(requirement: Requirement, python: str) -> bool:
     return requirement.marker is None or requirement.marker.evaluate(linux)
 
 
-def asked_for(*extras: str) -> list[Requirement]:
-    """The requirements of `setup.cfg`: its own, and those of these extras."""
+def declared(*extras: str) -> list[Requirement]:
+    """List the requirements of `setup.cfg`: the package's, and those of these extras."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg", encoding="utf-8")
     lists = [config["options"]["install_requires"], *(config["options.extras_require"][extra] for extra in extras)]
@@ -50,11 +50,11 @@ def asked_for(*extras: str) -> list[Requirement]:
 
 
 def version(requirement: Requirement) -> str:
-    """The one version of a line of the lock file."""
+    """Return the version of a line of the lock file."""
     (specifier,) = requirement.specifier
     return specifier.version
 
 
 def name(requirement: Requirement) -> str:
-    """A package's name, the same however it is spelled."""
+    """Return a package's canonical name."""
     return str(canonicalize_name(requirement.name))

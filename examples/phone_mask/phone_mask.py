@@ -1,4 +1,4 @@
-"""Masks phone numbers in text and words, written in digits or spoken in Russian."""
+"""Plugin that masks phone numbers in text and words, in digits or spoken in Russian."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ NUMBERS = """
 """
 NUMBER = rf"\b(?:{'|'.join(NUMBERS.split())})\b"
 SPOKEN = re.compile(rf"{NUMBER}(?:\W+{NUMBER}){{4,}}", re.IGNORECASE)
-"""Five or more number words in a row: nobody counts that long, and "две тысячи двадцать пять" is no run of five."""
+"""Five or more number words in a row, more than in "две тысячи двадцать пять"."""
 
 
 class Options(BaseModel):
-    """What a job may send as `{"plugins": {"phone_mask": {...}}}`."""
+    """Options of a job: `{"plugins": {"phone_mask": {...}}}`."""
 
     keep_last: int = Field(0, ge=0, le=4)
-    """How many digits, or number words, stay readable at the end."""
+    """Number of digits, or number words, that stay readable at the end."""
     mask: str = Field("●", pattern=r"^[^\w\s]$")
-    """Stands for a digit, and three times for a number word."""
+    """Replacement of a digit, and three times of a number word."""
 
 
 @hookimpl
 def register_options() -> type[Options]:
-    """Let the worker check this plugin's options before the job begins."""
+    """Return the options, which the worker checks before the job begins."""
     return Options
 
 
@@ -58,7 +58,7 @@ def post_align(transcript: Transcript, options: Options) -> Transcript:
 
 
 def masked_lines(lines: Iterable[Iterable[str]], options: Options) -> list[list[str]]:
-    """The same words in the same lines, without phone numbers; a number may go on in the next line.
+    """Mask the phone numbers in lines of words; a number may continue in the next line.
 
     Only digits and number words are replaced, never what stands between them, so the words stay apart.
     """

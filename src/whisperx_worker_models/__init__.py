@@ -1,1 +1,1 @@
-"""Small real models that come with the package: for the demo, the tests and the benchmarks, never for production."""
+"""Small real models that ship with the package, for demo, tests and benchmarks, not for production."""

@@ -1,8 +1,8 @@
-"""The network of the small speaker encoder that is shipped; its folder's `hyperparams.yaml` names these classes.
+"""The network of the shipped speaker encoder; its folder's `hyperparams.yaml` names these classes.
 
 It is the encoder of Wan, Wang, Papir, Moreno, "Generalized end-to-end loss for speaker verification" (ICASSP 2018), in
-the sizes of Resemblyzer's: three LSTM layers on 40 mel bands, heard in overlapping pieces of 1.6 s. Nobody imports this
-module but SpeechBrain, when it reads that file.
+the sizes of Resemblyzer's: three LSTM layers on 40 mel bands, in overlapping pieces of 1.6 s. Only SpeechBrain imports
+this module, when it reads that file.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ MELS = 40
 LOUDNESS = 10 ** (-30 / 20)
 """Root mean square of every recording when its mel power is taken: -30 dB of full scale."""
 PIECE_FRAMES = 160
-"""The encoder hears 1.6 s at once."""
+"""Length of a piece: 1.6 s."""
 PIECE_HOP = 80
-"""Most frames from one piece to the next."""
+"""Largest number of frames from one piece to the next."""
 
 
 class MelPower(nn.Module):
-    """Sound to mel power, not to its logarithm: the encoder was trained so."""
+    """Mel power of a sound, not its logarithm, as in the encoder's training."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class MelPower(nn.Module):
         self.register_buffer("window", torch.hann_window(FFT), persistent=False)
 
     def forward(self, waves: torch.Tensor) -> torch.Tensor:
-        """Float32 [batch, frames, 40] of waves float32 [batch, samples] at 16,000 Hz, each brought to one loudness."""
+        """Compute float32 [batch, frames, 40] of waves float32 [batch, samples] at 16,000 Hz, scaled to one level."""
         rms = waves.square().mean(1, keepdim=True).sqrt().clamp(min=1e-5)
         spectra = torch.stft(
             waves * (LOUDNESS / rms), FFT, HOP, window=self.window, pad_mode="constant", return_complex=True
@@ -52,15 +52,15 @@ class MelPower(nn.Module):
 
 
 class Unchanged(nn.Module):
-    """Stands where other encoders normalise their features: here that is done to the sound."""
+    """Identity in place of a normalisation of features: here the sound is normalised."""
 
     def forward(self, features: torch.Tensor, _lengths: torch.Tensor | None = None) -> torch.Tensor:
-        """The features."""
+        """Return the features."""
         return features
 
 
 class LstmEncoder(nn.Module):
-    """Mel power to one embedding per recording."""
+    """Encoder of mel power to one embedding per recording."""
 
     def __init__(self, width: int = 256, layers: int = 3, dimension: int = 64) -> None:
         super().__init__()
@@ -69,11 +69,11 @@ class LstmEncoder(nn.Module):
         self.projection = nn.Linear(width, dimension)
 
     def forward(self, features: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
-        """Embeddings, float32 [batch, 1, dimension] of length 1.
+        """Compute embeddings, float32 [batch, 1, dimension] of length 1.
 
         Args:
             features: Mel power, float32 [batch, frames, 40].
-            lengths: What part of the frames each recording has, float32 [batch], 0..1; None is all of them.
+            lengths: Part of the frames of each recording, float32 [batch], 0..1; None is all of them.
         """
         if lengths is not None and bool((lengths < 1).any()):
             counts = (lengths * features.shape[1]).round().long().clamp(min=1).tolist()
@@ -82,13 +82,13 @@ class LstmEncoder(nn.Module):
         batch, count = pieces.shape[:2]
         with _one_thread():
             _, (hidden, _) = self.lstm(pieces.flatten(0, 1))
-        heard = functional.normalize(self.linear(hidden[-1]).relu(), dim=1)
-        whole = functional.normalize(heard.view(batch, count, -1).mean(1), dim=1)
+        embedded = functional.normalize(self.linear(hidden[-1]).relu(), dim=1)
+        whole = functional.normalize(embedded.view(batch, count, -1).mean(1), dim=1)
         return functional.normalize(self.projection(whole), dim=1)[:, None]
 
     @staticmethod
     def _pieces(features: torch.Tensor) -> torch.Tensor:
-        """Overlapping pieces from the first frame to the last, float32 [batch, pieces, frames of a piece, 40]."""
+        """Cut overlapping pieces from first to last frame, float32 [batch, pieces, frames of a piece, 40]."""
         last = features.shape[1] - PIECE_FRAMES
         if last <= 0:
             return features[:, None]
@@ -99,7 +99,7 @@ class LstmEncoder(nn.Module):
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Keep a CPU to one thread: a step of the recurrence is too small to share.
+    """Limit torch to one thread: a step of the recurrence is too small to share.
 
     A minute of sound takes 0.8 s so, and 58 s where two threads wait for each other on a machine that is busy besides.
     """

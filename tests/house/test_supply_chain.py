@@ -6,7 +6,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from tools.licences import HEAD, LICENCES, NOT_PERMISSIVE, locked_versions
-from tools.lock import LOCK, PYTHONS, ROOT, applies, asked_for, locked, name, version
+from tools.lock import LOCK, PYTHONS, ROOT, applies, declared, locked, name, version
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +20,7 @@ def build_requirements():
     return [Requirement(text) for text in re.findall(r'"(.+?)"', listed)]
 
 
-@pytest.mark.parametrize("requirement", [*asked_for("worker", "dev", "bench"), *build_requirements()], ids=str)
+@pytest.mark.parametrize("requirement", [*declared("worker", "dev", "bench"), *build_requirements()], ids=str)
 def test_a_requirement_has_a_lower_and_an_upper_bound(requirement):
     assert {one.operator for one in requirement.specifier} >= {">=", "<"}
 
@@ -28,7 +28,7 @@ def test_a_requirement_has_a_lower_and_an_upper_bound(requirement):
 @pytest.mark.parametrize("python", PYTHONS)
 def test_the_lock_file_has_what_setup_cfg_asks_for(python):
     pinned = {name(one): version(one) for one in locked() if applies(one, python)}
-    unmet = [str(one) for one in asked_for("worker") if not one.specifier.contains(pinned.get(name(one), "0"))]
+    unmet = [str(one) for one in declared("worker") if not one.specifier.contains(pinned.get(name(one), "0"))]
     assert unmet == []
 
 
@@ -41,7 +41,7 @@ def test_the_lock_file_has_one_version_for_each_python(python):
 def test_the_lock_file_has_nothing_that_setup_cfg_no_longer_asks_for():
     entries = re.split(r"\n(?=[a-z0-9])", LINES)[1:]
     ours = {entry.partition("==")[0] for entry in entries if "whisperx-worker (setup.cfg)" in entry}
-    assert ours == {name(one) for one in asked_for("worker")}
+    assert ours == {name(one) for one in declared("worker")}
 
 
 def test_every_locked_package_has_its_hashes():

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tools.gpu_check import scarcity
-from tools.gpu_check.__main__ import Result, apart, lines, table
+from tools.gpu_check.__main__ import Result, lines, run_in_process, table
 from tools.gpu_check.faults import KERNELS
 from tools.gpu_check.rows import ROWS, rows_for
 from tools.gpu_check.setup import CheckError, Measure, Setup
@@ -82,19 +82,19 @@ def row(name):
 
 
 def test_a_row_that_takes_too_long_is_ended():
-    result = apart(row("machine"), ON_CPU, limit_s=0.01)
+    result = run_in_process(row("machine"), ON_CPU, limit_s=0.01)
     assert (result.state, result.reason) == ("failed", "it was not done after 0 s")
 
 
 def test_a_row_whose_process_dies_has_its_last_words():
-    result = apart(row("machine"), ["--device", "abacus"], limit_s=60.0)
+    result = run_in_process(row("machine"), ["--device", "abacus"], limit_s=60.0)
     assert result.state == "failed"
     assert result.reason.startswith("its process ended with 2: ")
     assert "invalid choice: 'abacus'" in result.reason
 
 
 def test_no_row_begins_when_the_time_for_all_of_them_is_over():
-    assert apart(row("machine"), ON_CPU, limit_s=0.0) == Result(
+    assert run_in_process(row("machine"), ON_CPU, limit_s=0.0) == Result(
         "machine", (), "failed", "there was no time left for it"
     )
 
@@ -140,7 +140,7 @@ HALVED = "transcribe ran out of memory with a batch of 32, and went on with 16"
 def recovered(monkeypatch, *responses):
     """What the row gives when the job with all memory, then with less and less, has these responses."""
     given = iter(responses)
-    monkeypatch.setattr(scarcity, "_apart", lambda _setup, _stage, _left_mb: (next(given), 1000.0))
+    monkeypatch.setattr(scarcity, "_run_in_process", lambda _setup, _stage, _left_mb: (next(given), 1000.0))
     return [measure.value for measure in scarcity.exhaust_memory(Setup("cuda", Path("models")), "transcribe")]
 
 

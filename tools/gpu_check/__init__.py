@@ -5,7 +5,7 @@
     python -m tools.gpu_check --device cpu --layers 1 --quick      what makes sense on a CPU, to test this tool
 
 Models are random ones of production's shapes (`tools.random_models`), written into `build/` the first time, and real
-ones where `make real-models` has brought them. Each row runs in a process of its own, so that a GPU that one of them
-breaks or fills does not spoil the next. The table goes to `build/gpu-check.md` as well, to be put into
+ones where `make real-models` has unpacked them. Each row runs in a fresh process, so that a GPU that one of them breaks
+or fills does not affect the next. The table goes to `build/gpu-check.md` as well, to be put into
 `bench/RESULTS.md`; the command ends with 1 where a row failed.
 """

@@ -1,4 +1,4 @@
-"""The command line: rows one after the other, each in a process of its own, and the table of what they gave."""
+"""Command line of the GPU check: rows in sequence, each in a fresh process, and the table of results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 NO_GPU = 2
 """Exit code."""
 CPU_PATIENCE = 5.0
-"""The rows' limits are those of a GPU."""
+"""Factor on the rows' limits, which are those of a GPU."""
 State = Literal["ok", "failed", "not run"]
 
 
@@ -61,7 +61,7 @@ def main() -> None:
     results = []
     for row in rows_for(setup.device, tuple(options.names)):
         limit_s = row.limit_s if setup.device == "cuda" else CPU_PATIENCE * row.limit_s
-        results.append(apart(row, sys.argv[1:], min(limit_s, ends_s - time.monotonic())))
+        results.append(run_in_process(row, sys.argv[1:], min(limit_s, ends_s - time.monotonic())))
         print("\n".join(lines(results[-1:])), flush=True)
     text = table(results)
     options.into.parent.mkdir(parents=True, exist_ok=True)
@@ -112,13 +112,13 @@ def run(row: Row, setup: Setup, results: Path) -> NoReturn:
     os._exit(0)
 
 
-def apart(row: Row, arguments: Iterable[str], limit_s: float) -> Result:
-    """Run a row in a process of its own.
+def run_in_process(row: Row, arguments: Iterable[str], limit_s: float) -> Result:
+    """Run a row in a fresh process.
 
     Args:
-        row: Which.
-        arguments: Of this command.
-        limit_s: It is ended after this; no time at all means that there is none left.
+        row: The row.
+        arguments: Arguments of this command.
+        limit_s: Time after which it is ended; 0 or less is a failure without a start.
     """
     if limit_s <= 0:
         return Result(row.name, (), "failed", "there was no time left for it")

@@ -1,4 +1,4 @@
-"""Faults that are caused on a real GPU, each with what the worker must then do."""
+"""Faults that can be caused on a real GPU."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Fault:
     """Failure of a GPU that can be caused on purpose."""
 
     cause: Callable[[], None]
-    """Makes it happen, and raises what the library raises."""
+    """Causes the fault and raises the library's error."""
     text: str
-    """What the library says; raised where there is no GPU."""
+    """Message of the library; raised where there is no GPU."""
     is_lasting: bool
     """Whether every later call of the process fails, so that the worker must be replaced."""
 

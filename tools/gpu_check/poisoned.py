@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PLUGINS = Path(__file__).parent / "plugins"
 REPLACED = "refresh_worker"
-"""In an answer: RunPod shall start a fresh worker."""
+"""Field of a response that requests a fresh worker of RunPod."""
 
 
 def cause_fault(setup: Setup, name: str) -> Iterator[Measure]:

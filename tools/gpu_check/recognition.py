@@ -78,7 +78,7 @@ def compare_timestamps(setup: Setup) -> Iterator[Measure]:
 
 
 def decode_parts(setup: Setup, compute_types: tuple[str, ...]) -> Iterator[Measure]:
-    """Decode a part of a batch apart from the rest.
+    """Decode a part of a batch separately.
 
     A chunk with little speech gets no prompt, and so is decoded on its own.
     """

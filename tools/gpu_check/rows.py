@@ -1,4 +1,4 @@
-"""The rows of the table, in the order in which they are worth having should time run out."""
+"""Rows of the table, the most important first."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Row:
 
     name: str
     limit_s: float
-    """It is ended after this."""
+    """Time after which it is ended."""
     check: Callable[[Setup], Iterator[Measure]]
     device: Literal["cuda", "cpu"] | None = None
-    """The only device on which it says something."""
+    """The only device on which it is meaningful."""
 
 
 def prepare(setup: Setup) -> Iterator[Measure]:

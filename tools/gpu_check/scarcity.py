@@ -23,17 +23,17 @@ ASKED: dict[str, dict[str, Any]] = {
     "diarize": {"diarization": True},
 }
 SHARES = (0.7, 0.5, 0.35)
-"""Of what the stage needs, so much is left; half a batch fits into the first, if nothing else grows."""
+"""Parts of the needed memory that are left free; half a batch fits into the first, if nothing else grows."""
 WARM_UP_S = 11.0
 
 
 def exhaust_memory(setup: Setup, stage: str) -> Iterator[Measure]:
     """Fill the GPU until a stage of production's size runs out of memory, and compare its answer."""
-    expected, needed_mb = _apart(setup, stage, None)
+    expected, needed_mb = _run_in_process(setup, stage, None)
     yield Measure("needs above its models", f"{needed_mb:,.0f} MB with batches of {setup.batch_size}")
     for share in SHARES:
         left_mb = share * needed_mb
-        response, _ = _apart(setup, stage, left_mb)
+        response, _ = _run_in_process(setup, stage, left_mb)
         halved = [warning for warning in response["warnings"] if "ran out of memory" in warning]
         yield Measure(f"with {left_mb:,.0f} MB left", halved[-1] if halved else "it fits")
         if halved:
@@ -43,8 +43,8 @@ def exhaust_memory(setup: Setup, stage: str) -> Iterator[Measure]:
     raise CheckError("it never ran out of memory")
 
 
-def _apart(setup: Setup, stage: str, left_mb: float | None) -> tuple[dict[str, Any], float]:
-    """Call `run_filled` in a process of its own: libraries cache memory that they once had."""
+def _run_in_process(setup: Setup, stage: str, left_mb: float | None) -> tuple[dict[str, Any], float]:
+    """Call `run_filled` in a fresh process, without memory that libraries cache."""
     with get_context("spawn").Pool(1) as pool:
         return pool.apply(run_filled, (setup, stage, left_mb))
 
@@ -54,8 +54,8 @@ def run_filled(setup: Setup, stage: str, left_mb: float | None) -> tuple[dict[st
 
     Args:
         setup: The machine.
-        stage: The one whose model is of production's size.
-        left_mb: So much of the GPU's memory is free when it begins; None: all that is.
+        stage: Stage with a model of production's size.
+        left_mb: Free GPU memory at the start; None for all of it.
     """
     import torch
 

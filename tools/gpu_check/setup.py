@@ -1,4 +1,4 @@
-"""What a row gets: device, models, how much sound; and what it gives: values, or why there are none."""
+"""Input of a row (device, models, amount of sound) and its output (values or errors)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SHIPPED = {
 }
 """Settings for the models that come with the package."""
 EVERYTHING = {"align_output": True, "diarization": True}
-"""What a job asks for besides text; `samples` has the voices."""
+"""Request fields for all stages; `samples` has the voices."""
 
 
 class CheckError(Exception):

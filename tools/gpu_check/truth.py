@@ -1,4 +1,4 @@
-"""Rows about the answers of a GPU: those of the shipped models, and of a real one, must be those of a CPU."""
+"""Rows that compare the answers of a GPU with those of a CPU, for shipped and real models."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 MIN_SAME_WORDS = 0.97
 MAX_TIME_S = 0.05
-"""Nineteen of twenty words begin within this of where they begin on the CPU."""
+"""95th percentile of the distances of word starts from those on the CPU."""
 MAX_WORD_ERRORS = 0.5
-"""Of Whisper base on the shipped synthetic voices; far more is another kind of wrong."""
+"""Word error rate of Whisper base on the shipped synthetic voices, above which decoding is wrong."""
 
 
 def compare_with_cpu(setup: Setup) -> Iterator[Measure]:

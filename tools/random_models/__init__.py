@@ -3,7 +3,7 @@
     python -m tools.random_models FOLDER              at full depth, 5 GB
     python -m tools.random_models FOLDER --layers 1   at little depth, for tests
 
-They say nothing about quality. They load as production's models do, need the same memory and the same time, and fail
+They measure no quality. They load as production's models do, need the same memory and the same time, and fail
 where production's would.
 """
 
@@ -27,7 +27,7 @@ SETTINGS = {
     "diarization_model": DIARIZATION,
     "speaker_model": SPEAKERS,
 }
-"""What the worker's settings have besides the models folder; they are all there is to say, since names are folders."""
+"""Settings of the worker besides the models folder; names of models are folders."""
 
 
 def makers(layers: int | None = None) -> dict[str, Callable[[Path], None]]:

@@ -1,4 +1,4 @@
-"""The command line."""
+"""Command line of the random models."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DIMENSION = 256
-"""Of a speaker embedding."""
+"""Dimension of a speaker embedding."""
 PLDA_DIMENSION = 128
 LSTM_LAYERS = 4
 
@@ -64,7 +64,7 @@ def make_diarization(folder: Path, *, layers: int = LSTM_LAYERS) -> None:
         permutation_invariant=True,
     )
     segmentation.build()
-    # The classes are nobody, each of three speakers, each pair: the first speaker is the likeliest.
+    # The classes are silence, each of three speakers, each pair: the first speaker is the likeliest.
     segmentation.classifier.bias.data[1] = 1.0
     embedding: Any = WeSpeakerResNet34()
     embedding.specifications = Specifications(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 DIMENSION = 192
 PEOPLE = 7205
-"""Whom the published classifier tells apart; the worker has no use for it, but loads it."""
+"""Classes of the published classifier, which the worker loads but does not use."""
 
 HYPERPARAMS = f"""\
 pretrained_path: speechbrain/spkrec-ecapa-voxceleb

@@ -19,13 +19,13 @@ class Options:
 
 @hookimpl
 def register_options() -> type[Options]:
-    """Jobs name their fault."""
+    """Return the options: jobs name their fault."""
     return Options
 
 
 @hookimpl
 def transcribe(options: Options) -> Transcript:
-    """Cause it.
+    """Cause the fault.
 
     Raises:
         RuntimeError: As the library does.
