@@ -1,11 +1,11 @@
-"""The same job gives the same answer: after other jobs, beside them, in smaller batches and in a precision of a GPU."""
+"""Reproducible answers: after other jobs, beside them, in smaller batches and in a GPU's precision."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from tests.plugins.russian_whisper.test_decoding_rules import LONG_PAUSE, between, hear
+from tests.plugins.russian_whisper.test_decoding_rules import LONG_PAUSE, between, transcribe
 from tests.plugins.russian_whisper.test_decoding_rules import dialogue as dialogue  # noqa: PLC0414  a fixture
 from whisperx_worker import Settings
 from whisperx_worker.pipeline.worker import open_worker
@@ -16,13 +16,13 @@ pytestmark = pytest.mark.models
 
 @pytest.fixture
 def picky():
-    """A worker that nothing satisfies: every chunk climbs the whole ladder."""
+    """A worker with thresholds that every chunk fails at every temperature."""
     return open_worker(Settings(logprob_threshold=-0.001, no_speech_threshold=1.0))
 
 
 @pytest.fixture
 def babble(dialogue):
-    """Several voices backwards at once, then one that says something."""
+    """Several voices backwards at once, then one forwards."""
     voices = [between(dialogue, start, start + 6)[::-1] for start in (0, 9, 20, 31)]
     return np.concatenate([sum(voices) / 2, LONG_PAUSE, between(dialogue, 0, 4)]).astype(np.float32)
 
@@ -32,12 +32,12 @@ def answer_of(response):
 
 
 def test_after_another_job_and_beside_it(picky, babble, dialogue):
-    first = answer_of(hear(picky, babble))
-    hear(picky, between(dialogue, 9, 14))
-    again = answer_of(hear(picky, babble))
+    first = answer_of(transcribe(picky, babble))
+    transcribe(picky, between(dialogue, 9, 14))
+    again = answer_of(transcribe(picky, babble))
     with ThreadPoolExecutor() as pool:
-        beside = pool.submit(hear, picky, between(dialogue, 9, 14))
-        third = answer_of(hear(picky, babble))
+        beside = pool.submit(transcribe, picky, between(dialogue, 9, 14))
+        third = answer_of(transcribe(picky, babble))
         beside.result()
 
     assert first == again == third
@@ -46,13 +46,13 @@ def test_after_another_job_and_beside_it(picky, babble, dialogue):
 
 @pytest.fixture
 def several(babble):
-    """So many chunks that some of a batch are tried again in parts."""
+    """So many chunks that a batch is retried in parts."""
     return np.concatenate([babble, *[LONG_PAUSE, between(babble, 0, 4)] * 4])
 
 
 def test_in_smaller_batches_when_memory_ends_while_a_chunk_is_tried_again(picky, several, monkeypatch):
     generate = text_generation.TextGenerator._run_model
-    plenty = hear(picky, several)
+    plenty = transcribe(picky, several)
     batch = 0
 
     def little(self, encoded, prompt, temperature, beam_size):
@@ -64,7 +64,7 @@ def test_in_smaller_batches_when_memory_ends_while_a_chunk_is_tried_again(picky,
         return generate(self, encoded, prompt, temperature, beam_size)
 
     monkeypatch.setattr(text_generation.TextGenerator, "_run_model", little)
-    response = hear(picky, several)
+    response = transcribe(picky, several)
 
     assert response["segments"] == plenty["segments"]
     assert response["warnings"] == [
@@ -74,14 +74,14 @@ def test_in_smaller_batches_when_memory_ends_while_a_chunk_is_tried_again(picky,
 
 
 def test_in_a_precision_that_numpy_does_not_know(picky, several, monkeypatch):
-    """As int8_bfloat16 and bfloat16 give it on a GPU."""
+    """As with int8_bfloat16 and bfloat16 on a GPU."""
     import ctranslate2
     from faster_whisper import WhisperModel
 
     encode = WhisperModel.encode
     monkeypatch.setattr(WhisperModel, "encode", lambda self, mels: encode(self, mels).to(ctranslate2.DataType.bfloat16))
 
-    response = hear(picky, several)
+    response = transcribe(picky, several)
 
     assert response["segments"]
     assert max(segment["temperature"] for segment in response["segments"]) > 0

@@ -36,11 +36,11 @@ def test_whisper_base_writes_the_demo_as_any_model_of_a_job():
 @real_models
 def test_all_windows_of_a_russian_recording_vote_for_russian():
     audio, _ = decode(DEMO / "dialogue.flac", Settings())
-    heard = speech_detection.detect_speech(audio, onset=0.5, offset=0.363)
+    speech = speech_detection.detect_speech(audio, onset=0.5, offset=0.363)
     job = make_job(beam_size=1)
     with whisper_model.borrowed(ModelCache(), Settings(), WHISPER, None) as whisper:
-        votes = language_detection._collect_votes(whisper, audio, heard, job)
-        found = language_detection.detect_language(whisper, audio, heard, job)
+        votes = language_detection._collect_votes(whisper, audio, speech, job)
+        found = language_detection.detect_language(whisper, audio, speech, job)
     assert {vote.language for vote in votes} == {"ru"}
     assert found == ("ru", pytest.approx(sum(vote.probability for vote in votes) / len(votes)))
     assert job.warnings == ()

@@ -1,4 +1,4 @@
-"""A job's other line, with fake plugins through the real pipeline: beside the text, joined with it, and when one fails."""
+"""Diarization beside recognition, with fake plugins in the real pipeline."""
 
 from __future__ import annotations
 
@@ -33,34 +33,34 @@ from whisperx_worker.testing import make_diarization, make_job, make_transcript
 
 CLIP = base64.b64encode(wav(seconds=3.0)).decode()
 ANNA = {"name": "Анна", "audio_base64": CLIP}
-SAID = make_transcript("Алло. Это", "Анна?")
+TRANSCRIPT = make_transcript("Алло. Это", "Анна?")
 TURNS = make_diarization((0.0, 0.5, "SPEAKER_01"), (0.5, 3.0, "SPEAKER_00"))
 PATIENCE_S = 20.0
-"""How long one side waits for the other before a test fails."""
+"""Seconds that one side waits for the other before a test fails."""
 
 
-class Hears:
-    """Recognises the same in everything, after what it is told to do first."""
+class Recognises:
+    """Recogniser with a fixed reply, after a function that runs first."""
 
-    def __init__(self, reply=SAID, first=lambda _job: None):
+    def __init__(self, reply=TRANSCRIPT, first=lambda _job: None):
         self.reply = reply
         self.first = first
-        self.heard = []
+        self.received = []
 
     @hookimpl
     def transcribe(self, audio, job):
         return self.respond(audio, job)
 
     def respond(self, audio, job):
-        self.heard.append(audio)
+        self.received.append(audio)
         self.first(job)
         if isinstance(self.reply, BaseException):
             raise self.reply
         return self.reply
 
 
-class Diarizes(Hears):
-    """Finds the same turns in everything."""
+class Diarizes(Recognises):
+    """Diarizer with fixed turns."""
 
     transcribe = None
 
@@ -70,7 +70,7 @@ class Diarizes(Hears):
 
 
 class Verifies:
-    """Answers the same to everything, and remembers what it was asked."""
+    """Verifier with a fixed reply, which records its arguments."""
 
     def __init__(self, reply=()):
         self.reply = reply
@@ -85,7 +85,7 @@ class Verifies:
 
 
 def ask(*plugins, started=lambda _job: None, **fields):
-    """What a client gets from a worker with these plugins and no others."""
+    """Return the response of a worker with only these plugins."""
     candidates = [
         Candidate(type(plugin).__name__.lower(), "test", "0", load=lambda plugin=plugin: plugin) for plugin in plugins
     ]
@@ -94,8 +94,8 @@ def ask(*plugins, started=lambda _job: None, **fields):
     return answer(worker, "job-1", {"audio_base64": CLIP, "diarization": True, **fields}, started=started)
 
 
-def beside():
-    """Threads of the other line that are still there."""
+def diarization_threads():
+    """Return threads of diarization that still run."""
     return [thread for thread in threading.enumerate() if thread.name.startswith("aside")]
 
 
@@ -105,11 +105,11 @@ def lines(response):
     ]
 
 
-# --- what comes of both lines
+# --- the result of both sides
 
 
-def test_a_job_that_asks_who_speaks_is_told_word_by_word():
-    response = ask(Hears(), Diarizes(TURNS), output_formats=["json", "txt", "rttm"])
+def test_a_job_with_diarization_has_a_speaker_for_each_word():
+    response = ask(Recognises(), Diarizes(TURNS), output_formats=["json", "txt", "rttm"])
 
     assert lines(response) == [
         (0.0, 0.5, "SPEAKER_01", "Алло."), (0.5, 1.0, "SPEAKER_00", "Это"), (1.0, 2.0, "SPEAKER_00", "Анна?")
@@ -128,38 +128,38 @@ def test_a_job_that_asks_who_speaks_is_told_word_by_word():
     assert response["warnings"] == []
 
 
-def test_both_lines_run_at_the_same_time():
+def test_both_sides_run_at_the_same_time():
     meeting = threading.Barrier(2)
 
     def meet(_job):
         meeting.wait(PATIENCE_S)
 
-    response = ask(Hears(first=meet), Diarizes(TURNS, first=meet))
+    response = ask(Recognises(first=meet), Diarizes(TURNS, first=meet))
 
     assert (lines(response)[0], response["warnings"]) == ((0.0, 0.5, "SPEAKER_01", "Алло."), [])
-    assert beside() == []
+    assert diarization_threads() == []
 
 
-def test_both_lines_hear_what_pre_audio_made():
+def test_both_sides_get_the_audio_from_pre_audio():
     class Halves:
         @hookimpl
         def pre_audio(self, audio):
             self.made = replace(audio, samples=audio.samples / 2)
             return self.made
 
-    halves, hears, diarizes = Halves(), Hears(), Diarizes(TURNS)
-    ask(halves, hears, diarizes)
+    halves, recognises, diarizes = Halves(), Recognises(), Diarizes(TURNS)
+    ask(halves, recognises, diarizes)
 
-    assert hears.heard[0] is halves.made
-    assert diarizes.heard[0] is halves.made
+    assert recognises.received[0] is halves.made
+    assert diarizes.received[0] is halves.made
 
 
-def test_a_job_that_does_not_ask_who_speaks_is_not_diarized():
+def test_a_job_without_diarization_is_not_diarized():
     diarizes = Diarizes(TURNS)
 
-    response = ask(Hears(), diarizes, diarization=False)
+    response = ask(Recognises(), diarizes, diarization=False)
 
-    assert diarizes.heard == []
+    assert diarizes.received == []
     assert "speakers" not in response
     assert "speaker" not in response["segments"][0]
 
@@ -167,7 +167,7 @@ def test_a_job_that_does_not_ask_who_speaks_is_not_diarized():
 def test_what_is_logged_beside_the_text_belongs_to_the_job(tmp_path):
     job_log.start_logging(tmp_path / "log.txt", console=False)
     try:
-        response = ask(Hears(), Diarizes(TURNS, first=lambda _job: logging.getLogger("plugin").info("two voices")))
+        response = ask(Recognises(), Diarizes(TURNS, first=lambda _job: logging.getLogger("plugin").info("two voices")))
     finally:
         job_log.stop_logging()
         logging.captureWarnings(capture=False)
@@ -176,8 +176,8 @@ def test_what_is_logged_beside_the_text_belongs_to_the_job(tmp_path):
     assert "[job-1] plugin: two voices" in (tmp_path / "log.txt").read_text(encoding="utf-8")
 
 
-def test_both_lines_are_timed():
-    timings = ask(Hears(), Diarizes(TURNS), debug=True)["timings"]
+def test_both_sides_are_timed():
+    timings = ask(Recognises(), Diarizes(TURNS), debug=True)["timings"]
 
     assert {"transcribe_s", "diarize_s"} <= set(timings)
 
@@ -189,12 +189,12 @@ def test_a_finalizer_sees_the_turns():
             self.turns = result.turns
 
     looks = Looks()
-    ask(Hears(), Diarizes(TURNS), looks)
+    ask(Recognises(), Diarizes(TURNS), looks)
 
     assert looks.turns == TURNS.turns
 
 
-# --- when one line fails
+# --- when one side fails
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_a_finalizer_sees_the_turns():
     ],
 )
 def test_a_diarizer_that_fails_leaves_the_text_and_a_warning(reply, reason):
-    response = ask(Hears(), Diarizes(reply))
+    response = ask(Recognises(), Diarizes(reply))
 
     assert lines(response) == [(0.0, 1.0, None, "Алло. Это"), (1.0, 2.0, None, "Анна?")]
     assert response["warnings"] == [f"{reason}; the text comes without speakers"]
@@ -229,11 +229,13 @@ def test_a_diarizer_that_fails_leaves_the_text_and_a_warning(reply, reason):
 
 
 def test_without_a_diarizer_there_is_the_text_and_a_warning():
-    assert ask(Hears())["warnings"] == ["diarize: no active plugin does this step; the text comes without speakers"]
+    assert ask(Recognises())["warnings"] == [
+        "diarize: no active plugin does this step; the text comes without speakers"
+    ]
 
 
 class UntilStopped:
-    """Works until it is stopped, and remembers by what."""
+    """Work until cancelled, and record the error."""
 
     def __init__(self):
         self.stopped_by = None
@@ -251,7 +253,7 @@ class UntilStopped:
 
 
 def after(other):
-    """Wait until the other line works."""
+    """Return a function that waits until the other side has started."""
 
     def wait(_job):
         assert other.begun.wait(PATIENCE_S)
@@ -262,32 +264,32 @@ def after(other):
 def test_a_strict_failure_of_the_diarizer_stops_the_text():
     text = UntilStopped()
 
-    response = ask(Hears(first=text), Diarizes(ValueError(), first=after(text)), strict=True)
+    response = ask(Recognises(first=text), Diarizes(ValueError(), first=after(text)), strict=True)
 
     assert response == {
         "error": "strict: diarize failed in plugin diarizes: it raised ValueError; the text comes without speakers"
     }
-    assert (str(text.stopped_by), beside()) == ("the job was cancelled", [])
+    assert (str(text.stopped_by), diarization_threads()) == ("the job was cancelled", [])
 
 
 @pytest.mark.parametrize(
     ("reply", "error"),
     [
         (StrictError("strict: a word is a guess"), "strict: a word is a guess"),
-        (ValueError(), "transcribe failed in plugin hears: it raised ValueError"),
+        (ValueError(), "transcribe failed in plugin recognises: it raised ValueError"),
         (BadInputError("compute_type does not work here"), "compute_type does not work here"),
     ],
 )
 def test_a_failure_of_the_text_stops_the_diarizer(reply, error):
     turns = UntilStopped()
 
-    response = ask(Hears(reply, first=after(turns)), Diarizes(TURNS, first=turns))
+    response = ask(Recognises(reply, first=after(turns)), Diarizes(TURNS, first=turns))
 
     assert response == {"error": error}
-    assert (str(turns.stopped_by), beside()) == ("the job was cancelled", [])
+    assert (str(turns.stopped_by), diarization_threads()) == ("the job was cancelled", [])
 
 
-def test_a_cancelled_job_stops_both_lines():
+def test_a_cancelled_job_stops_both_sides():
     text, turns, jobs = UntilStopped(), UntilStopped(), []
 
     def cancel():
@@ -297,23 +299,23 @@ def test_a_cancelled_job_stops_both_lines():
     client = threading.Thread(target=cancel)
     client.start()
     with pytest.raises(JobCancelledError, match=r"^the job was cancelled$"):
-        ask(Hears(first=text), Diarizes(TURNS, first=turns), started=jobs.append)
+        ask(Recognises(first=text), Diarizes(TURNS, first=turns), started=jobs.append)
     client.join()
 
     assert [str(line.stopped_by) for line in (text, turns)] == ["the job was cancelled"] * 2
-    assert beside() == []
+    assert diarization_threads() == []
 
 
 def test_a_diarizer_that_ends_the_process_ends_it_from_its_thread_too():
     text = UntilStopped()
 
     with pytest.raises(KeyboardInterrupt):
-        ask(Hears(first=text), Diarizes(KeyboardInterrupt(), first=after(text)))
+        ask(Recognises(first=text), Diarizes(KeyboardInterrupt(), first=after(text)))
 
-    assert beside() == []
+    assert diarization_threads() == []
 
 
-def test_the_other_line_has_a_copy_of_the_context():
+def test_diarization_has_a_copy_of_the_context():
     customer = contextvars.ContextVar("customer")
     customer.set("Анна")
 
@@ -354,11 +356,11 @@ def test_progress_is_reported_by_one_thread_at_a_time():
     assert (sorted(inside), overtaken) == (["diarize", "transcribe"], [False])
 
 
-# --- what the request and the recording say
+# --- warnings about the request and the recording
 
 
 def test_a_number_of_speakers_that_is_not_met_is_a_warning():
-    assert ask(Hears(), Diarizes(TURNS), num_speakers=3)["warnings"] == [
+    assert ask(Recognises(), Diarizes(TURNS), num_speakers=3)["warnings"] == [
         "diarize found 2 speakers, but num_speakers is 3"
     ]
 
@@ -366,15 +368,15 @@ def test_a_number_of_speakers_that_is_not_met_is_a_warning():
 def test_overlapped_speech_is_a_warning():
     turns = (SpeakerTurn(0.0, 3.0, "SPEAKER_00"), SpeakerTurn(1.0, 1.5, "SPEAKER_01"))
 
-    assert ask(Hears(), Diarizes(Diarization(turns, turns[:1], {})))["warnings"] == [
+    assert ask(Recognises(), Diarizes(Diarization(turns, turns[:1], {})))["warnings"] == [
         "several people speak at once in 0.5 s of the text (1.00-1.50 s); each word there has one speaker"
     ]
 
 
 def test_a_question_and_an_answer_without_word_times_are_one_warning():
-    bare = Transcript(tuple(replace(segment, words=()) for segment in SAID.segments), "ru")
+    bare = Transcript(tuple(replace(segment, words=()) for segment in TRANSCRIPT.segments), "ru")
 
-    response = ask(Hears(bare), Diarizes(TURNS))
+    response = ask(Recognises(bare), Diarizes(TURNS))
 
     assert [(s["speaker"], s.get("speaker_guessed")) for s in response["segments"]] == [
         ("SPEAKER_01", True), ("SPEAKER_00", None)
@@ -384,20 +386,20 @@ def test_a_question_and_an_answer_without_word_times_are_one_warning():
     ]
 
 
-def test_turns_without_any_text_are_told_and_are_nothing_to_warn_of():
-    response = ask(Hears(Transcript((), None)), Diarizes(TURNS))
+def test_turns_without_any_text_are_returned_without_a_warning():
+    response = ask(Recognises(Transcript((), None)), Diarizes(TURNS))
 
     assert (response["segments"], response["warnings"]) == ([], [])
     assert [speaker["speaker"] for speaker in response["speakers"]] == ["SPEAKER_01", "SPEAKER_00"]
 
 
 def test_silence_has_no_speakers_and_no_warning():
-    response = ask(Hears(Transcript((), None)), Diarizes(make_diarization()), speaker_samples=[ANNA])
+    response = ask(Recognises(Transcript((), None)), Diarizes(make_diarization()), speaker_samples=[ANNA])
 
     assert (response["segments"], response["warnings"], "speakers" in response) == ([], [], False)
 
 
-# --- who they are
+# --- verification
 
 
 def test_speakers_get_the_names_that_verification_finds():
@@ -406,7 +408,7 @@ def test_speakers_get_the_names_that_verification_finds():
         SpeakerMatch("SPEAKER_01", "unknown", 0.1),
     ]
 
-    response = ask(Hears(), Diarizes(TURNS), Verifies(matches), speaker_samples=[ANNA], output_formats=["txt"])
+    response = ask(Recognises(), Diarizes(TURNS), Verifies(matches), speaker_samples=[ANNA], output_formats=["txt"])
 
     assert response["speakers"] == [
         {"speaker": "SPEAKER_01", "speaker_id": "unknown", "similarity": 0.1, "speech_s": 0.5},
@@ -421,7 +423,7 @@ def test_speakers_get_the_names_that_verification_finds():
 def test_verification_sees_segments_that_are_cut_already():
     verifies = Verifies()
 
-    ask(Hears(), Diarizes(TURNS), verifies, speaker_samples=[ANNA])
+    ask(Recognises(), Diarizes(TURNS), verifies, speaker_samples=[ANNA])
 
     ((transcript, diarization),) = verifies.asked
     assert [(segment.text, segment.speaker) for segment in transcript.segments] == [
@@ -434,9 +436,9 @@ def test_verification_sees_segments_that_are_cut_already():
 def test_verification_goes_by_segments_where_diarization_failed(turns):
     verifies = Verifies([SpeakerMatch(None, "Анна", 0.75, segment=1)])
 
-    response = ask(Hears(), Diarizes(turns), verifies, speaker_samples=[ANNA])
+    response = ask(Recognises(), Diarizes(turns), verifies, speaker_samples=[ANNA])
 
-    assert verifies.asked == [(SAID, None)]
+    assert verifies.asked == [(TRANSCRIPT, None)]
     assert response["segments"][1]["speaker_id"] == "Анна"
     assert "speakers" not in response
 
@@ -444,17 +446,17 @@ def test_verification_goes_by_segments_where_diarization_failed(turns):
 def test_verification_works_without_diarization():
     verifies = Verifies([SpeakerMatch(None, "Анна", 0.75, segment=0), SpeakerMatch(None, "unknown", 0.1, segment=1)])
 
-    response = ask(Hears(), verifies, diarization=False, speaker_samples=[ANNA], output_formats=["txt"])
+    response = ask(Recognises(), verifies, diarization=False, speaker_samples=[ANNA], output_formats=["txt"])
 
     assert [(s["speaker_id"], s["similarity"]) for s in response["segments"]] == [("Анна", 0.75), ("unknown", 0.1)]
     assert response["outputs"]["txt"] == "[Анна]: Алло. Это\nАнна?\n"
     assert response["warnings"] == []
 
 
-def test_where_there_is_neither_text_nor_a_turn_nobody_is_verified():
+def test_without_text_and_turns_verification_is_skipped():
     verifies = Verifies()
 
-    ask(Hears(Transcript((), None)), verifies, diarization=False, speaker_samples=[ANNA])
+    ask(Recognises(Transcript((), None)), verifies, diarization=False, speaker_samples=[ANNA])
 
     assert verifies.asked == []
 
@@ -462,7 +464,7 @@ def test_where_there_is_neither_text_nor_a_turn_nobody_is_verified():
 def test_samples_may_be_sent_without_being_used():
     verifies = Verifies()
 
-    ask(Hears(), Diarizes(TURNS), verifies, speaker_samples=[ANNA], speaker_verification=False)
+    ask(Recognises(), Diarizes(TURNS), verifies, speaker_samples=[ANNA], speaker_verification=False)
 
     assert verifies.asked == []
 
@@ -489,7 +491,7 @@ def test_samples_may_be_sent_without_being_used():
     ],
 )
 def test_a_verifier_that_fails_leaves_speakers_without_names_and_a_warning(reply, reason):
-    response = ask(Hears(), Diarizes(TURNS), Verifies(reply), speaker_samples=[ANNA])
+    response = ask(Recognises(), Diarizes(TURNS), Verifies(reply), speaker_samples=[ANNA])
 
     assert response["warnings"] == [f"{reason}; speakers have no names"]
     assert response["speakers"] == [
@@ -499,6 +501,6 @@ def test_a_verifier_that_fails_leaves_speakers_without_names_and_a_warning(reply
 
 
 def test_in_a_strict_job_a_verifier_that_fails_is_an_error():
-    response = ask(Hears(), Diarizes(TURNS), Verifies(None), speaker_samples=[ANNA], strict=True)
+    response = ask(Recognises(), Diarizes(TURNS), Verifies(None), speaker_samples=[ANNA], strict=True)
 
     assert response == {"error": "strict: verify_speakers: plugin verifies declined this job; speakers have no names"}

@@ -1,4 +1,4 @@
-"""Word times from the recogniser's own attention: exact enough to cut by, complete, and never the end of a job."""
+"""Word times from the decoder's cross-attention."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ MAX_CHUNK_S = 20.0
 
 @pytest.fixture(scope="module")
 def dialogue():
-    """The shipped dialogue: its sound, its true words and its true turns."""
+    """The shipped dialogue: its audio, its true words and its true turns."""
     import soundfile
 
     samples, _ = soundfile.read(ROOT / "demo" / "dialogue.flac", dtype="float32")
@@ -59,7 +59,7 @@ def dialogue():
 
 
 def chunked(dialogue):
-    """The true text as one segment for each chunk, as a model without timestamps gives it."""
+    """Yield the true text as one segment for each chunk, as without timestamps."""
     groups = []
     for word in dialogue.words:
         if not groups or word["end"] - groups[-1][0]["start"] > MAX_CHUNK_S:
@@ -71,7 +71,7 @@ def chunked(dialogue):
 
 
 def aligned(dialogue, name):
-    """Segments of the true text with the words that a model places."""
+    """Return segments of the true text with aligned words."""
     settings = Settings(model=name, device="cpu")
     found = speech_detection.detect_speech(dialogue.audio, onset=0.5, offset=0.363)
     texts = list(chunked(dialogue))
@@ -106,8 +106,8 @@ def test_a_chunk_of_questions_and_answers_is_cut_where_the_speaker_changes(dialo
 
     after = attributed(before, Diarization(dialogue.turns, dialogue.turns, {}))
 
-    whose = [word.speaker for segment in after.segments for word in segment.words]
-    right = [found == true["speaker"] for found, true in zip(whose, dialogue.words, strict=True)]
+    speakers = [word.speaker for segment in after.segments for word in segment.words]
+    right = [found == true["speaker"] for found, true in zip(speakers, dialogue.words, strict=True)]
     assert sum(right) >= 0.97 * len(right)
     assert len(after.segments) >= len(dialogue.turns)
     assert after.text == before.text
@@ -117,8 +117,8 @@ def test_a_chunk_of_questions_and_answers_is_cut_where_the_speaker_changes(dialo
 
 
 @pytest.fixture
-def heard(dialogue):
-    """What the plugin makes of the first half of the dialogue; gives the transcript and the job."""
+def transcribe(dialogue):
+    """A function that transcribes the first half of the dialogue and returns transcript and job."""
     host = load_plugin(russian_whisper, "russian_whisper")
 
     def run(audio=None, **fields):
@@ -130,8 +130,8 @@ def heard(dialogue):
     return run
 
 
-def test_a_job_that_asks_who_speaks_has_words_that_are_its_text_in_order_and_inside(heard):
-    transcript, job = heard(diarization=True)
+def test_a_job_that_asks_who_speaks_has_words_that_are_its_text_in_order_and_inside(transcribe):
+    transcript, job = transcribe(diarization=True)
 
     assert transcript.segments
     for segment in transcript.segments:
@@ -141,8 +141,8 @@ def test_a_job_that_asks_who_speaks_has_words_that_are_its_text_in_order_and_ins
     assert job.warnings == ()
 
 
-def test_words_change_nothing_else(heard):
-    with_words, without = heard(diarization=True)[0], heard()[0]
+def test_words_change_nothing_else(transcribe):
+    with_words, without = transcribe(diarization=True)[0], transcribe()[0]
 
     assert tuple(replace(segment, words=()) for segment in with_words.segments) == without.segments
 
@@ -150,43 +150,43 @@ def test_words_change_nothing_else(heard):
 @pytest.mark.parametrize(
     "fields",
     [{}, {"diarization": True, "align_output": True}, {"diarization": True, "task": "translate"}],
-    ids=["nobody asks who", "forced alignment follows", "translated"],
+    ids=["no diarization", "forced alignment follows", "translated"],
 )
-def test_words_are_not_looked_for_where_they_are_of_no_use(heard, fields):
-    assert [segment.words for segment in heard(**fields)[0].segments if segment.words] == []
+def test_words_are_not_looked_for_where_they_are_of_no_use(transcribe, fields):
+    assert [segment.words for segment in transcribe(**fields)[0].segments if segment.words] == []
 
 
 class Broken:
     """A Whisper model that cannot align."""
 
-    def __init__(self, real, says="there are no alignment heads"):
-        self.real, self.says = real, says
+    def __init__(self, real, message="there are no alignment heads"):
+        self.real, self.message = real, message
 
     def __getattr__(self, name):
         return getattr(self.real, name)
 
     def align(self, *_arguments, **_named):
-        raise RuntimeError(self.says)
+        raise RuntimeError(self.message)
 
 
-def test_where_the_model_cannot_align_the_job_goes_on_without_words(heard, monkeypatch, caplog):
-    expected = heard()[0]
+def test_where_the_model_cannot_align_the_job_goes_on_without_words(transcribe, monkeypatch, caplog):
+    expected = transcribe()[0]
     settings = Settings(model=SHIPPED, device="cpu")
     with whisper_model.borrowed(SHELF, settings, model_folder.find_model_folder(SHIPPED, settings), None) as whisper:
         monkeypatch.setattr(whisper, "model", Broken(whisper.model))
-        transcript, job = heard(diarization=True)
+        transcript, job = transcribe(diarization=True)
 
     assert transcript.segments == expected.segments
     assert job.warnings == ()
     assert "no word times by attention: there are no alignment heads" in caplog.messages
 
 
-def test_a_gpu_that_fails_while_words_are_looked_for_is_noted(heard, monkeypatch):
+def test_a_gpu_that_fails_while_words_are_looked_for_is_noted(transcribe, monkeypatch):
     settings = Settings(model=SHIPPED, device="cpu")
     with whisper_model.borrowed(SHELF, settings, model_folder.find_model_folder(SHIPPED, settings), None) as whisper:
         broken = Broken(whisper.model, "CUDA failed with error an illegal memory access was encountered")
         monkeypatch.setattr(whisper, "model", broken)
-        _, job = heard(diarization=True)
+        _, job = transcribe(diarization=True)
 
     assert job.health.fault.is_gpu
 

@@ -1,4 +1,4 @@
-"""The decoder's rules on real sound with the shipped model: each test makes the chunk that triggers its rule."""
+"""Decoding rules on real audio with the shipped model."""
 
 import base64
 import io
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.models
 ROOT = Path(__file__).parents[3]
 DIALOGUE = json.loads((ROOT / "demo" / "dialogue.json").read_text(encoding="utf-8"))
 LONG_PAUSE = np.zeros(7 * SAMPLE_RATE_HZ, np.float32)
-"""Longer than what may stand inside a chunk."""
+"""Pause that is too long for the inside of a chunk."""
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def worker():
     return open_worker(Settings())
 
 
-def hear(worker, samples, **fields):
+def transcribe(worker, samples, **fields):
     import soundfile
 
     written = io.BytesIO()
@@ -67,19 +67,19 @@ def noise(samples, snr_db, seed=0):
     return hiss * np.float32(np.sqrt((samples**2).mean()) * 10 ** (-snr_db / 20))
 
 
-def test_only_the_chunk_that_fails_climbs_the_ladder(dialogue):
+def test_only_the_chunk_that_fails_gets_higher_temperatures(dialogue):
     clear = between(dialogue, 0, 9.4)
     buried = clear + noise(clear, snr_db=-3)
     picky = open_worker(Settings(logprob_threshold=-0.5, no_speech_threshold=1.0))
 
-    response = hear(picky, np.concatenate([clear, LONG_PAUSE, buried]), vad_onset=0.3, vad_offset=0.2)
+    response = transcribe(picky, np.concatenate([clear, LONG_PAUSE, buried]), vad_onset=0.3, vad_offset=0.2)
 
     middle = (len(clear) + len(LONG_PAUSE) / 2) / SAMPLE_RATE_HZ
     first = [segment for segment in response["segments"] if segment["end"] < middle]
-    told = [warning for warning in response["warnings"] if "fails a threshold at every temperature" in warning]
+    kept = [warning for warning in response["warnings"] if "fails a threshold at every temperature" in warning]
     climbed = [segment for segment in response["segments"] if segment["start"] > middle and segment["temperature"] > 0]
     assert {segment["temperature"] for segment in first} == {0.0}
-    assert climbed or told
+    assert climbed or kept
 
 
 def test_a_chunk_that_fails_is_decoded_at_each_temperature_and_the_best_is_kept(dialogue, monkeypatch):
@@ -93,7 +93,7 @@ def test_a_chunk_that_fails_is_decoded_at_each_temperature_and_the_best_is_kept(
     monkeypatch.setattr(text_generation.TextGenerator, "_run_model", watched)
     picky = open_worker(Settings(logprob_threshold=-0.001, no_speech_threshold=1.0))
 
-    response = hear(picky, between(dialogue, 0, 9.4))
+    response = transcribe(picky, between(dialogue, 0, 9.4))
 
     assert tried[:6] == [(0.0, 1, 5), *((temperature, 5, 1) for temperature in (0.2, 0.4, 0.6, 0.8, 1.0))]
     kept = {segment["avg_logprob"] for segment in response["segments"]}
@@ -101,11 +101,11 @@ def test_a_chunk_that_fails_is_decoded_at_each_temperature_and_the_best_is_kept(
     assert text_of(response).startswith("доброе утро")
 
 
-def test_noise_that_the_detector_takes_for_speech_has_no_words(worker):
+def test_noise_that_the_detector_accepts_has_no_words(worker):
     rng = np.random.default_rng(3)
     hiss = np.convolve(rng.normal(0, 0.1, 12 * SAMPLE_RATE_HZ), np.ones(9) / 3, "same").astype(np.float32)
 
-    response = hear(worker, hiss, vad_onset=0.001, vad_offset=0.0)
+    response = transcribe(worker, hiss, vad_onset=0.001, vad_offset=0.0)
 
     assert response["segments"] == []
     assert response["warnings"]
@@ -113,42 +113,42 @@ def test_noise_that_the_detector_takes_for_speech_has_no_words(worker):
         assert removed["why"]
 
 
-def test_speech_without_text_is_listened_to_again_on_its_own(worker, dialogue, monkeypatch):
-    """In windows of 30 s the small model skips sentences of the shipped dialogue."""
-    found = hear(worker, dialogue)
+def test_speech_without_text_is_decoded_again_in_chunks_of_its_own(worker, dialogue, monkeypatch):
+    """In chunks of 30 s the small model skips sentences of the shipped dialogue."""
+    found = transcribe(worker, dialogue)
     monkeypatch.setattr(coverage, "uncovered_speech", lambda *_: [])
-    once = hear(worker, dialogue)
+    once = transcribe(worker, dialogue)
 
     reference = plain(DIALOGUE["text"])
     lost, left = (jiwer.process_words(reference, text_of(response)).deletions for response in (once, found))
     assert left < lost
 
 
-def test_what_stays_without_text_is_listed_with_its_times(worker, dialogue):
+def test_speech_that_stays_without_text_is_reported_with_its_times(worker, dialogue):
     backwards = between(dialogue, 19, 23)[::-1].copy()
     sound = np.concatenate([between(dialogue, 0, 9.4), LONG_PAUSE, backwards])
 
-    response = hear(worker, sound)
+    response = transcribe(worker, sound)
 
     start = (len(sound) - len(backwards)) / SAMPLE_RATE_HZ
     inside = [segment for segment in response["segments"] if segment["end"] > start]
-    told = [warning for warning in response["warnings"] if float(warning.split("-")[0]) > start - 1]
-    assert inside or told
+    reported = [warning for warning in response["warnings"] if float(warning.split("-")[0]) > start - 1]
+    assert inside or reported
 
 
-def test_a_prompt_is_kept_from_a_chunk_with_little_speech(worker, dialogue):
+def test_a_chunk_with_little_speech_gets_no_prompt(worker, dialogue):
     prompt = "Водитель приедет в пятницу. Всего вам доброго."
     short = between(dialogue, 0, 2.1)
 
-    assert hear(worker, short, initial_prompt=prompt)["segments"] == hear(worker, short)["segments"]
-    assert hear(worker, short, hotwords="пятницу, водитель")["segments"] == hear(worker, short)["segments"]
+    assert transcribe(worker, short, initial_prompt=prompt)["segments"] == transcribe(worker, short)["segments"]
+    assert transcribe(worker, short, hotwords="пятницу, водитель")["segments"] == transcribe(worker, short)["segments"]
 
 
-def test_a_prompt_that_comes_back_as_text_is_asked_again_without_it(worker, dialogue, monkeypatch):
-    """The prompt holds, word for word, what is said: the answer is an echo by its looks, and true."""
+def test_an_echo_of_the_prompt_is_decoded_again_without_it(worker, dialogue, monkeypatch):
+    """The prompt contains the spoken words, so the correct text looks like an echo."""
     sound = between(dialogue, 2.2, 7.0)
-    plainly = hear(worker, sound)
-    said = " ".join(segment["text"] for segment in plainly["segments"])
+    plainly = transcribe(worker, sound)
+    spoken = " ".join(segment["text"] for segment in plainly["segments"])
     prompts = []
     prompt_of = text_generation.TextGenerator._prompt_tokens
     monkeypatch.setattr(
@@ -157,27 +157,27 @@ def test_a_prompt_that_comes_back_as_text_is_asked_again_without_it(worker, dial
         lambda self, *, prompted: prompts.append(prompted) or prompt_of(self, prompted=prompted),
     )
 
-    response = hear(worker, sound, initial_prompt=f"{said} {said}")
+    response = transcribe(worker, sound, initial_prompt=f"{spoken} {spoken}")
 
     assert prompts == [True, False]
     assert response["segments"] == plainly["segments"]
 
 
-def test_words_do_not_stretch_over_a_pause(dialogue):
+def test_words_do_not_span_a_pause(dialogue):
     host = load_plugin(wav2vec2_alignment, name="wav2vec2_alignment")
     job = make_job(host, plugins={"wav2vec2_alignment": {"model": "demo-wav2vec2-ru"}})
     spoken = [word for word in DIALOGUE["words"] if word["end"] < 5.0]
     edge = spoken[-1]["end"] + 0.05
     sound = np.concatenate([between(dialogue, 0, edge), LONG_PAUSE, between(dialogue, edge, edge + 2)])
-    heard = (Span(0.0, edge + 0.2), Span(edge + 6.9, edge + 9.0))
+    speech = (Span(0.0, edge + 0.2), Span(edge + 6.9, edge + 9.0))
     whole = Segment(0.0, edge + 8.9, " ".join(word["word"] for word in spoken))
 
     aligned = run_engine(
-        host, "align", Transcript, job, audio=Audio(sound), transcript=Transcript((whole,), "ru", speech=heard)
+        host, "align", Transcript, job, audio=Audio(sound), transcript=Transcript((whole,), "ru", speech=speech)
     )
 
     words = [word for segment in aligned.segments for word in segment.words]
     assert [word.word for word in words] == [word["word"] for word in spoken]
     for word in words:
-        assert any(span.start <= word.start and word.end <= span.end + 0.001 for span in heard)
+        assert any(span.start <= word.start and word.end <= span.end + 0.001 for span in speech)
         assert word.end - word.start < 2.0

@@ -1,4 +1,4 @@
-"""A Whisper folder is loaded as its weights need it, and the libraries of a GPU are found where pip put them."""
+"""Loading of a Whisper folder: mel bands and CUDA libraries."""
 
 import base64
 import io
@@ -32,18 +32,18 @@ def transcribe(worker, name):
 
 @pytest.mark.models
 @pytest.mark.parametrize("mels", [80, 128])
-@pytest.mark.parametrize("said", [None, 80, 128])
-def test_the_weights_decide_how_many_mel_bands_a_model_gets(tmp_path, caplog, mels, said):
+@pytest.mark.parametrize("configured", [None, 80, 128])
+def test_the_weights_decide_how_many_mel_bands_a_model_gets(tmp_path, caplog, mels, configured):
     folder = make_whisper(tmp_path / "random", Shape(**SMALL, mels=mels), ends_at_once=True)
-    if said:
-        (folder / "preprocessor_config.json").write_text(json.dumps({"feature_size": said}))
+    if configured:
+        (folder / "preprocessor_config.json").write_text(json.dumps({"feature_size": configured}))
 
     response = transcribe(open_worker(Settings(models=tmp_path)), "random")
 
     assert "error" not in response
     assert response["detected_language"]
-    disagreement = f"the model 'random' says {said} mel bands, but its weights have {mels}, which are used"
-    assert (disagreement in caplog.text) == (said not in {None, mels})
+    disagreement = f"the model 'random' says {configured} mel bands, but its weights have {mels}, which are used"
+    assert (disagreement in caplog.text) == (configured not in {None, mels})
 
 
 @pytest.mark.models

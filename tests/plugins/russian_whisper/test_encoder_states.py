@@ -1,4 +1,4 @@
-"""Encoder states are cut, copied and decoded again in every precision and on every device."""
+"""Encoder states: selection, noisy copies and encoding, in every precision and on every device."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ PRECISIONS = [DataType.float32, DataType.float16, DataType.bfloat16]
 
 
 class OnGpu:
-    """States on a GPU, as CTranslate2 shows them: nothing but numbers that are copied to the CPU can be read."""
+    """States on a GPU, which numpy can read only after a copy to the CPU."""
 
     device = "cuda"
 
@@ -89,7 +89,7 @@ def test_noise_grows_with_the_temperature_and_does_not_depend_on_the_batch():
 
 
 class Encoder:
-    """A model on a device whose states are the sums of its spectrograms."""
+    """A model on a device that returns the sums of its spectrograms as states."""
 
     def __init__(self, device, precision):
         self.device, self.precision, self.batches = device, precision, []

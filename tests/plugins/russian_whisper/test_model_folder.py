@@ -1,0 +1,29 @@
+"""Chunk limits from a model's folder and from the settings."""
+
+import pytest
+
+from whisperx_worker import ModelNotFoundError, Settings
+from whisperx_worker_plugins.russian_whisper import chunking, model_folder
+
+
+@pytest.mark.parametrize(
+    ("written", "chunk_s", "packing"),
+    [
+        (None, None, chunking.ChunkLimits(30.0, 5.0)),
+        ('{"longest_s": 20}', None, chunking.ChunkLimits(20.0, 5.0)),
+        ('{"longest_s": 20, "longest_pause_s": 1}', 12.0, chunking.ChunkLimits(12.0, 1.0)),
+    ],
+)
+def test_chunk_limits_come_from_the_settings_and_else_from_the_models_folder(tmp_path, written, chunk_s, packing):
+    if written:
+        (tmp_path / "chunks.json").write_text(written)
+
+    assert model_folder.read_chunk_limits(tmp_path, Settings(chunk_s=chunk_s)) == packing
+
+
+@pytest.mark.parametrize("written", ["[]", "{", '{"longest": 20}', '{"longest_s": 31}', '{"longest_s": "20"}'])
+def test_a_folder_with_invalid_limits_is_refused(tmp_path, written):
+    (tmp_path / "chunks.json").write_text(written)
+
+    with pytest.raises(ModelNotFoundError, match=r"^the chunks\.json of the model '.*' cannot be used$"):
+        model_folder.read_chunk_limits(tmp_path, Settings())

@@ -1,0 +1,44 @@
+"""Thresholds on a chunk's scores, and the choice of the best attempt."""
+
+import pytest
+
+from whisperx_worker import Settings
+from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk, compression_ratio
+from whisperx_worker_plugins.russian_whisper.thresholds import is_silence, needs_retry, pick_best
+
+
+def decoded(logprob=-0.2, no_speech=0.0, ratio=1.2, temperature=0.0):
+    return DecodedChunk((1,), "да", logprob, no_speech, ratio, temperature)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "retry", "silence"),
+    [
+        (decoded(), False, False),
+        (decoded(logprob=-1.1), True, False),
+        (decoded(ratio=2.5), True, False),
+        (decoded(no_speech=0.9), False, False),
+        (decoded(logprob=-1.1, no_speech=0.9), False, True),
+        (decoded(logprob=-1.0, no_speech=0.6, ratio=2.4), False, False),
+    ],
+)
+def test_thresholds_decide_what_is_retried_and_what_is_silence(attempt, retry, silence):
+    settings = Settings()
+
+    assert (needs_retry(attempt, settings), is_silence(attempt, settings)) == (retry, silence)
+
+
+def test_when_all_attempts_fail_the_most_probable_one_without_repetition_is_kept():
+    attempts = [decoded(-0.1, ratio=5, temperature=0), decoded(-1.5, temperature=0.2), decoded(-1.2, temperature=0.4)]
+
+    assert pick_best(attempts, Settings()).temperature == 0.4
+
+
+def test_the_last_attempt_is_kept_when_it_passes():
+    assert pick_best([decoded(-1.5), decoded(-0.5, temperature=0.2)], Settings()).temperature == 0.2
+
+
+def test_repetition_raises_the_compression_ratio():
+    assert compression_ratio("") == 0
+    assert compression_ratio("да " * 100) > 2.4
+    assert compression_ratio("Здравствуйте, это Анна из отдела продаж.") < 2.4
