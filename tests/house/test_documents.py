@@ -21,6 +21,7 @@ from whisperx_worker.worker import answer, open_worker
 READMES = ["README.md", "README.ru.md"]
 ON_THE_FORGE = [*READMES, "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
 """Pages that are read outside of the site, where nothing else checks their links."""
+EVERY_PAGE = [*map(ROOT.joinpath, ON_THE_FORGE), *pages(russian=False), *pages(russian=True)]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -87,6 +88,12 @@ def test_files_that_the_architecture_names_exist():
     assert [name for name in named if not any((place / name).exists() for place in places)] == []
 
 
+def test_tests_that_the_pages_name_exist():
+    named = {name for path in EVERY_PAGE for name in re.findall(r"(?<=[`\s(])tests/[\w/]+(?:\.py)?", text_of(path))}
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert "tests/audio/test_ssrf.py" in named
+
+
 # --- code on the pages
 
 
@@ -107,7 +114,6 @@ def test_the_plugin_and_the_test_of_the_guide_work(page, monkeypatch):
 
 # --- commands on the pages
 
-EVERY_PAGE = [*map(ROOT.joinpath, ON_THE_FORGE), *pages(russian=False), *pages(russian=True)]
 TIME = re.compile(r"(\d\d):(\d\d):(\d\d),(\d\d\d)")
 
 
