@@ -33,7 +33,7 @@ HANDLER = (sys.executable, "-m", "whisperx_worker.handler")
 TWO_AT_ONCE = (
     sys.executable,
     "-c",
-    "from whisperx_worker.handler import handler, import_runpod; "
+    "from whisperx_worker.serving.runpod_handler import handler, import_runpod; "
     "import_runpod().serverless.start({'handler': handler, 'concurrency_modifier': lambda _now: 2})",
 )
 """The same handler, but the SDK gives it two jobs at a time, which it takes as a batch."""
