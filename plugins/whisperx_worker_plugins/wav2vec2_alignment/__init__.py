@@ -93,7 +93,7 @@ def warm_up(models: ModelCache, settings: Settings) -> None:
 def align(audio: Audio, transcript: Transcript, job: Job, options: Options | None) -> Transcript:
     """Give every word its times, and cut segments into sentences.
 
-    A segment that cannot be aligned keeps its times and has no words; a warning says why.
+    A segment that cannot be aligned keeps its times and has no words; a warning has the reason.
 
     Raises:
         WorkerError: When the text is a translation, or there is no model for the language, or it cannot be loaded.

@@ -32,7 +32,7 @@ def align_transcript(audio: Audio, transcript: Transcript, job: Job, model: Acou
     """Align all segments of a transcript.
 
     Returns:
-        The sentences of each segment; one that cannot be aligned is its only sentence, and a warning says why.
+        The sentences of each segment; one that cannot be aligned is its only sentence, and a warning has the reason.
     """
     aligned = [[replace(segment, words=())] for segment in transcript.segments]
     texts: dict[int, AlignableText] = {}
@@ -62,7 +62,7 @@ def _text_group(group: SegmentGroup, texts: Mapping[int, AlignableText], numbers
 def _align_groups(
     audio: Audio, groups: Sequence[tuple[SegmentGroup, TextGroup]], job: Job, model: AcousticModel
 ) -> Iterator[tuple[SegmentGroup, list[list[Segment] | UnalignableError]]]:
-    """Yield each group with the sentences of its texts, as soon as its emissions are ready."""
+    """Yield each group and its sentences as soon as its emissions are ready."""
     pieces = [(number, piece) for number, (group, _) in enumerate(groups) for piece in group.pieces]
     recordings = [audio.between(piece.start, piece.end) for _, piece in pieces]
     total = sum(len(samples) for samples in recordings)

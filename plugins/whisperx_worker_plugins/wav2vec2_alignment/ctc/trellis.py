@@ -41,8 +41,8 @@ def build_trellis(emissions: Sequence[NDArray[np.float32]], graphs: Sequence[Tok
 
     One call of numpy for all of them, since a call costs more than its work.
     """
-    # Every row begins with a cell for no token yet, and all rows are one flat array: so the tokens before are the same
-    # array one cell earlier, also between rows, where what comes out is written over in the next frame.
+    # Every row begins with a cell for the start, and all rows are one flat array: the predecessors are the same array
+    # shifted by one cell. Between two rows this computes the start's cell, which the next frame overwrites.
     frames, rows, width = len(emissions[0]), len(emissions), 1 + max(len(graph.columns) for graph in graphs)
     blanks_before = [
         np.concatenate([[0.0], np.cumsum(one[:, blank], dtype=np.float64)]).astype(np.float32) for one in emissions
@@ -56,7 +56,7 @@ def build_trellis(emissions: Sequence[NDArray[np.float32]], graphs: Sequence[Tok
     final_scores = np.full((frames + 1, len(final)), -np.inf, dtype=np.float32)
     branching, sources, edges = _branches(graphs[0])
     branch_scores = np.empty((frames, len(sources)), dtype=np.float32)
-    # What stands here after a recording's end reaches nothing that is read.
+    # Values of a row after its recording's end stay in these arrays, but no score that is used depends on them.
     block = min(_BLOCK_FRAMES, frames)
     token_scores = np.full((block, rows, width), -np.inf, dtype=np.float32)
     blank_scores = np.zeros((block, rows, 1), dtype=np.float32)
@@ -111,7 +111,7 @@ def backtrack(
         The tokens of the path and the frame in which each is entered; None where it never enters the first.
     """
     _, rows, width = trellis.is_entry.shape
-    is_entry = trellis.is_entry.data.cast("B")  # whose single items are read three times as fast
+    is_entry = trellis.is_entry.data.cast("B")  # single items of a memoryview are read three times as fast
     _, _, edges = _branches(graph)
     edge_of = dict(zip(graph.predecessors, edges.tolist(), strict=True))
     cell = ((end - 1) * rows + row) * width + token

@@ -62,9 +62,9 @@ def best_paths(
         if reason:
             found[number] = UnalignableError(reason)
     remaining = set(range(len(emissions))) - found.keys()
-    # A graph that branches is many times as wide as a chain, so it would only make the others wide.
+    # A graph that branches is many times as wide as a chain, and would pad all others of its batch to its width.
     branching = {number for number in remaining if graphs[number].predecessors}
-    # The longest first, so that the recordings that have not ended are always the first rows.
+    # Sorted by length, so that the recordings that have not ended are always the first rows.
     chains = sorted(remaining - branching, key=lambda number: -len(emissions[number]))
     for batch in (chains, *([number] for number in branching)):
         if batch:

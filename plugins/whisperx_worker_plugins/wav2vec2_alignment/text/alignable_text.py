@@ -67,7 +67,7 @@ def prepare_text(segment: Segment, alphabet: Alphabet, language: str | None, dur
     if span.duration_s < MIN_DURATION_S:
         raise UnalignableError(f"it is shorter than {MIN_DURATION_S} s")
     verbalisations: list[Verbalisation | None] = [None] * len(words)
-    # Without spaces between words, a number is several of them.
+    # In a language without spaces each digit is a word, so a number cannot be verbalised.
     if has_spaces(language) and any(WILDCARD in one for one in tokens):
         written = [segment.text[start:end] for start, end in words]
         verbalisations = verbalise(written, language, alphabet.letters)
