@@ -29,7 +29,7 @@ def use_model_folder(  # noqa: PLR0913  the model, and how it is loaded
     stage: str,
     load: Callable[[Path, str], T],
 ) -> Iterator[T]:
-    """Find a model's folder, load it where it is not loaded, and give GPU memory back after the stage.
+    """Use the model of a folder, and give GPU memory back after the stage.
 
     Args:
         name: Name of the model, as `find_model` takes it.

@@ -26,10 +26,13 @@ MIN_SPEAKER_SHARE = 0.05
 DISCOUNT_FROM_S: Seconds = 90.0
 """Speech of a recording above which a second of it counts for less."""
 DISCOUNT_POWER = 0.75
-"""Strength of the discount: twice the speech counts 2 ** (1 - `DISCOUNT_POWER`) times as much. The longer a recording,
-the more groups resemble no other by chance, and the more windows split one person into two."""
+"""Strength of the discount.
+
+Twice the speech counts 2 ** (1 - `DISCOUNT_POWER`) times as much. The longer a recording, the more groups resemble no
+other by chance, and the more windows split one person into two.
+"""
 MAX_OVERLAP_SHARE = 0.3
-"""Share of a track during which another speaker may be active and still be assigned to it."""
+"""Share of a track up to which a speaker may be active in it beforehand."""
 
 
 def select_for_embedding(pieces: Sequence[Piece], min_frames: int, min_only_frames: int) -> list[int]:
@@ -136,14 +139,14 @@ def _nearest_free_piece(
     scores: NDArray[np.float32],
     first: int,
 ) -> int:
-    """Return the piece nearest to a track's peak whose speaker is not active there, else the nearest of all.
+    """Return the nearest piece whose speaker is not active in a track, else the nearest.
 
     Args:
         pieces: All pieces.
         speaker: Shape (pieces,): the speaker of each.
         part: Shape (frames of the track, speakers): activity that is already assigned.
         scores: Shape (frames of the track,): activity of the track.
-        first: The track's first frame in the recording.
+        first: The track's first frame in the recording; distances are from the track's peak.
     """
     is_active = np.minimum(part, scores[:, None]).sum(axis=0) > MAX_OVERLAP_SHARE * scores.sum()
     peak = first + int(scores.argmax())

@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from whisperx_worker import Seconds
 
 SATURATION_S: Seconds = 5.0
-"""Limit of the weight of a group's speech: pieces of one person in one recording are not independent."""
+"""Limit of the weight of a group's speech: its pieces are not independent."""
 SAME_TRACK_DISCOUNT = 0.4
 """Part by which merging pieces of one track costs less."""
 CANNOT_LINK_COST = 0.2
-"""Cost of merging two groups per second of speech that a window contains as two speakers: a window can be wrong."""
+"""Cost of a merge per second that a window contains as two speakers; it can be wrong."""
 MAX_GROUPS = 2_000
-"""Number of pieces above which neighbours are merged first: time and memory grow with the square of the number."""
+"""Number of pieces above which neighbours are merged first.
+
+Time and memory grow with the square of the number.
+"""
 PRECLUSTERING_PART = 0.5
 """Part of the threshold up to which neighbours are merged first."""
 MAX_REASSIGNMENTS = 10
@@ -51,7 +54,7 @@ class EmbeddedPieces:
         )
 
     def same_track(self, group: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Return the probability that a second of each of two groups is of one track, shape (groups, groups)."""
+        """Return the probability that two groups speak in one track, shape (groups, groups)."""
         share = np.zeros((int(group.max()) + 1, int(self.track.max()) + 1), np.float32)
         np.add.at(share, (group, self.track), self.weights_s / self.speech_s(group)[group])
         return np.asarray(share @ share.T)
@@ -166,7 +169,7 @@ def cluster(pieces: EmbeddedPieces, bounds: SpeakerBounds) -> NDArray[np.intp]:
 
 
 def _precluster(pieces: EmbeddedPieces, max_cost: float) -> NDArray[np.intp]:
-    """Return the initial groups: single pieces, or where these are too many, cheaply merged neighbours in time."""
+    """Return the initial groups: single pieces, or of many, cheaply merged neighbours in time."""
     count = len(pieces.weights_s)
     group = np.arange(count)
     if count <= MAX_GROUPS:
@@ -187,7 +190,7 @@ def _apply(group: NDArray[np.intp], merges: Iterable[Merge]) -> NDArray[np.intp]
 
 
 def _merge_count(merges: list[Merge], seconds: NDArray[np.float64], bounds: SpeakerBounds) -> int:
-    """Return the number of merges below the threshold, changed to meet the bounds of the number of speakers."""
+    """Return the number of merges below the threshold that meets the bounds of speakers."""
     size = seconds.copy()
     large = [int((size >= bounds.min_speech_s).sum())]
     for merge in merges:
@@ -219,7 +222,7 @@ def _absorb_small(labels: NDArray[np.intp], pieces: EmbeddedPieces, bounds: Spea
 
 
 def _reassign(labels: NDArray[np.intp], pieces: EmbeddedPieces) -> NDArray[np.intp]:
-    """Move each piece to the speaker with the most similar mean, while no speaker loses all pieces."""
+    """Move pieces to the speaker with the most similar mean; no speaker loses all."""
     for _ in range(MAX_REASSIGNMENTS):
         mean = pieces.means(labels)
         direction = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MIN_SHARED_FRAMES = 5
-"""Activity of two local speakers in the frames that their windows share, below which they are not linked."""
+"""Shared activity of two local speakers, in frames, below which they are not linked."""
 _WINDOWS_PER_BLOCK = 1_000
 
 
@@ -136,7 +136,11 @@ def link_windows(windows: Windows) -> LinkedTracks:
 
 
 def _match_neighbours(windows: Windows) -> list[list[int]]:
-    """Return for each window but the last the matching local speakers of the next one; -1 is none."""
+    """Match local speakers of neighbouring windows.
+
+    Returns:
+        For each window but the last the matching local speakers of the next one; -1 is none.
+    """
     shared_activity = _shared_activity(windows)
     orders = np.array(list(permutations(range(shared_activity.shape[2]))))
     totals = np.take_along_axis(shared_activity[:, None], orders[None, :, :, None], axis=3).sum(axis=(2, 3))

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_PIECE_S: Seconds = 2.4
-"""Length above which a piece of a track is cut where it is quiet: another speaker may go on there."""
+"""Length above which a piece is cut at a quiet moment, where speakers may change."""
 MIN_PIECE_S: Seconds = 0.8
 """Shortest piece that is embedded."""
 MIN_ONLY_PIECE_S: Seconds = 0.3

@@ -49,7 +49,7 @@ def run_pipeline(loaded: LoadedPipeline, audio: Audio, job: Job) -> Diarization:
 
 
 def _run_in_batches(pipeline: Any, file: Mapping[str, Any], job: Job, **counts: int | None) -> Any:  # noqa: ANN401
-    """Run a pipeline, in smaller batches where its own do not fit into memory; restore its batch sizes."""
+    """Run a pipeline, in smaller batches where memory is short; restore its batch sizes."""
     progress = _Progress(job)
     original_sizes = {name: getattr(pipeline, name) for name in BATCH_SIZES if hasattr(pipeline, name)}
 
@@ -118,7 +118,7 @@ def diarization_of(output: Any) -> Diarization:  # noqa: ANN401
 
 
 def _sorted_turns(annotation: Any) -> list[tuple[float, float, object]]:  # noqa: ANN401
-    """Return start, end and label of the turns of a `pyannote.core.Annotation`, in time order, to the millisecond."""
+    """Return start, end and label of an annotation's turns, in time order, to the millisecond."""
     rounded = [
         (round(float(segment.start), 3), round(float(segment.end), 3), label)
         for segment, _, label in annotation.itertracks(yield_label=True)
@@ -127,7 +127,7 @@ def _sorted_turns(annotation: Any) -> list[tuple[float, float, object]]:  # noqa
 
 
 def _is_embedding(vector: NDArray[np.float32]) -> bool:
-    """Return whether a vector is finite and not zero: pyannote gives NaN or zeros for speakers of little speech."""
+    """Return whether a vector is an embedding: speakers of little speech have NaN or zeros."""
     import numpy as np
 
     return bool(np.isfinite(vector).all() and np.any(vector))

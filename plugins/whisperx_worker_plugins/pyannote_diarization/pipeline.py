@@ -63,7 +63,10 @@ class LoadedPipeline:
     pipeline: Any
     """A `pyannote.audio.Pipeline`."""
     turn: threading.Lock = field(default_factory=threading.Lock)
-    """Locked while it runs: pyannote seeds the process's random numbers and swaps its warning filters at every call."""
+    """Lock of its use, one job at a time.
+
+    pyannote seeds the process's random numbers and swaps its warning filters at every call.
+    """
 
 
 def silence_pyannote() -> None:
@@ -110,7 +113,10 @@ def load_pipeline(name: str, folder: Path, device: str, locate: Callable[[str], 
 
 
 def _locate_parts(pipeline: Mapping[str, Any], folder: Path, locate: Callable[[str], Path]) -> dict[str, Any]:
-    """Return a pipeline's parameters with folders for models of the hub, which pyannote would download by itself."""
+    """Return a pipeline's parameters with folders in place of models of the hub.
+
+    pyannote would download these by itself.
+    """
     params = dict(pipeline.get("params") or {})
     if pipeline["name"].rpartition(".")[2] == _PYANNOTE_PIPELINE:
         for part in _PARTS:

@@ -80,9 +80,10 @@ def warm_up(models: ModelCache, settings: Settings) -> None:
 def verify_speakers(
     audio: Audio, transcript: Transcript, diarization: Diarization | None, job: Job, options: Options | None
 ) -> list[SpeakerMatch]:
-    """Compare every diarized speaker by all of their clean speech, and every segment by its own, with the enrolled.
+    """Compare every diarized speaker and every segment with the enrolled people.
 
-    A segment that is too short to compare has no match of its own; it then has its speaker's.
+    A speaker is compared by all of their clean speech, a segment by its own. A segment that is too short to compare has
+    no match of its own; it then has its speaker's.
 
     Raises:
         WorkerError: When there is no model, or no person can be enrolled.

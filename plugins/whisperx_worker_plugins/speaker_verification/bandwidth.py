@@ -1,4 +1,7 @@
-"""Bandwidth of a recording: a telephone cuts off the upper half of the band of speech. Pure: numpy."""
+"""Bandwidth of a recording. Pure: numpy.
+
+A telephone cuts off the upper half of the band of speech.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SPLIT_HZ = 4500
-"""Frequency above which sound once sampled at 8 kHz has nothing; a resampler may leave a little above 4 kHz."""
+"""Frequency above which narrowband sound has no power.
+
+Sound that was sampled at 8 kHz ends at 4 kHz, and a resampler may leave a little above that.
+"""
 
 MAX_NARROWBAND_POWER = 1e-5
-"""Share of the power above the split up to which a recording is narrowband: less than microphones' own noise."""
+"""Highest share of the power above the split in a narrowband recording.
+
+It is less than microphones' own noise.
+"""
 MIN_WIDEBAND_POWER = 1e-4
-"""Share of the power above the split from which a recording is wideband: hissing sounds of speech have a hundredth."""
+"""Lowest share of the power above the split in a wideband recording.
+
+Hissing sounds of speech have a hundredth.
+"""
 
 _FRAME = 1024
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MAX_ACCEPTED = 1e-4
 """Highest share of pairs of two people that may reach the proposed threshold."""
 MARGIN = 0.02
-"""Distance above the most similar pair of two people, where there are too few pairs for one to reach the threshold."""
+"""Distance of the threshold above all pairs of two people, where these are few."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,7 +39,10 @@ def calibrate_speakers(
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="A .png or .svg file to draw the similarities into.")] = None,
 ) -> None:
-    """Propose a threshold for your speakers. Measures how well voices are told apart on your own recordings."""
+    """Propose a threshold for your speakers.
+
+    Measures how well voices are told apart on your own recordings.
+    """
     files = find_recordings(folder)
     if plot:
         check_picture_path(plot)

@@ -27,9 +27,12 @@ if TYPE_CHECKING:
 WINDOW_S = 4.0
 """Length of the windows in which longer recordings go through the encoder."""
 STEP_S = 0.1
-"""Step of the length of shorter recordings, so that many have one length and share a batch."""
+"""Step of the length of shorter recordings, so that many share a batch."""
 MIN_SPEECH_S = 0.5
-"""Length below which a recording is not compared: encoders give NaN, or nearly the same vector for all people."""
+"""Length below which a recording is not compared.
+
+Encoders return NaN, or nearly the same vector for all people.
+"""
 MAX_SILENCE = 1e-4
 """Peak up to which a recording is silence (-80 dB of full scale)."""
 

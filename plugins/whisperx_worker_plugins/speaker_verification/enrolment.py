@@ -57,7 +57,7 @@ class Person:
     embedding: NDArray[np.float32]
     """Shape (d,), of length 1: the mean of their samples."""
     is_wideband: bool | None
-    """Whether all of their samples are wideband or none; None where they differ or it is not certain."""
+    """Whether all of their samples are wideband; None where they differ."""
 
 
 def enrol(job: Job, encoder: Encoder) -> list[Person]:
@@ -131,7 +131,11 @@ def extract_speech(audio: Audio) -> NDArray[np.float32]:
 
 
 def is_clipped(samples: NDArray[np.float32]) -> bool:
-    """Return whether a recording, shape (n,), n > 0, has so much sound at full scale that its peaks were cut off."""
+    """Return whether a recording's peaks were cut off.
+
+    Args:
+        samples: Shape (n,), n > 0.
+    """
     return float((np.abs(samples) >= CLIPPED_LEVEL).mean()) > MAX_CLIPPED_SHARE
 
 

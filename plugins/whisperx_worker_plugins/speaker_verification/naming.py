@@ -14,7 +14,7 @@ UNKNOWN = "unknown"
 """Name of a voice without a person: the contract's word."""
 
 MAX_BEHIND_NEAREST = 0.1
-"""Distance in similarity from the nearest person up to which a voice may get another person's name."""
+"""Distance from the highest similarity up to which a voice may get a name."""
 
 
 @dataclass(frozen=True)

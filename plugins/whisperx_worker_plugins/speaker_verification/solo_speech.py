@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def solo_speech(turns: Iterable[SpeakerTurn]) -> dict[str, list[Span]]:
-    """Return the spans in which exactly one speaker speaks, in time order, for every speaker of the turns.
+    """Return the spans of each speaker in which no other speaks, in time order.
 
     Speakers are in the order in which they first speak. One pass over the turns' edges takes hours of them.
     """

@@ -1,1 +1,1 @@
-"""pyannote's clustering of long recordings, in memory that grows with their length and not with its square."""
+"""pyannote's clustering of long recordings, in memory that is linear in their length."""

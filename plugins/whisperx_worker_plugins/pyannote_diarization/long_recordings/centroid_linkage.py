@@ -1,4 +1,4 @@
-"""Centroid linkage in memory that grows with the number of points, not with its square. Pure: numpy."""
+"""Centroid linkage in memory that is linear in the number of points. Pure: numpy."""
 
 from __future__ import annotations
 

@@ -28,7 +28,10 @@ MAX_EMBEDDINGS = 4000
 """Number of embeddings, some forty minutes of talk, up to which pyannote's own code is used."""
 
 BYTES_PER_PAIR = 8
-"""Memory of two embeddings, counted in both orders: SciPy's `linkage` has their distance twice, in double precision."""
+"""Memory of a pair of embeddings, counted in both orders.
+
+SciPy's `linkage` has their distance twice, in double precision.
+"""
 BYTES_PER_CELL = 10
 """Memory of each frame of each window and each speaker when pyannote puts windows together; measured."""
 
