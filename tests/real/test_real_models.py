@@ -38,7 +38,7 @@ def test_all_windows_of_a_russian_recording_vote_for_russian():
     audio, _ = decode(DEMO / "dialogue.flac", Settings())
     speech = speech_detection.detect_speech(audio, onset=0.5, offset=0.363)
     job = make_job(beam_size=1)
-    with whisper_model.borrowed(ModelCache(), Settings(), WHISPER, None) as whisper:
+    with whisper_model.use_whisper(ModelCache(), Settings(), WHISPER, None) as whisper:
         votes = language_detection._collect_votes(whisper, audio, speech, job)
         found = language_detection.detect_language(whisper, audio, speech, job)
     assert {vote.language for vote in votes} == {"ru"}

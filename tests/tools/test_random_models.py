@@ -66,7 +66,7 @@ def test_whisper_hears_128_bands_and_says_its_script_whatever_it_hears(models):
 
     settings = Settings(models=models)
     folder = model_folder.find_model_folder(WHISPER, settings)
-    with whisper_model.borrowed(ModelCache(), settings, folder, compute_type=None) as whisper:
+    with whisper_model.use_whisper(ModelCache(), settings, folder, compute_type=None) as whisper:
         noise = np.random.default_rng(0).normal(0, 0.1, 30 * SAMPLE_RATE_HZ).astype(np.float32)
         bands = spectrogram.log_mel_spectrogram(whisper, noise)
         encoded = whisper.encode(bands)

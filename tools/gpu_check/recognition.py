@@ -56,7 +56,7 @@ def compare_timestamps(setup: Setup) -> Iterator[Measure]:
     windows = setup.batch_size
     compute_type = "float16" if setup.device == "cuda" else "int8"
     settings = setup.settings()
-    with whisper_model.borrowed(
+    with whisper_model.use_whisper(
         ModelCache(), settings, model_folder.find_model_folder(WHISPER, settings), compute_type
     ) as whisper:
         sound = dialogue(30.0 * windows)

@@ -54,7 +54,7 @@ def register_models(settings: Settings) -> list[ModelRequirement]:
 def warm_up(models: ModelCache, settings: Settings) -> None:
     """Load the production model."""
     folder = find_model_folder(settings.model, settings)
-    with whisper_model.borrowed(models, settings, folder, compute_type=None):
+    with whisper_model.use_whisper(models, settings, folder, compute_type=None):
         pass
 
 
@@ -70,7 +70,7 @@ def transcribe(audio: Audio, job: Job) -> Transcript:
     if not speech:
         job.warn("no speech was found", Span(0.0, audio.duration_s))
         return Transcript((), request.language, speech=())
-    with whisper_model.borrowed(job.models, job.settings, folder, request.compute_type) as whisper:
+    with whisper_model.use_whisper(job.models, job.settings, folder, request.compute_type) as whisper:
         language, probability = request.language, None
         if language is None:
             language, probability = detect_language(whisper, audio, speech, job)

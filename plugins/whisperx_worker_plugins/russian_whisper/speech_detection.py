@@ -12,8 +12,8 @@ from whisperx_worker_plugins.russian_whisper.chunking import WINDOW_S
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PIECE = 30 * 60 * SAMPLE_RATE_HZ
-"""Samples that the detector gets at once, 30 minutes."""
+PIECE_SAMPLES = 30 * 60 * SAMPLE_RATE_HZ
+"""Maximum number of samples that the detector gets at once, 30 minutes."""
 _PADDING_MS = 200
 
 
@@ -32,7 +32,7 @@ def detect_speech(audio: Audio, *, onset: float, offset: float, longest_s: Secon
     speech: list[Span] = []
     begin = 0
     while begin < len(audio.samples):
-        end = min(begin + PIECE, len(audio.samples))
+        end = min(begin + PIECE_SAMPLES, len(audio.samples))
         found = silero.detect_speech(
             audio.samples[begin:end], padding_ms=_PADDING_MS, onset=onset, offset=offset, max_duration_s=longest_s
         )

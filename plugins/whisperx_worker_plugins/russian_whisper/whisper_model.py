@@ -40,8 +40,10 @@ _DEFAULT_COMPUTE_TYPE = {"cuda": "float16", "cpu": "int8"}
 
 
 @contextmanager
-def borrowed(models: ModelCache, settings: Settings, folder: Path, compute_type: str | None) -> Iterator[Whisper]:
-    """The model of a folder, loaded once per process, device and precision.
+def use_whisper(models: ModelCache, settings: Settings, folder: Path, compute_type: str | None) -> Iterator[Whisper]:
+    """Load a folder's model where it is not loaded, and keep it in the cache during use.
+
+    A process has one model for each folder, device and precision.
 
     Raises:
         BadInputError: When the device cannot compute in this precision.

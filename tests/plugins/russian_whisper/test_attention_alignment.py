@@ -75,7 +75,7 @@ def aligned(dialogue, name):
     settings = Settings(model=name, device="cpu")
     found = speech_detection.detect_speech(dialogue.audio, onset=0.5, offset=0.363)
     texts = list(chunked(dialogue))
-    with whisper_model.borrowed(SHELF, settings, model_folder.find_model_folder(name, settings), None) as whisper:
+    with whisper_model.use_whisper(SHELF, settings, model_folder.find_model_folder(name, settings), None) as whisper:
         tokenizer = make_tokenizer(whisper, "ru", "transcribe")
         sound = [dialogue.audio.between(text.chunk.start, text.chunk.end) for text in texts]
         encoded = encode_spectrograms(
@@ -172,7 +172,7 @@ class Broken:
 def test_where_the_model_cannot_align_the_job_goes_on_without_words(transcribe, monkeypatch, caplog):
     expected = transcribe()[0]
     settings = Settings(model=SHIPPED, device="cpu")
-    with whisper_model.borrowed(SHELF, settings, model_folder.find_model_folder(SHIPPED, settings), None) as whisper:
+    with whisper_model.use_whisper(SHELF, settings, model_folder.find_model_folder(SHIPPED, settings), None) as whisper:
         monkeypatch.setattr(whisper, "model", Broken(whisper.model))
         transcript, job = transcribe(diarization=True)
 
@@ -183,7 +183,7 @@ def test_where_the_model_cannot_align_the_job_goes_on_without_words(transcribe, 
 
 def test_a_gpu_that_fails_while_words_are_looked_for_is_noted(transcribe, monkeypatch):
     settings = Settings(model=SHIPPED, device="cpu")
-    with whisper_model.borrowed(SHELF, settings, model_folder.find_model_folder(SHIPPED, settings), None) as whisper:
+    with whisper_model.use_whisper(SHELF, settings, model_folder.find_model_folder(SHIPPED, settings), None) as whisper:
         broken = Broken(whisper.model, "CUDA failed with error an illegal memory access was encountered")
         monkeypatch.setattr(whisper, "model", broken)
         _, job = transcribe(diarization=True)
@@ -194,7 +194,7 @@ def test_a_gpu_that_fails_while_words_are_looked_for_is_noted(transcribe, monkey
 def test_a_text_that_is_longer_than_the_decoder_has_no_words_and_harms_no_other(dialogue):
     settings = Settings(model=SHIPPED, device="cpu")
     sound = dialogue.audio.between(0, 5)
-    with whisper_model.borrowed(SHELF, settings, model_folder.find_model_folder(SHIPPED, settings), None) as whisper:
+    with whisper_model.use_whisper(SHELF, settings, model_folder.find_model_folder(SHIPPED, settings), None) as whisper:
         tokenizer = make_tokenizer(whisper, "ru", "transcribe")
         encoded = encode_spectrograms(whisper, np.stack([spectrogram.log_mel_spectrogram(whisper, sound)] * 3))
         long, none, short = (
@@ -213,7 +213,7 @@ def test_a_text_that_is_longer_than_the_decoder_has_no_words_and_harms_no_other(
 )
 def test_the_words_of_any_script_are_the_text(dialogue, language, text):
     settings = Settings(model=str(WHISPER), device="cpu")
-    with whisper_model.borrowed(
+    with whisper_model.use_whisper(
         SHELF, settings, model_folder.find_model_folder(str(WHISPER), settings), None
     ) as whisper:
         tokenizer = make_tokenizer(whisper, language, "transcribe")

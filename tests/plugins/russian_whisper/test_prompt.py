@@ -96,7 +96,7 @@ def test_no_prompt_is_too_long_for_the_decoder(tmp_path_factory, words_of_hotwor
     )  # fmt: skip
     chunk = Span(0.0, 4.0)
 
-    with whisper_model.borrowed(ModelCache(), Settings(), folder, "float32") as whisper:
+    with whisper_model.use_whisper(ModelCache(), Settings(), folder, "float32") as whisper:
         [decoded] = decoding.decode_chunks(whisper, make_audio(4.0), [chunk], [chunk], "ru", job)
 
     assert len(decoded.tokens) >= 220

@@ -16,7 +16,7 @@ MINUTE = 60 * SAMPLE_RATE_HZ
 def test_speech_detected_in_pieces_is_the_speech_of_the_whole(monkeypatch):
     audio = decode(Path(__file__).parents[3] / "demo" / "dialogue.flac", Settings())[0]
     whole = speech_detection.detect_speech(audio, onset=0.5, offset=0.363, longest_s=20)
-    monkeypatch.setattr(speech_detection, "PIECE", MINUTE // 4)
+    monkeypatch.setattr(speech_detection, "PIECE_SAMPLES", MINUTE // 4)
     pieces = speech_detection.detect_speech(audio, onset=0.5, offset=0.363, longest_s=20)
 
     assert all(before.end <= after.start for before, after in pairwise(pieces))

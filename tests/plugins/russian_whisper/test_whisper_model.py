@@ -51,7 +51,7 @@ def test_bands_that_agree_leave_the_feature_extractor_alone(tmp_path):
     folder = make_whisper(tmp_path / "random", Shape(**SMALL, mels=128))
     (folder / "preprocessor_config.json").write_text(json.dumps({"feature_size": 128, "n_fft": 400}))
 
-    with whisper_model.borrowed(ModelCache(), Settings(), folder, "float32") as whisper:
+    with whisper_model.use_whisper(ModelCache(), Settings(), folder, "float32") as whisper:
         assert whisper.feat_kwargs == {"feature_size": 128, "n_fft": 400}
         assert spectrogram.log_mel_spectrogram(whisper, np.zeros(SAMPLE_RATE_HZ, np.float32)).shape == (128, 3000)
 
@@ -110,6 +110,6 @@ def test_only_a_gpu_needs_the_libraries_and_before_the_model_is_loaded(tmp_path,
         return WhisperModel(*arguments, **{**named, "device": "cpu"})
 
     monkeypatch.setattr("faster_whisper.WhisperModel", watched)
-    with whisper_model.borrowed(ModelCache(), Settings(), folder, "float32") as loaded:
+    with whisper_model.use_whisper(ModelCache(), Settings(), folder, "float32") as loaded:
         assert loaded.model.n_mels == Shape().mels
     assert order == ["libraries"] * preloads + ["model"]

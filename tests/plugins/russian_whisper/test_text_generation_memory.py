@@ -1,4 +1,4 @@
-"""A temperature takes no more memory than none, measured with a random decoder of production's width."""
+"""Memory of decoding at a temperature, with a random decoder of production's width."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ from tests.random_whisper import Shape, make_whisper
 pytestmark = pytest.mark.models
 
 SHAPE = Shape(encoder_heads=1, hidden=64, decoder_layers=2)
-"""As wide as large-v3, with its vocabulary; one head in the encoder, whose memory is not the question."""
+"""As wide as large-v3, with its vocabulary; one encoder head, because the test is about the decoder."""
 CHUNKS = 10
 
 MEASURE = """
@@ -36,7 +36,7 @@ MEASURE = """
         lines = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
         return int(lines[what].split()[0]) * 1024
 
-    with whisper_model.borrowed(ModelShelf(), Settings(threads=1), Path(sys.argv[1]), "float32") as whisper:
+    with whisper_model.use_whisper(ModelShelf(), Settings(threads=1), Path(sys.argv[1]), "float32") as whisper:
         temperatures = [float(argument) for argument in sys.argv[2:]]
         print(json.dumps([peak_while_decoding(whisper, temperature) for temperature in temperatures]))
 """
