@@ -4,7 +4,7 @@
 
 The folder holds a `config.yaml` alone: the segmentation model is the one that the installed whisperx package carries,
 the embedding model is `demo-speaker-embedding`. Without `--threshold` it is the one with the lowest mean
-diarization error rate on dialogues of the tests' recipe whose seeds no test uses; look again at both after the
+diarization error rate on dialogues of the tests' recipe, of seeds that no test uses; look again at both after the
 embedding model was trained.
 """
 

@@ -271,12 +271,6 @@ RULES: dict[str, list[str]] = {
     + ["{reply}"]
     + ["{joined}"] * 4,
 }
-PROPER = {
-    word
-    for rule in ("name", "person", "surname", "city", "street")
-    for text in RULES[rule]
-    for word in re.findall(r"[А-ЯЁ][а-яё]+", text)
-}
 
 
 def expand(symbol: str, rng: random.Random) -> str:

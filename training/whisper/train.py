@@ -96,7 +96,7 @@ class Trainer:
         audio = self.model.encoder(batch.mels)
         scores = self.head(audio)
         letters = F.cross_entropy(scores.flatten(0, 1), batch.letters.flatten(), ignore_index=IGNORE)
-        # The decoder's own embeddings: what it finds by looking at a frame is then nearly the token to write.
+        # With the decoder's embeddings, what it attends to in a frame is nearly the token to write.
         scores = F.linear(audio, self.model.decoder.embed_tokens.weight[: self.ids.nospeech + 1])
         pieces = F.cross_entropy(scores.flatten(0, 1), batch.pieces.flatten(), ignore_index=IGNORE)
         if encoder_only:
@@ -220,7 +220,7 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=75.0, help="training in all, earlier runs included")
-    parser.add_argument("--weights", type=Path, help="a checkpoint to begin with, on a schedule of its own")
+    parser.add_argument("--weights", type=Path, help="a checkpoint to begin with, on a new schedule")
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--save-every-s", type=float, default=120.0)

@@ -578,66 +578,11 @@ def test_a_folder_that_is_no_encoder_is_a_clear_error(files, why, tmp_path):
 
 # --- the production layout
 
-PRODUCTION = """\
-pretrained_path: speechbrain/spkrec-ecapa-voxceleb
-n_mels: 80
-sample_rate: 16000
-n_classes: 10
-emb_dim: 192
-compute_features: !new:speechbrain.lobes.features.Fbank
-    n_mels: !ref <n_mels>
-mean_var_norm: !new:speechbrain.processing.features.InputNormalization
-    norm_type: sentence
-    std_norm: False
-embedding_model: !new:speechbrain.lobes.models.ECAPA_TDNN.ECAPA_TDNN
-    input_size: !ref <n_mels>
-    channels: [1024, 1024, 1024, 1024, 3072]
-    kernel_sizes: [5, 3, 3, 3, 1]
-    dilations: [1, 2, 3, 4, 1]
-    attention_channels: 128
-    lin_neurons: !ref <emb_dim>
-classifier: !new:speechbrain.lobes.models.ECAPA_TDNN.Classifier
-    input_size: !ref <emb_dim>
-    out_neurons: !ref <n_classes>
-mean_var_norm_emb: !new:speechbrain.processing.features.InputNormalization
-    norm_type: global
-    std_norm: False
-modules:
-    compute_features: !ref <compute_features>
-    mean_var_norm: !ref <mean_var_norm>
-    embedding_model: !ref <embedding_model>
-    mean_var_norm_emb: !ref <mean_var_norm_emb>
-    classifier: !ref <classifier>
-label_encoder: !new:speechbrain.dataio.encoder.CategoricalEncoder
-pretrainer: !new:speechbrain.utils.parameter_transfer.Pretrainer
-    loadables:
-        embedding_model: !ref <embedding_model>
-        mean_var_norm_emb: !ref <mean_var_norm_emb>
-        classifier: !ref <classifier>
-        label_encoder: !ref <label_encoder>
-    paths:
-        embedding_model: !ref <pretrained_path>/embedding_model.ckpt
-        mean_var_norm_emb: !ref <pretrained_path>/mean_var_norm_emb.ckpt
-        classifier: !ref <pretrained_path>/classifier.ckpt
-        label_encoder: !ref <pretrained_path>/label_encoder.txt
-"""
-"""As speechbrain/spkrec-ecapa-voxceleb has it, with fewer classes."""
-
 
 def test_a_folder_in_the_production_layout_goes_through_the_same_plugin(tmp_path, job_of, call):
-    import torch
-    from hyperpyyaml import load_hyperpyyaml
+    from tools.random_models.ecapa import make_ecapa
 
-    folder = tmp_path / "speechbrain" / "spkrec-ecapa-voxceleb"
-    folder.mkdir(parents=True)
-    (folder / "hyperparams.yaml").write_text(PRODUCTION)
-    torch.manual_seed(0)
-    parts = load_hyperpyyaml(PRODUCTION)
-    for name in ("embedding_model", "classifier"):
-        torch.save(parts[name].state_dict(), folder / f"{name}.ckpt")
-    parts["mean_var_norm_emb"]._save(folder / "mean_var_norm_emb.ckpt")
-    parts["label_encoder"].update_from_iterable(f"id{number}" for number in range(10))
-    parts["label_encoder"].save(folder / "label_encoder.txt")
+    make_ecapa(tmp_path / "speechbrain" / "spkrec-ecapa-voxceleb")
 
     audio, transcript, diarization = call
     job = job_of(*ANNA[:1], settings=Settings(models=tmp_path, device="cpu"), shelf=ModelCache())
