@@ -58,7 +58,7 @@ def call(tmp_path):
 @pytest.mark.slow
 @pytest.mark.usefixtures("parrot")
 def test_transcribe_prints_the_text_as_a_command_of_its_own(call):
-    command = [sys.executable, "-m", "whisperx_worker.cli.main", "transcribe", call]
+    command = [sys.executable, "-m", "whisperx_worker.cli", "transcribe", call]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "Алло, это Анна.\n", "")
@@ -75,7 +75,7 @@ def test_the_text_is_printed_whatever_letters_the_locale_has(call, monkeypatch, 
     command = [
         sys.executable,
         "-m",
-        "whisperx_worker.cli.main",
+        "whisperx_worker.cli",
         "transcribe",
         call,
         "--plugin",
@@ -177,7 +177,7 @@ def test_ctrl_c_ends_the_command_although_its_threads_import_something(monkeypat
     monkeypatch.setenv("WHISPERX_WORKER_PLUGINS_DIR", str(tmp_path / "plugins"))
     monkeypatch.setenv("WHISPERX_WORKER_PLUGINS_ALLOW", "sleeper")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "libraries"))
-    command = [sys.executable, "-c", "from whisperx_worker.cli import main; main()", "doctor"]
+    command = [sys.executable, "-c", "from whisperx_worker.cli.main import main; main()", "doctor"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while not (tmp_path / "libraries" / "begun").exists():
             assert process.poll() is None

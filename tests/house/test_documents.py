@@ -139,7 +139,7 @@ def test_a_transcribing_command_prints_what_the_page_shows(page):
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONIOENCODING": "utf-8",
     }
-    done = subprocess.run(["bash", "-c", command], capture_output=True, check=True, cwd=ROOT, env=environment)  # fmt: skip
+    done = subprocess.run(["bash", "-c", command.encode()], capture_output=True, check=True, cwd=ROOT, env=environment)  # fmt: skip
     text, warnings = done.stdout.decode(), done.stderr.decode()
     shown_warnings = "".join(line for line in shown.splitlines(keepends=True) if line.startswith("warning: "))
     shown_text = shown.removesuffix(shown_warnings)
