@@ -41,7 +41,7 @@ _DEFAULT_COMPUTE_TYPE = {"cuda": "float16", "cpu": "int8"}
 
 @contextmanager
 def use_whisper(models: ModelCache, settings: Settings, folder: Path, compute_type: str | None) -> Iterator[Whisper]:
-    """Load a folder's model where it is not loaded, and keep it in the cache during use.
+    """Load a folder's model into the cache, and keep it there during use.
 
     A process has one model for each folder, device and precision.
 

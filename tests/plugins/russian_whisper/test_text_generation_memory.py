@@ -20,7 +20,7 @@ MEASURE = """
     import sys
     from pathlib import Path
 
-    from whisperx_worker import ModelShelf, Settings, Span
+    from whisperx_worker import ModelCache, Settings, Span
     from whisperx_worker.testing import make_audio, make_job
     from whisperx_worker_plugins.russian_whisper import decoding, whisper_model
 
@@ -36,7 +36,7 @@ MEASURE = """
         lines = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
         return int(lines[what].split()[0]) * 1024
 
-    with whisper_model.use_whisper(ModelShelf(), Settings(threads=1), Path(sys.argv[1]), "float32") as whisper:
+    with whisper_model.use_whisper(ModelCache(), Settings(threads=1), Path(sys.argv[1]), "float32") as whisper:
         temperatures = [float(argument) for argument in sys.argv[2:]]
         print(json.dumps([peak_while_decoding(whisper, temperature) for temperature in temperatures]))
 """
