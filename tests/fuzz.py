@@ -28,8 +28,9 @@ from hypothesis import strategies as st
 from tests.media import Format, write
 from whisperx_worker import BadInputError
 from whisperx_worker.audio import decode_server
-from whisperx_worker.contract.request import ALIASES, Abilities, Request, parse
+from whisperx_worker.contract.request import ALIASES, Request
 from whisperx_worker.contract.settings import load_settings
+from whisperx_worker.contract.validation import Abilities, parse_request
 from whisperx_worker.logs import redaction
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def taken_or_told(data: object) -> str:
     """How a request ended; fails when that is not as it must be."""
     began = time.monotonic()
     try:
-        parse(data, ABILITIES)
+        parse_request(data, ABILITIES)
     except BadInputError as error:
         said = redaction.for_client(str(error))
         assert said.strip()

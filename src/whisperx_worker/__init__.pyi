@@ -13,7 +13,7 @@ from .errors import (
     StrictError as StrictError,
     WorkerError as WorkerError,
 )
-from .contract.validation import ModelName as ModelName
+from .contract.fields import ModelName as ModelName
 from .runtime.gpu import torch_loading as torch_loading, torch_stage as torch_stage
 from .hooks.hookspecs import hookimpl as hookimpl
 from .runtime.import_order import import_in_turn as import_in_turn

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from whisperx_worker.contract.request import parse
 from whisperx_worker.contract.settings import Settings
+from whisperx_worker.contract.validation import parse_request
 from whisperx_worker.errors import PluginError
 from whisperx_worker.hooks import dispatch
 from whisperx_worker.hooks.host import Candidate, Host, load_host
@@ -62,7 +62,7 @@ def make_job(host: Host | None = None, **fields: Any) -> Job:  # noqa: ANN401
     recording = {} if {"audio_file", "audio_base64"} & set(fields) else {"audio_base64": NO_AUDIO_YET}
     settings = _settings()
     host = host or load_host(settings, ())
-    request, options = parse({**recording, **fields}, host.abilities)
+    request, options = parse_request({**recording, **fields}, host.abilities)
     job = Job("test", request, settings, ModelCache(), options)
     job.on_stage_ended = lambda job, ended: dispatch.notify_observers(host, "stage_ended", job, ended=ended)
     return job

@@ -1,4 +1,4 @@
-"""Bringing audio here: every answer of a server, every place that is refused, and the exact sentence for each."""
+"""Fetching of audio: every response of a server, every refused source, and the exact sentence for each."""
 
 from __future__ import annotations
 
@@ -12,14 +12,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from whisperx_worker.audio import fetch as fetching
-from whisperx_worker.audio.fetch import describe_place, fetch
+from whisperx_worker.audio import download, job_file
+from whisperx_worker.audio.fetch import fetch
+from whisperx_worker.audio.source_description import describe_source
+from whisperx_worker.contract.audio_source import parse_source
 from whisperx_worker.contract.settings import load_settings
 from whisperx_worker.errors import BadInputError, FetchError
 
 BODY = bytes(range(256)) * 40
 SECRET = "s3cr3t"
 QUERY = f"?token={SECRET}&X-Amz-Signature={SECRET}#{SECRET}"
+
+
+def fetch_text(text, folder, settings, *, local=False):
+    return fetch(parse_source(text, local=local), folder, settings)
+
+
+def describe(text, *, local=False):
+    return describe_source(parse_source(text, local=local))
 
 
 class Server(BaseHTTPRequestHandler):
@@ -171,7 +181,7 @@ def server():
 def url(server, monkeypatch):
     """The loopback server's address, in a worker that may go there."""
     monkeypatch.setenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", "true")
-    monkeypatch.setattr(fetching, "_PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr(download, "_PAUSES_S", (0.0, 0.0))
     server.asked.clear()
     return f"http://127.0.0.1:{server.server_address[1]}"
 
@@ -184,7 +194,7 @@ def settings():
 def failure(place, folder, settings, *, local=False) -> str:
     """The sentence that a fetch ends with; nothing may be left of it."""
     with pytest.raises((FetchError, BadInputError)) as caught:
-        fetch(place, folder, settings, local=local)
+        fetch_text(place, folder, settings, local=local)
     assert list(folder.iterdir()) == []
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
     return str(caught.value)
@@ -195,7 +205,7 @@ def failure(place, folder, settings, *, local=False) -> str:
     ("path", "asked"), [("fine", 1), ("chunked", 1), ("gzip", 1), ("once", 2), ("cutonce", 2), ("moved", 2)]
 )
 def test_the_body_of_a_url_becomes_a_file(url, server, tmp_path, settings, path, asked) -> None:
-    file = fetch(f"{url}/{path}{QUERY}", tmp_path, settings, local=False)
+    file = fetch_text(f"{url}/{path}{QUERY}", tmp_path, settings)
     assert file.read_bytes() == BODY
     assert file.parent == tmp_path
     assert list(tmp_path.iterdir()) == [file]
@@ -203,7 +213,7 @@ def test_the_body_of_a_url_becomes_a_file(url, server, tmp_path, settings, path,
 
 
 def test_a_page_in_place_of_audio_is_left_to_the_decoder(url, tmp_path, settings) -> None:
-    assert fetch(f"{url}/page", tmp_path, settings, local=False).read_bytes().startswith(b"<!doctype html>")
+    assert fetch_text(f"{url}/page", tmp_path, settings).read_bytes().startswith(b"<!doctype html>")
 
 
 @pytest.mark.parametrize(
@@ -236,7 +246,7 @@ def test_a_failed_download_is_one_sentence_without_secrets(
     if path in {"silent", "drip", "dripheaders"}:
         settings = load_settings(fetch_timeout_s=1.0)
     message = failure(f"{url}/{path}{QUERY}", tmp_path, settings)
-    assert message == f"the audio could not be fetched from {describe_place(f'{url}/{path}')}: {reason}"
+    assert message == f"the audio could not be fetched from {describe(f'{url}/{path}')}: {reason}"
     assert len(server.asked) == asked
     assert SECRET not in caplog.text
     assert capfd.readouterr() == ("", "")
@@ -244,7 +254,7 @@ def test_a_failed_download_is_one_sentence_without_secrets(
 
 def test_a_header_that_cannot_be_read_puts_no_url_into_the_log(url, tmp_path, settings, caplog) -> None:
     caplog.set_level(logging.DEBUG)
-    assert fetch(f"{url}/badheader{QUERY}", tmp_path, settings, local=False).read_bytes() == b"abc"
+    assert fetch_text(f"{url}/badheader{QUERY}", tmp_path, settings).read_bytes() == b"abc"
     assert SECRET not in caplog.text
 
 
@@ -253,7 +263,7 @@ def test_a_port_where_nobody_listens_is_tried_again_and_told(tmp_path, settings)
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         place = f"http://127.0.0.1:{reserved.getsockname()[1]}/talk.wav{QUERY}"
-        expected = f"the audio could not be fetched from {describe_place(place)}: no connection could be made"
+        expected = f"the audio could not be fetched from {describe(place)}: no connection could be made"
         assert failure(place, tmp_path, settings) == expected
 
 
@@ -296,7 +306,7 @@ def test_a_redirect_into_the_house_is_refused(server, tmp_path, settings, monkey
     )
     monkeypatch.setattr(rp_ssrf, "is_safe_address", lambda ip: ip == "127.0.0.1")
     place = f"http://host.example:{server.server_address[1]}/toprivate{QUERY}"
-    expected = f"the audio could not be fetched from {describe_place(place)}: the address is not public"
+    expected = f"the audio could not be fetched from {describe(place)}: the address is not public"
     assert failure(place, tmp_path, settings) == expected
 
 
@@ -318,7 +328,7 @@ def test_a_resolver_that_fails_for_now_is_asked_again(url, tmp_path, settings, m
         return real(*args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    assert fetch(f"{url}/fine", tmp_path, settings, local=False).read_bytes() == BODY
+    assert fetch_text(f"{url}/fine", tmp_path, settings).read_bytes() == BODY
 
 
 def test_a_proxy_is_not_used(tmp_path, settings, monkeypatch) -> None:
@@ -347,7 +357,7 @@ def test_what_is_no_web_address_is_refused(tmp_path, settings, place, shown, rea
 @pytest.mark.parametrize("place", ["data:audio/wav;base64,{}", "{}", " {}\r\n"])
 def test_base64_becomes_a_file(tmp_path, settings, place) -> None:
     text = place.format("\n".join(base64.encodebytes(BODY).decode().split("\n")))
-    assert fetch(text, tmp_path, settings, local=False).read_bytes() == BODY
+    assert fetch_text(text, tmp_path, settings).read_bytes() == BODY
 
 
 @pytest.mark.parametrize(
@@ -375,7 +385,7 @@ def test_a_path_is_used_where_it_lies_and_only_by_people(tmp_path, settings) -> 
     path.write_bytes(BODY)
     folder = tmp_path / "job"
     folder.mkdir()
-    assert fetch(str(path), folder, settings, local=True) == path
+    assert fetch_text(str(path), folder, settings, local=True) == path
     assert list(folder.iterdir()) == []
     assert failure(str(path), folder, settings) == "the audio is not valid base64"
 
@@ -383,12 +393,12 @@ def test_a_path_is_used_where_it_lies_and_only_by_people(tmp_path, settings) -> 
 def test_a_path_whose_name_could_be_base64_is_a_path(tmp_path, settings, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / ("a" * 80)).write_bytes(BODY)
-    assert fetch("a" * 80, tmp_path, settings, local=True).read_bytes() == BODY
+    assert fetch_text("a" * 80, tmp_path, settings, local=True).read_bytes() == BODY
 
 
 def test_base64_too_long_for_a_path_is_base64_for_people_too(tmp_path, settings) -> None:
     place = base64.b64encode(BODY).decode()
-    assert fetch(place, tmp_path, settings, local=True).read_bytes() == BODY
+    assert fetch_text(place, tmp_path, settings, local=True).read_bytes() == BODY
 
 
 @pytest.mark.parametrize(
@@ -406,7 +416,7 @@ def test_a_file_above_the_limit_is_refused(tmp_path, settings) -> None:
     with path.open("wb") as file:
         file.truncate(2 * 1024 * 1024 + 1)
     with pytest.raises(BadInputError, match=r"^the file is larger than 2 MB$"):
-        fetch(str(path), tmp_path, settings, local=True)
+        fetch_text(str(path), tmp_path, settings, local=True)
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(url, tmp_path, settings, monkeypatch) -> None:
@@ -420,7 +430,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(url, tmp_path, settings, monkeyp
         def write(self, _content):
             raise OSError(28, "No space left on device", str(tmp_path))
 
-    monkeypatch.setattr(fetching.os, "fdopen", lambda number, *_args, **_kwargs: fetching.os.close(number) or Full())
+    monkeypatch.setattr(job_file.os, "fdopen", lambda number, *_args, **_kwargs: job_file.os.close(number) or Full())
     assert failure(f"{url}/fine", tmp_path, settings) == "the worker has no room to keep the audio"
 
 
@@ -446,8 +456,8 @@ def test_a_full_disk_is_told_and_leaves_nothing(url, tmp_path, settings, monkeyp
         ("/home/anna/talks/talk 1.wav", "the file talk 1.wav"),
     ],
 )
-def test_a_place_is_described_without_secrets(place, shown) -> None:
-    assert describe_place(place, local=True) == shown
+def test_a_source_is_described_without_secrets(place, shown) -> None:
+    assert describe(place, local=True) == shown
 
 
 @pytest.mark.parametrize(("setting", "told"), [({}, 16), ({"min_fetch_kb_per_s": 40.0}, 40)])
@@ -458,4 +468,4 @@ def test_a_server_slower_than_the_setting_is_given_up(url, tmp_path, setting, to
 
 def test_a_server_as_slow_as_the_setting_allows_is_waited_for(url, tmp_path) -> None:
     settings = load_settings(fetch_timeout_s=1.0, min_fetch_kb_per_s=0.0)
-    assert fetch(f"{url}/dripshort", tmp_path, settings, local=False).read_bytes() == b"x" * 100
+    assert fetch_text(f"{url}/dripshort", tmp_path, settings).read_bytes() == b"x" * 100

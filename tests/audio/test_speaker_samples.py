@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tests.clips import wav
-from whisperx_worker import BadInputError, FetchError, ModelCache, StrictError, WorkerError, read_sample
+from whisperx_worker import BadInputError, FetchError, ModelCache, SpeakerSample, StrictError, WorkerError, read_sample
 from whisperx_worker.contract.settings import Settings
 from whisperx_worker.hooks.host import load_host
 from whisperx_worker.pipeline.worker import Worker, new_job
@@ -65,9 +65,12 @@ def test_a_job_may_not_name_a_path(tmp_path):
 def test_a_path_that_gets_past_the_request_is_not_opened(tmp_path):
     path = tmp_path / "anna.wav"
     path.write_bytes(wav())
-    job = replace(job_of({"url": str(path)}, local=True), local=False)
+    sample = SpeakerSample(name="anna", url=str(path))
+    job = make_job()
 
-    assert failure(job, kind=BadInputError) == "the sample of anna: the audio is not valid base64"
+    with pytest.raises(BadInputError, match=r"^the sample of anna: the audio is not valid base64$"):
+        read_sample(sample, job)
+    assert read_sample(sample, replace(job, local=True)).duration_s == 0.5
 
 
 @pytest.mark.parametrize(

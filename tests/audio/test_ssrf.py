@@ -14,8 +14,9 @@ import pytest
 
 from tests.clips import wav
 from whisperx_worker import ModelCache, Segment, Transcript, hookimpl, read_sample
-from whisperx_worker.audio import fetch as fetching
-from whisperx_worker.audio.fetch import describe_place
+from whisperx_worker.audio import download
+from whisperx_worker.audio.source_description import describe_source
+from whisperx_worker.contract.audio_source import parse_source
 from whisperx_worker.contract.settings import Settings
 from whisperx_worker.pipeline.worker import Worker, answer
 from whisperx_worker.testing import load_plugin
@@ -249,7 +250,7 @@ def internet(monkeypatch, server):
     monkeypatch.setattr(socket.socket, "connect", connect)
     for name in ("connect_ex", "sendto"):
         monkeypatch.setattr(socket.socket, name, unexpected)
-    monkeypatch.setattr(fetching, "_PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr(download, "_PAUSES_S", (0.0, 0.0))
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -330,7 +331,7 @@ def said(name, url, reason):
     """The error that a client gets."""
     if reason not in {NOT_PUBLIC, NOT_KNOWN, NOT_WRITABLE}:
         return f"{name}{'' if reason[0] in ': ' else ' '}{reason}"
-    sentence = f"the audio could not be fetched from {describe_place(url)}: {reason}"
+    sentence = f"the audio could not be fetched from {describe_source(parse_source(url, local=False))}: {reason}"
     if name == "audio_file":
         return sentence
     return f"strict: verify_speakers failed in plugin reader: the sample of Анна: {sentence}; speakers have no names"

@@ -12,13 +12,14 @@ from urllib.parse import quote
 import pytest
 
 from tests.clips import wav
-from whisperx_worker.audio import fetch as fetching
-from whisperx_worker.audio import public_http
-from whisperx_worker.audio.fetch import describe_place, fetch
+from whisperx_worker.audio import download, ssrf_guard
+from whisperx_worker.audio.fetch import fetch
+from whisperx_worker.audio.source_description import describe_source
 from whisperx_worker.cli.main import result_names
-from whisperx_worker.contract.audio_source import stem_of, wrong_place
-from whisperx_worker.contract.request import Abilities, SpeakerSample, parse, sample_name
+from whisperx_worker.contract.audio_source import parse_source, source_mistakes, source_stem
+from whisperx_worker.contract.request import SpeakerSample, sample_name
 from whisperx_worker.contract.settings import load_settings
+from whisperx_worker.contract.validation import Abilities, parse_request
 from whisperx_worker.errors import BadInputError, FetchError
 from whisperx_worker.logs import redaction
 
@@ -30,6 +31,14 @@ ODD_NAMES = [
     pytest.param("запись.wav", marks=pytest.mark.skipif(sys.getfilesystemencoding() == "ascii", reason="names of files are ASCII here")),
 ]  # fmt: skip
 BODY = wav(0.3) + bytes(range(256))
+
+
+def fetch_text(text, folder, settings, *, local=False):
+    return fetch(parse_source(text, local=local), folder, settings)
+
+
+def describe(text, *, local=False):
+    return describe_source(parse_source(text, local=local))
 
 
 @pytest.fixture
@@ -44,10 +53,10 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_a_file_that_is_there_is_a_file_whatever_its_name(folder, tmp_path, name) -> None:
     (folder / name).write_bytes(BODY)
-    assert wrong_place("audio_file", name, local=True) == []
-    assert parse({"audio_file": name}, NOTHING, local=True)[0].audio_file == name
-    assert fetch(name, tmp_path, SETTINGS, local=True).read_bytes() == BODY
-    assert describe_place(name, local=True) == f"the file {name[:60]}"
+    assert source_mistakes("audio_file", parse_source(name, local=True)) == []
+    assert parse_request({"audio_file": name}, NOTHING, local=True)[0].audio_file == name
+    assert fetch_text(name, tmp_path, SETTINGS, local=True).read_bytes() == BODY
+    assert describe(name, local=True) == f"the file {name[:60]}"
 
 
 @pytest.mark.parametrize("name", [*ODD_NAMES, "/etc/passwd", "file:///etc/passwd"])
@@ -56,19 +65,19 @@ def test_a_job_never_names_a_path(folder, tmp_path, name) -> None:
         (folder / name).write_bytes(BODY)
     # Of 80 letters one cannot see that they are a name; they are base64, and never opened.
     if name != "a" * 80:
-        assert wrong_place("audio_file", name, local=False)
+        assert source_mistakes("audio_file", parse_source(name, local=False))
         with pytest.raises((BadInputError, FetchError)):
-            fetch(name, tmp_path, SETTINGS, local=False)
+            fetch_text(name, tmp_path, SETTINGS)
     else:
-        assert fetch(name, tmp_path, SETTINGS, local=False).read_bytes() == base64.b64decode(name)
+        assert fetch_text(name, tmp_path, SETTINGS).read_bytes() == base64.b64decode(name)
 
 
 def test_a_file_that_is_not_there_is_told_as_a_file(folder) -> None:
     assert folder.is_dir()
-    assert wrong_place("audio_file", "Meeting: budgte.wav", local=True) == [
+    assert source_mistakes("audio_file", parse_source("Meeting: budgte.wav", local=True)) == [
         'audio_file: "Meeting: budgte.wav" does not exist'
     ]
-    assert wrong_place("audio_file", "ftp://host.example/a.wav", local=True) == [
+    assert source_mistakes("audio_file", parse_source("ftp://host.example/a.wav", local=True)) == [
         "audio_file must be an http(s) URL, not ftp:"
     ]
 
@@ -86,7 +95,7 @@ def test_a_file_that_is_not_there_is_told_as_a_file(folder) -> None:
 )  # fmt: skip
 def test_results_and_samples_keep_the_whole_name(folder, place, stem) -> None:
     assert folder.is_dir()
-    assert stem_of(place, local=True) == stem
+    assert source_stem(parse_source(place, local=True)) == stem
     assert result_names([place]) == [stem or "recording"]
     assert sample_name(SpeakerSample(url=place)) == stem
 
@@ -94,7 +103,7 @@ def test_results_and_samples_keep_the_whole_name(folder, place, stem) -> None:
 def test_the_name_of_a_sample_comes_from_a_file_that_is_there(folder) -> None:
     for name in ("Anna: 1.wav", "Anna #2.wav", "Anna 12.05.2025"):
         (folder / name).write_bytes(BODY)
-        request, _ = parse({"audio_file": name, "speaker_samples": [{"url": name}]}, NOTHING, local=True)
+        request, _ = parse_request({"audio_file": name, "speaker_samples": [{"url": name}]}, NOTHING, local=True)
         assert sample_name(request.speaker_samples[0]) == name.removesuffix(".wav")
 
 
@@ -136,7 +145,7 @@ def running():
 @pytest.fixture
 def server(running, monkeypatch):
     monkeypatch.setenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", "true")
-    monkeypatch.setattr(fetching, "_PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr(download, "_PAUSES_S", (0.0, 0.0))
     running.got = []
     running.cookie = "session=s3cr3tcookie"
     return running
@@ -156,8 +165,8 @@ def server(running, monkeypatch):
 @pytest.mark.parametrize("scheme", ["http", "HTTP", " http", "\nhttp"])
 def test_an_address_is_taken_as_browsers_take_it(server, tmp_path, scheme, path, sent) -> None:
     place = f"{scheme}://127.0.0.1:{server.server_address[1]}{path}"
-    assert wrong_place("audio_file", place, local=False) == []
-    assert fetch(place, tmp_path, SETTINGS, local=False).read_bytes() == BODY
+    assert source_mistakes("audio_file", parse_source(place, local=False)) == []
+    assert fetch_text(place, tmp_path, SETTINGS).read_bytes() == BODY
     assert server.got == [(sent, None)]
 
 
@@ -172,16 +181,16 @@ def test_a_host_in_other_letters_is_asked_by_its_name_on_the_wire(server, tmp_pa
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     place = f"http://записи.рф:{server.server_address[1]}/talk.wav"
-    assert fetch(place, tmp_path, SETTINGS, local=False).read_bytes() == BODY
+    assert fetch_text(place, tmp_path, SETTINGS).read_bytes() == BODY
     assert asked[0] == "записи".encode("idna").decode() + ".xn--p1ai"
 
 
 def test_a_redirect_gets_its_cookie_back(server, tmp_path) -> None:
     place = f"http://127.0.0.1:{server.server_address[1]}/ask/talk.wav"
-    assert fetch(place, tmp_path, SETTINGS, local=False).read_bytes() == BODY
+    assert fetch_text(place, tmp_path, SETTINGS).read_bytes() == BODY
     assert [cookie for _, cookie in server.got] == [None, "session=s3cr3tcookie"]
     server.got.clear()
-    fetch(place, tmp_path, SETTINGS, local=False)
+    fetch_text(place, tmp_path, SETTINGS)
     assert server.got[0][1] is None
 
 
@@ -189,17 +198,17 @@ def test_a_redirect_gets_its_cookie_back(server, tmp_path) -> None:
 def test_a_cookie_goes_to_no_other_host(server, tmp_path, cookie) -> None:
     port = server.server_address[1]
     server.elsewhere, server.cookie = f"http://localhost:{port}/talk.wav", cookie
-    fetch(f"http://127.0.0.1:{port}/away", tmp_path, SETTINGS, local=False)
+    fetch_text(f"http://127.0.0.1:{port}/away", tmp_path, SETTINGS)
     assert server.got == [("/away", None), ("/talk.wav", None)]
 
 
 def test_a_cookie_that_came_over_https_does_not_go_over_http() -> None:
-    cookies = public_http._Cookies()
+    cookies = ssrf_guard._RedirectCookies()
     cookies.of("https://host.example/a").set("session", "1", domain="host.example")
     assert len(cookies.of("https://host.example/b")) == 1
     assert len(cookies.of("https://other.example/b")) == 0
     assert len(cookies.of("http://host.example/b")) == 0
-    cookies = public_http._Cookies()
+    cookies = ssrf_guard._RedirectCookies()
     cookies.of("http://host.example/a").set("session", "1", domain="host.example")
     assert len(cookies.of("https://host.example/b")) == 1
 
@@ -227,9 +236,9 @@ def in_base64(content):
 def test_base64_is_taken_in_every_form_that_others_write(tmp_path, form, extra) -> None:
     content = BODY + b"\xff\xfe"[:extra]
     text = in_base64(content)[form]
-    assert fetch(text, tmp_path, SETTINGS, local=False).read_bytes() == content
-    assert parse({"audio_file": text}, NOTHING)[0].audio_file == text
-    assert parse({"audio_base64": text}, NOTHING)[0].audio_base64 == text
+    assert fetch_text(text, tmp_path, SETTINGS).read_bytes() == content
+    assert parse_request({"audio_file": text}, NOTHING)[0].audio_file == text
+    assert parse_request({"audio_base64": text}, NOTHING)[0].audio_base64 == text
 
 
 @pytest.mark.parametrize(
@@ -237,7 +246,7 @@ def test_base64_is_taken_in_every_form_that_others_write(tmp_path, form, extra) 
 )
 def test_base64_that_nobody_takes_is_refused(text) -> None:
     with pytest.raises(BadInputError, match="base64"):
-        parse({"audio_base64": text}, NOTHING)
+        parse_request({"audio_base64": text}, NOTHING)
 
 
 def test_secrets_of_odd_addresses_and_audio_in_odd_base64_are_masked() -> None:

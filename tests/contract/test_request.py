@@ -1,6 +1,7 @@
 import pytest
 
-from whisperx_worker.contract.request import Abilities, parse, sample_name
+from whisperx_worker.contract.request import sample_name
+from whisperx_worker.contract.validation import Abilities, parse_request
 from whisperx_worker.errors import BadInputError
 
 ABILITIES = Abilities(frozenset({"json", "srt"}), frozenset({"quiet"}), {})
@@ -8,7 +9,7 @@ CLIP = "UklGRg=="
 
 
 def parsed(**fields):
-    return parse({"audio_base64": CLIP, **fields}, ABILITIES)[0]
+    return parse_request({"audio_base64": CLIP, **fields}, ABILITIES)[0]
 
 
 def test_a_request_of_only_a_recording_has_the_defaults_of_the_contract():
@@ -58,13 +59,13 @@ def test_a_request_of_only_a_recording_has_the_defaults_of_the_contract():
     ],
 )
 def test_a_recording_may_be_a_url_a_data_uri_or_base64(audio_file):
-    assert parse({"audio_file": audio_file}, ABILITIES)[0].audio_file == audio_file
+    assert parse_request({"audio_file": audio_file}, ABILITIES)[0].audio_file == audio_file
 
 
 @pytest.mark.parametrize("text", ["UklGR", "UklG!w==", "Ukl=Rg==", "UklGRw=", "====", "UklGRg==ё", "Uk\u00a0lGRg=="])
 def test_a_recording_that_is_no_base64_is_refused(text):
     with pytest.raises(BadInputError, match=r"^audio_base64 is not valid base64$"):
-        parse({"audio_base64": text}, ABILITIES)
+        parse_request({"audio_base64": text}, ABILITIES)
 
 
 def test_diarize_is_another_name_of_diarization():
@@ -95,9 +96,9 @@ def test_a_path_is_a_recording_only_for_a_person_on_this_machine(tmp_path):
     recording = tmp_path / "call one.wav"
     recording.write_bytes(b"x")
 
-    assert parse({"audio_file": str(recording)}, ABILITIES, local=True)[0].audio_file == str(recording)
+    assert parse_request({"audio_file": str(recording)}, ABILITIES, local=True)[0].audio_file == str(recording)
     with pytest.raises(BadInputError, match=r"^audio_file must be an http\(s\) URL, a data: URI or base64$"):
-        parse({"audio_file": str(recording)}, ABILITIES)
+        parse_request({"audio_file": str(recording)}, ABILITIES)
 
 
 def test_the_token_shows_neither_in_the_request_nor_in_a_complaint():

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, TypeAdapter, model_v
 
 from tests.house.test_image import environment as environment_of_image
 from tests.hub import TOKEN, serving
-from whisperx_worker.contract.request import parse
 from whisperx_worker.contract.settings import Settings, load_settings, variables
+from whisperx_worker.contract.validation import parse_request
 from whisperx_worker.hooks.host import load_host
 from whisperx_worker.logs import redaction
 from whisperx_worker.models.locate import SHORT_NAMES
@@ -326,7 +326,7 @@ def test_there_is_a_test_for_each_preset():
 
 @pytest.mark.parametrize("test", TESTS.tests, ids=lambda test: test.name)
 def test_a_tests_input_is_a_request_that_depends_on_nobodys_server(test):
-    request, _ = parse(test.input, load_host(Settings()).abilities)
+    request, _ = parse_request(test.input, load_host(Settings()).abilities)
     assert request.strict
     assert "://" not in json.dumps(test.input)
     assert base64.b64decode(request.audio_base64)[:4] == b"OggS"

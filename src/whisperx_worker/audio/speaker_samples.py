@@ -1,4 +1,4 @@
-"""A sample of a person's voice becomes an `Audio`, as guarded and as limited as the recording itself."""
+"""Samples of speakers' voices, fetched and decoded within the same limits as the recording."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whisperx_worker.audio.fetch import fetch
+from whisperx_worker.contract.audio_source import parse_source
 from whisperx_worker.contract.request import sample_name
 from whisperx_worker.errors import BadInputError, FetchError
 
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 
 
 def read_sample(sample: SpeakerSample, job: Job) -> Audio:
-    """Bring a sample here and decode it; its file is gone when this returns, whatever happens.
+    """Fetch and decode a sample. Its file is deleted afterwards.
 
-    What is odd about the file and does not keep it from being heard becomes a warning of the job.
+    Defects of the file that leave it decodable become warnings of the job.
 
     Args:
         sample: One of `job.request.speaker_samples`. Its `url` may be a path where `job.local` is true.
-        job: For its settings: the longest and the largest sample, and how long a server may take.
+        job: With the limits on the length and size of a sample, and on the time of its download.
 
     Raises:
         BadInputError: It is empty, no audio, too long, too large or damaged. One sentence that names the sample.
@@ -32,14 +33,14 @@ def read_sample(sample: SpeakerSample, job: Job) -> Audio:
     """
     from whisperx_worker.audio.decode_server import decode
 
-    place = sample.url or sample.audio_base64 or ""
+    # A sample that a plugin made itself was not parsed with the request.
+    source = sample.source or parse_source(sample.url or "", local=job.local)
     title = sample_title(sample, job)
     limits = {"max_audio_s": job.settings.max_sample_s, "max_audio_mb": job.settings.max_sample_mb}
     settings = job.settings.model_copy(update=limits)
     try:
         with tempfile.TemporaryDirectory(prefix="whisperx-worker-") as folder:
-            local = job.local and sample.url is not None
-            path = fetch(place, Path(folder), settings, local=local, what=title, check_cancelled=job.stop_if_cancelled)
+            path = fetch(source, Path(folder), settings, title=title, check_cancelled=job.stop_if_cancelled)
             audio, warnings = decode(path, settings, job.stop_if_cancelled)
     except (BadInputError, FetchError) as error:
         raise type(error)(f"{title}: {error}") from error
@@ -49,8 +50,8 @@ def read_sample(sample: SpeakerSample, job: Job) -> Audio:
 
 
 def sample_title(sample: SpeakerSample, job: Job) -> str:
-    """What a client knows a sample by: whose it is, and which of theirs where there are several."""
+    """Return the title of a sample for messages: the person's name, with a number when there are several."""
     name = sample_name(sample)
-    theirs = [other for other in job.request.speaker_samples if sample_name(other) == name]
-    number = next((number for number, other in enumerate(theirs, 1) if other is sample), None)
-    return f"sample {number} of {name}" if number and len(theirs) > 1 else f"the sample of {name}"
+    same_person = [other for other in job.request.speaker_samples if sample_name(other) == name]
+    number = next((number for number, other in enumerate(same_person, 1) if other is sample), None)
+    return f"sample {number} of {name}" if number and len(same_person) > 1 else f"the sample of {name}"

@@ -293,9 +293,9 @@ def folder_or_name(model: str | None) -> str | None:
 
 def result_names(recordings: list[str]) -> list[str]:
     """Name each recording's results: the stem of its file, or "recording" where it has none."""
-    from whisperx_worker.contract.audio_source import stem_of
+    from whisperx_worker.contract.audio_source import parse_source, source_stem
 
-    return [stem_of(place, local=True) or "recording" for place in recordings]
+    return [source_stem(parse_source(recording, local=True)) or "recording" for recording in recordings]
 
 
 def refuse_same_names(names: list[str]) -> None:

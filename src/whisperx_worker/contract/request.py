@@ -1,32 +1,18 @@
-"""The request: what a client may ask, checked as a whole before anything heavy runs."""
+"""Fields of a job's request. `validation` checks them together."""
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, StringConstraints, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, SecretStr, StringConstraints
 
-from whisperx_worker.contract.audio_source import stem_of, wrong_base64, wrong_place
+from whisperx_worker.contract.audio_source import AudioSource, InlineAudio, parse_source, source_stem
+from whisperx_worker.contract.fields import described
 from whisperx_worker.contract.languages import LANGUAGES
-from whisperx_worker.contract.validation import described, is_model_name, joined, lowered, sentence, shown
-from whisperx_worker.errors import BadInputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 ALIASES = {"diarize": "diarization"}
-
-THRESHOLD_VARIABLES = {
-    "nospeechthreshold": "NO_SPEECH_THRESHOLD",
-    "logprobthreshold": "LOGPROB_THRESHOLD",
-    "compressionratiothreshold": "COMPRESSION_RATIO_THRESHOLD",
-}
-"""Thresholds that are the worker's own, by their name without separators, and the variable that sets each."""
+"""Other names of fields."""
 
 COMPUTE_TYPES = (
     "auto", "default", "int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16", "float16", "bfloat16",
@@ -40,7 +26,8 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-_NAME_OF_A_STRANGER = re.compile(r"unknown|SPEAKER_\d+", re.IGNORECASE)
+ParsedSources: TypeAlias = Mapping[str, AudioSource]
+"""Sources of a request by the text that names them, which validation hands to the models as their context."""
 
 
 class SpeakerSample(_Strict):
@@ -49,6 +36,19 @@ class SpeakerSample(_Strict):
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] | None = None
     url: str | None = None
     audio_base64: str | None = None
+    _source: AudioSource | None = PrivateAttr(None)
+
+    def model_post_init(self, sources: ParsedSources | None) -> None:
+        """Take the source that validation parsed."""
+        if self.url is None:
+            self._source = InlineAudio(self.audio_base64 or "")
+        elif sources is not None:
+            self._source = sources.get(self.url)
+
+    @property
+    def source(self) -> AudioSource | None:
+        """Source of the audio; None for a URL that did not come with a request."""
+        return self._source
 
 
 Text = Annotated[str, StringConstraints(max_length=4_000)]
@@ -61,7 +61,7 @@ def _known_language(code: str) -> str:
 
 
 class Request(_Strict):
-    """Everything that a job may ask for. `parse` makes it; the documentation's table is made from its fields."""
+    """Options of a job. `parse_request` makes it; the table of fields in the documentation is made from it."""
 
     audio_file: str | None = described(
         None,
@@ -174,223 +174,27 @@ class Request(_Strict):
     strict: bool = described(False, "true: a warning becomes an error, save one of memory", "true or false")
     debug: bool = described(False, "stage timings, what was loaded and what was removed", "true or false")
 
+    _source: AudioSource = PrivateAttr(InlineAudio(""))
+
+    def model_post_init(self, sources: ParsedSources | None) -> None:
+        """Take the source that validation parsed."""
+        if self.audio_file is None:
+            self._source = InlineAudio(self.audio_base64 or "")
+        else:
+            self._source = (sources or {}).get(self.audio_file) or parse_source(self.audio_file, local=False)
+
+    @property
+    def source(self) -> AudioSource:
+        """Source of the recording, parsed from `audio_file` or `audio_base64`."""
+        return self._source
+
     @property
     def wants_verification(self) -> bool:
         """Whether speakers are to be named."""
         return bool(self.speaker_samples) if self.speaker_verification is None else self.speaker_verification
 
 
-@dataclass(frozen=True)
-class Abilities:
-    """What the loaded plugins let a job ask for."""
-
-    outputs: frozenset[str]
-    plugins: frozenset[str]
-    options: Mapping[str, type]
-    """Options schema by plugin name."""
-
-
-def parse(data: object, abilities: Abilities, *, local: bool = False) -> tuple[Request, dict[str, object]]:
-    """Check a request and every plugin's options.
-
-    Args:
-        data: What stands under `input`.
-        abilities: What the loaded plugins add.
-        local: Whether the request comes from a person on this machine, who may name paths.
-
-    Returns:
-        The request, and the validated options of every plugin that has a schema.
-
-    Raises:
-        BadInputError: With all the mistakes in one sentence.
-    """
-    if not isinstance(data, dict):
-        raise BadInputError('the job has no input: send {"input": {"audio_file": ...}}')
-    mistakes = [*_names_that_do_not_exist(data)]
-    known = _renamed(data, mistakes)
-    request = None
-    try:
-        request = Request.model_validate(known)
-    except ValidationError as error:
-        mistakes += [_mistake(detail) for detail in error.errors()]
-    wrong = {mistake.split(" ", 1)[0] for mistake in mistakes}
-    mistakes += _contradictions(known, wrong, local=local)
-    options = _options(known.get("plugins"), abilities, mistakes)
-    mistakes += _unknown_formats(known.get("output_formats"), abilities)
-    if mistakes or request is None:
-        raise BadInputError(joined(mistakes))
-    return request, options
-
-
-def _names_that_do_not_exist(data: Mapping[object, object]) -> list[str]:
-    mistakes = []
-    for name in data:
-        if name in Request.model_fields or name in ALIASES:
-            continue
-        bare = re.sub(r"[^a-z]", "", str(name).lower()).removeprefix("asr")
-        if bare in THRESHOLD_VARIABLES:
-            mistakes.append(
-                f"{name} is set by the worker, not by a job; "
-                f"its operator sets the environment variable {THRESHOLD_VARIABLES[bare]}"
-            )
-            continue
-        near = difflib.get_close_matches(str(name), [*Request.model_fields, *ALIASES], n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        mistakes.append(f"{shown(str(name))} is not a field of the request{hint}")
-    return mistakes
-
-
-def _renamed(data: Mapping[str, object], mistakes: list[str]) -> dict[str, object]:
-    """The known fields, under their own names."""
-    known = {name: value for name, value in data.items() if name in Request.model_fields}
-    for alias, name in ALIASES.items():
-        if alias in data:
-            if name in data:
-                mistakes.append(f"{alias} is another name of {name}; send one of them")
-            known[name] = data[alias]
-    return known
-
-
-_WRONG_SAMPLES = {
-    "extra_forbidden": "is not a field of a sample",
-    "model_type": "must be an object with name and url or audio_base64",
-}
-
-
-def _mistake(detail: Any) -> str:  # noqa: ANN401
-    name = str(detail["loc"][0])
-    if name == "speaker_samples" and len(detail["loc"]) > 1:
-        place = f"speaker_samples[{detail['loc'][1]}]" + "".join(f".{_as_name(part)}" for part in detail["loc"][2:])
-        reason = _WRONG_SAMPLES.get(detail["type"], f": {lowered(detail['msg'])}")
-        return f"{place} {reason}".replace(" :", ":")
-    return sentence(Request, name, name, detail)
-
-
-def _as_name(part: object) -> str:
-    """The name of a field as it stands in a path, quoted where a client made it up out of other characters."""
-    name = str(part)
-    return name if name.isidentifier() else shown(name)
-
-
-def _contradictions(known: Mapping[str, Any], wrong: set[str], *, local: bool) -> list[str]:
-    """Values that are right alone and wrong together, and places of audio that cannot be right."""
-    mistakes = _wrong_recording(known.get("audio_file"), known.get("audio_base64"), local=local)
-    model = known.get("model")
-    if isinstance(model, str) and model and not local and not is_model_name(model):
-        mistakes.append(f"model must be a model's name or org/name, not {shown(model)}")
-    if wrong.isdisjoint({"vad_onset", "vad_offset"}):
-        onset, offset = (known.get(name, Request.model_fields[name].default) for name in ("vad_onset", "vad_offset"))
-        if offset > onset:
-            mistakes.append(f"vad_offset must not be above vad_onset, but {offset} is above {onset}")
-    if wrong.isdisjoint({"num_speakers", "min_speakers", "max_speakers"}):
-        mistakes += _wrong_speaker_counts(*(known.get(f"{which}_speakers") for which in ("num", "min", "max")))
-    samples = known.get("speaker_samples")
-    for index, sample in enumerate(samples if isinstance(samples, list | tuple) else ()):
-        if isinstance(sample, Mapping):
-            mistakes += _wrong_sample(f"speaker_samples[{index}]", sample, local=local)
-    formats = known.get("output_formats")
-    if isinstance(formats, list | tuple) and "rttm" in formats and not known.get("diarization"):
-        mistakes.append("output_formats: rttm needs diarization")
-    if known.get("speaker_verification") is True and not samples:
-        mistakes.append("speaker_verification needs speaker_samples")
-    return mistakes
-
-
-def _wrong_recording(file: object, inline: object, *, local: bool) -> list[str]:
-    if file is None and inline is None:
-        return ["the recording is missing: send audio_file or audio_base64"]
-    if file is not None and inline is not None:
-        return ["audio_file and audio_base64 are both there; send one of them"]
-    if isinstance(file, str) and file:
-        return wrong_place("audio_file", file, local=local)
-    if isinstance(inline, str) and inline:
-        return wrong_base64("audio_base64", inline)
-    return []
-
-
-def _wrong_speaker_counts(exactly: Any, least: Any, most: Any) -> list[str]:  # noqa: ANN401
-    mistakes = []
-    if least is not None and most is not None and least > most:
-        mistakes.append(f"min_speakers must not be above max_speakers, but {least} is above {most}")
-    if exactly is not None and least is not None and exactly < least:
-        mistakes.append(f"num_speakers must not be below min_speakers, but {exactly} is below {least}")
-    if exactly is not None and most is not None and exactly > most:
-        mistakes.append(f"num_speakers must not be above max_speakers, but {exactly} is above {most}")
-    return mistakes
-
-
-def _wrong_sample(place: str, sample: Mapping[str, object], *, local: bool) -> list[str]:
-    url, inline = sample.get("url"), sample.get("audio_base64")
-    if (url is None) == (inline is None):
-        return [f"{place} needs exactly one of url and audio_base64"]
-    if isinstance(url, str):
-        wrong = wrong_place(f"{place}.url", url, local=local)
-        stem = stem_of(url, local=local) if not wrong else ""
-        return wrong or _wrong_name(place, sample, "this url", stem)
-    if isinstance(inline, str):
-        return _wrong_name(place, sample, "base64", "") + wrong_base64(f"{place}.audio_base64", inline)
-    return []
-
-
-def _wrong_name(place: str, sample: Mapping[str, object], source: str, stem: str) -> list[str]:
-    name = sample.get("name") or stem
-    if not name:
-        return [f"{place}.name is missing, and {source} has no file name to take it from"]
-    if isinstance(name, str) and _NAME_OF_A_STRANGER.fullmatch(name.strip()):
-        return [f'{place}.name must not be "{name.strip()}": strangers are called that']
-    return []
-
-
 def sample_name(sample: SpeakerSample) -> str:
-    """Who a sample is of: its name, else the stem of its file's name."""
+    """Return the person's name of a sample, else the stem of its file name."""
     # Only a person on this machine can name a file, and only where there is one.
-    return sample.name or stem_of(sample.url or "", local=True)
-
-
-def _options(plugins: object, abilities: Abilities, mistakes: list[str]) -> dict[str, object]:
-    """Every plugin's options: as sent, else its defaults."""
-    sent = plugins if isinstance(plugins, Mapping) else {}
-    for name in sent:
-        if name not in abilities.plugins:
-            mistakes.append(f"plugins: there is no active plugin {shown(name)}{_among(abilities.plugins)}")
-        elif sent[name] and name not in abilities.options:
-            mistakes.append(f"plugins.{name} takes no options")
-    options: dict[str, object] = {}
-    for name, schema in abilities.options.items():
-        given = sent.get(name, {})
-        adapter, fields = _adapter(schema)
-        if not isinstance(given, Mapping):
-            continue
-        unknown = [
-            f"plugins.{name} has no option {shown(option)}{_among(fields)}" for option in given if option not in fields
-        ]
-        mistakes += unknown
-        try:
-            options[name] = adapter.validate_python({k: v for k, v in given.items() if k in fields})
-        except ValidationError as error:
-            mistakes += [
-                ".".join(["plugins", name, *map(str, detail["loc"])]) + f": {lowered(detail['msg'])}"
-                for detail in error.errors()
-            ]
-    return options
-
-
-@cache
-def _adapter(schema: type) -> tuple[TypeAdapter[object], Mapping[str, object]]:
-    """What validates a plugin's options, and their names; made once, for it takes milliseconds."""
-    adapter = TypeAdapter[object](schema)
-    return adapter, adapter.json_schema().get("properties", {})
-
-
-def _unknown_formats(formats: object, abilities: Abilities) -> list[str]:
-    if not isinstance(formats, list | tuple):
-        return []
-    return [
-        f"output_formats: there is no format {shown(name)}{_among(abilities.outputs)}"
-        for name in formats
-        if isinstance(name, str) and name not in abilities.outputs
-    ]
-
-
-def _among(names: Iterable[str]) -> str:
-    return f" (there are: {', '.join(sorted(names))})" if names else ""
+    return sample.name or source_stem(sample.source or parse_source(sample.url or "", local=True))

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from whisperx_worker.contract.validation import described, is_model_name, joined, sentence
+from whisperx_worker.contract.fields import described, is_model_name, joined, sentence
 from whisperx_worker.errors import SettingsError
 from whisperx_worker.runtime import machine
 

@@ -1,97 +1,257 @@
-"""What pydantic fields of the request and of the settings have in common: one clear sentence for each wrong value.
-
-Each field says in `expects` what would be right; that is the second half of its error message and a column of the
-documentation's tables.
-"""
+"""Validation of a request and of its plugins' options, with all mistakes in one sentence."""
 
 from __future__ import annotations
 
-import json
+import difflib
 import re
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import TypeAdapter, ValidationError
+
+from whisperx_worker.contract.audio_source import AudioSource, parse_source, source_mistakes, source_stem
+from whisperx_worker.contract.base64_audio import base64_mistakes
+from whisperx_worker.contract.fields import is_model_name, joined, lowered, sentence, shown
+from whisperx_worker.contract.request import ALIASES, Request
+from whisperx_worker.errors import BadInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pydantic import BaseModel
-    from pydantic.config import JsonDict
-    from pydantic_core import ErrorDetails
+THRESHOLD_VARIABLES = {
+    "nospeechthreshold": "NO_SPEECH_THRESHOLD",
+    "logprobthreshold": "LOGPROB_THRESHOLD",
+    "compressionratiothreshold": "COMPRESSION_RATIO_THRESHOLD",
+}
+"""Environment variables of the thresholds that a job may not set, by the threshold's name without separators."""
 
-_LONGEST_SHOWN = 40
-_MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?", re.ASCII)
-
-
-def is_model_name(text: str) -> bool:
-    """Whether text is a model's name or org/name, and no path: a job must not point at folders of the machine."""
-    return _MODEL_NAME.fullmatch(text) is not None
+_RESERVED_NAME = re.compile(r"unknown|SPEAKER_\d+", re.IGNORECASE)
+"""Names that the response gives to speakers without a sample."""
 
 
-def _model_name(text: str) -> str:
-    if not is_model_name(text):
-        raise PydanticCustomError(
-            "model_name", "must be a model's name, such as demo-whisper-ru or org/name, not a path"
-        )
-    return text
+@dataclass(frozen=True)
+class Abilities:
+    """Formats, plugins and options that the loaded plugins offer."""
+
+    outputs: frozenset[str]
+    plugins: frozenset[str]
+    options: Mapping[str, type]
+    """Options schema by plugin name."""
 
 
-ModelName = Annotated[str, AfterValidator(_model_name)]
-"""A model's name or org/name, never a path: the type for the `model` option of a plugin."""
-
-
-def described(default: Any, meaning: str, expects: str, *, secret: bool = False, **constraints: Any) -> Any:  # noqa: ANN401
-    """A pydantic field that can say what it is for, what it expects, and whether its value may be shown.
+def parse_request(data: object, abilities: Abilities, *, local: bool = False) -> tuple[Request, dict[str, object]]:
+    """Validate a request and every plugin's options.
 
     Args:
-        default: The default, or `...` where there is none.
-        meaning: One line for the documentation.
-        expects: What would be right, to follow "must be".
-        secret: Whether values of it are never shown.
-        constraints: Passed on to pydantic's `Field`.
+        data: Content of `input`.
+        abilities: Of the loaded plugins.
+        local: Whether the request comes from a person on this machine, who may name paths.
+
+    Returns:
+        The request, and the validated options of every plugin that has a schema.
+
+    Raises:
+        BadInputError: With all the mistakes in one sentence.
     """
-    extra: JsonDict = {"expects": expects, "secret": secret}
-    return Field(default, description=meaning, json_schema_extra=extra, **constraints)
-
-
-def sentence(model: type[BaseModel], name: str, shown_name: str, error: ErrorDetails) -> str:
-    """What is wrong with one field, and what would be right.
-
-    Args:
-        model: The model that has the field.
-        name: The field.
-        shown_name: The field's name as the reader knows it.
-        error: What pydantic says of it.
-    """
-    extra = model.model_fields[name].json_schema_extra if name in model.model_fields else None
-    if error["type"] == "missing":
-        return f"{shown_name} is missing"
-    if not isinstance(extra, dict):
-        return f"{shown_name}: {lowered(error['msg'])}"
-    given = f"this {_kind(error['input'])}" if extra["secret"] else shown(error["input"])
-    return f"{shown_name} must be {extra['expects']}, not {given}"
-
-
-def shown(value: object) -> str:
-    """A value as JSON, cut to a readable length."""
+    if not isinstance(data, dict):
+        raise BadInputError('the job has no input: send {"input": {"audio_file": ...}}')
+    mistakes = _unknown_names(data)
+    known = _resolve_aliases(data, mistakes)
+    sources = _parse_sources(known, local=local)
+    request = None
     try:
-        text = json.dumps(value, ensure_ascii=False, default=_kind)
-    except (TypeError, ValueError, RecursionError):
-        text = _kind(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+        request = Request.model_validate(known, context=sources)
+    except ValidationError as error:
+        mistakes += [_mistake(detail) for detail in error.errors()]
+    wrong = {mistake.split(" ", 1)[0] for mistake in mistakes}
+    mistakes += _contradictions(known, wrong, sources, local=local)
+    options = _parse_options(known.get("plugins"), abilities, mistakes)
+    mistakes += _unknown_formats(known.get("output_formats"), abilities)
+    if mistakes or request is None:
+        raise BadInputError(joined(mistakes))
+    return request, options
 
 
-def joined(mistakes: Iterable[str]) -> str:
-    """All the mistakes as one sentence, each told once."""
-    return "; ".join(dict.fromkeys(mistakes))
+def _unknown_names(data: Mapping[object, object]) -> list[str]:
+    """Return a mistake for each field that does not exist or that only the operator sets."""
+    mistakes = []
+    for name in data:
+        if name in Request.model_fields or name in ALIASES:
+            continue
+        bare = re.sub(r"[^a-z]", "", str(name).lower()).removeprefix("asr")
+        if bare in THRESHOLD_VARIABLES:
+            mistakes.append(
+                f"{name} is set by the worker, not by a job; "
+                f"its operator sets the environment variable {THRESHOLD_VARIABLES[bare]}"
+            )
+            continue
+        near = difflib.get_close_matches(str(name), [*Request.model_fields, *ALIASES], n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        mistakes.append(f"{shown(str(name))} is not a field of the request{hint}")
+    return mistakes
 
 
-def lowered(message: str) -> str:
-    """A message to stand after a colon."""
-    return message[:1].lower() + message[1:]
+def _resolve_aliases(data: Mapping[str, object], mistakes: list[str]) -> dict[str, object]:
+    """Return the known fields under their own names, and add mistakes."""
+    known = {name: value for name, value in data.items() if name in Request.model_fields}
+    for alias, name in ALIASES.items():
+        if alias in data:
+            if name in data:
+                mistakes.append(f"{alias} is another name of {name}; send one of them")
+            known[name] = data[alias]
+    return known
 
 
-def _kind(value: object) -> str:
-    names = {str: "text", bool: "boolean", dict: "object", list: "list", type(None): "null"}
-    return names.get(type(value), "number" if isinstance(value, int | float) else type(value).__name__)
+def _parse_sources(known: Mapping[str, Any], *, local: bool) -> dict[str, AudioSource]:
+    """Parse the recording and the samples, by the text that names each."""
+    samples = known.get("speaker_samples")
+    given = [sample.get("url") for sample in _items(samples) if isinstance(sample, Mapping)]
+    return {
+        text: parse_source(text, local=local) for text in [known.get("audio_file"), *given] if isinstance(text, str)
+    }
+
+
+def _items(value: object) -> list[object] | tuple[object, ...]:
+    """Return a list or a tuple as it is, and nothing of another type."""
+    return value if isinstance(value, list | tuple) else ()
+
+
+_SAMPLE_MISTAKES = {
+    "extra_forbidden": "is not a field of a sample",
+    "model_type": "must be an object with name and url or audio_base64",
+}
+
+
+def _mistake(detail: Any) -> str:  # noqa: ANN401
+    """Return the sentence about an error of pydantic."""
+    name = str(detail["loc"][0])
+    if name == "speaker_samples" and len(detail["loc"]) > 1:
+        place = f"speaker_samples[{detail['loc'][1]}]" + "".join(f".{_quote(part)}" for part in detail["loc"][2:])
+        reason = _SAMPLE_MISTAKES.get(detail["type"], f": {lowered(detail['msg'])}")
+        return f"{place} {reason}".replace(" :", ":")
+    return sentence(Request, name, name, detail)
+
+
+def _quote(part: object) -> str:
+    """Return a field's name, quoted when it is no identifier."""
+    name = str(part)
+    return name if name.isidentifier() else shown(name)
+
+
+def _contradictions(
+    known: Mapping[str, Any], wrong: set[str], sources: Mapping[str, AudioSource], *, local: bool
+) -> list[str]:
+    """Return the mistakes between fields, and those in the sources of audio."""
+    mistakes = _recording_mistakes(known.get("audio_file"), known.get("audio_base64"), sources)
+    model = known.get("model")
+    if isinstance(model, str) and model and not local and not is_model_name(model):
+        mistakes.append(f"model must be a model's name or org/name, not {shown(model)}")
+    if wrong.isdisjoint({"vad_onset", "vad_offset"}):
+        onset, offset = (known.get(name, Request.model_fields[name].default) for name in ("vad_onset", "vad_offset"))
+        if offset > onset:
+            mistakes.append(f"vad_offset must not be above vad_onset, but {offset} is above {onset}")
+    if wrong.isdisjoint({"num_speakers", "min_speakers", "max_speakers"}):
+        mistakes += _count_mistakes(*(known.get(f"{which}_speakers") for which in ("num", "min", "max")))
+    samples = known.get("speaker_samples")
+    for index, sample in enumerate(_items(samples)):
+        if isinstance(sample, Mapping):
+            mistakes += _sample_mistakes(f"speaker_samples[{index}]", sample, sources)
+    formats = known.get("output_formats")
+    if "rttm" in _items(formats) and not known.get("diarization"):
+        mistakes.append("output_formats: rttm needs diarization")
+    if known.get("speaker_verification") is True and not samples:
+        mistakes.append("speaker_verification needs speaker_samples")
+    return mistakes
+
+
+def _recording_mistakes(file: object, inline: object, sources: Mapping[str, AudioSource]) -> list[str]:
+    if file is None and inline is None:
+        return ["the recording is missing: send audio_file or audio_base64"]
+    if file is not None and inline is not None:
+        return ["audio_file and audio_base64 are both there; send one of them"]
+    if isinstance(file, str) and file:
+        return source_mistakes("audio_file", sources[file])
+    if isinstance(inline, str) and inline:
+        return base64_mistakes("audio_base64", inline)
+    return []
+
+
+def _count_mistakes(exactly: Any, least: Any, most: Any) -> list[str]:  # noqa: ANN401
+    mistakes = []
+    if least is not None and most is not None and least > most:
+        mistakes.append(f"min_speakers must not be above max_speakers, but {least} is above {most}")
+    if exactly is not None and least is not None and exactly < least:
+        mistakes.append(f"num_speakers must not be below min_speakers, but {exactly} is below {least}")
+    if exactly is not None and most is not None and exactly > most:
+        mistakes.append(f"num_speakers must not be above max_speakers, but {exactly} is above {most}")
+    return mistakes
+
+
+def _sample_mistakes(place: str, sample: Mapping[str, object], sources: Mapping[str, AudioSource]) -> list[str]:
+    url, inline = sample.get("url"), sample.get("audio_base64")
+    if (url is None) == (inline is None):
+        return [f"{place} needs exactly one of url and audio_base64"]
+    if isinstance(url, str):
+        wrong = source_mistakes(f"{place}.url", sources[url])
+        return wrong or _name_mistakes(place, sample, "this url", source_stem(sources[url]))
+    if isinstance(inline, str):
+        return _name_mistakes(place, sample, "base64", "") + base64_mistakes(f"{place}.audio_base64", inline)
+    return []
+
+
+def _name_mistakes(place: str, sample: Mapping[str, object], source: str, stem: str) -> list[str]:
+    name = sample.get("name") or stem
+    if not name:
+        return [f"{place}.name is missing, and {source} has no file name to take it from"]
+    if isinstance(name, str) and _RESERVED_NAME.fullmatch(name.strip()):
+        return [f'{place}.name must not be "{name.strip()}": strangers are called that']
+    return []
+
+
+def _parse_options(plugins: object, abilities: Abilities, mistakes: list[str]) -> dict[str, object]:
+    """Validate the options of every plugin, defaults included, and add mistakes."""
+    sent = plugins if isinstance(plugins, Mapping) else {}
+    for name in sent:
+        if name not in abilities.plugins:
+            mistakes.append(f"plugins: there is no active plugin {shown(name)}{_listed(abilities.plugins)}")
+        elif sent[name] and name not in abilities.options:
+            mistakes.append(f"plugins.{name} takes no options")
+    options: dict[str, object] = {}
+    for name, schema in abilities.options.items():
+        given = sent.get(name, {})
+        adapter, fields = _adapter(schema)
+        if not isinstance(given, Mapping):
+            continue
+        unknown = [
+            f"plugins.{name} has no option {shown(option)}{_listed(fields)}" for option in given if option not in fields
+        ]
+        mistakes += unknown
+        try:
+            options[name] = adapter.validate_python({k: v for k, v in given.items() if k in fields})
+        except ValidationError as error:
+            mistakes += [
+                ".".join(["plugins", name, *map(str, detail["loc"])]) + f": {lowered(detail['msg'])}"
+                for detail in error.errors()
+            ]
+    return options
+
+
+@cache
+def _adapter(schema: type) -> tuple[TypeAdapter[object], Mapping[str, object]]:
+    """Return the validator of a plugin's options and their names; cached, since it takes milliseconds."""
+    adapter = TypeAdapter[object](schema)
+    return adapter, adapter.json_schema().get("properties", {})
+
+
+def _unknown_formats(formats: object, abilities: Abilities) -> list[str]:
+    return [
+        f"output_formats: there is no format {shown(name)}{_listed(abilities.outputs)}"
+        for name in _items(formats)
+        if isinstance(name, str) and name not in abilities.outputs
+    ]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return f" (there are: {', '.join(sorted(names))})" if names else ""

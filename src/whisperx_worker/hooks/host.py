@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import pluggy
 from pydantic import BaseModel, TypeAdapter
 
-from whisperx_worker.contract.request import Abilities
+from whisperx_worker.contract.validation import Abilities
 from whisperx_worker.errors import PluginError, WorkerError
 from whisperx_worker.hooks import hookspecs
 from whisperx_worker.results.formats import BUILT_IN, OutputFormat

@@ -72,7 +72,7 @@ class Job:
     options: Mapping[str, object] = field(default_factory=dict)
     """Each plugin's validated options, by plugin name; a hook gets its own one as the argument `options`."""
     local: bool = False
-    """Whether a person on this machine asks, who may name paths."""
+    """Whether the job comes from a person on this machine, so that samples that a plugin makes may be paths."""
     on_progress: OnProgress = _ignore_use
     """Called by one thread at a time."""
     on_segments: OnSegments = _nobody_reads

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Literal
 
-from whisperx_worker.contract.validation import is_model_name
+from whisperx_worker.contract.fields import is_model_name
 from whisperx_worker.errors import BadInputError, GatedModelError, ModelNotFoundError, WorkerError
 from whisperx_worker.models.download import fetch_url, patiently
 from whisperx_worker.models.hub import MAIN, told_errors_of_the_hub

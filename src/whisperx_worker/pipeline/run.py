@@ -89,11 +89,9 @@ def warn_of_missing_plugins(job: Job, host: Host) -> None:
 
 def load_recording(job: Job) -> Audio:
     """Bring the job's recording here and decode it; its file is gone when this returns, whatever happens."""
-    place = job.request.audio_file or job.request.audio_base64 or ""
-    local = job.local and job.request.audio_file is not None
     with tempfile.TemporaryDirectory(prefix="whisperx-worker-") as folder:
         with job.stage("fetch"):
-            path = fetch(place, Path(folder), job.settings, local=local, check_cancelled=job.stop_if_cancelled)
+            path = fetch(job.request.source, Path(folder), job.settings, check_cancelled=job.stop_if_cancelled)
         with job.stage("decode"):
             audio, warnings = decode(path, job.settings, job.stop_if_cancelled)
     for warned in warnings:

@@ -15,8 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from whisperx_worker.contract import request
 from whisperx_worker.contract.settings import Settings, load_settings
+from whisperx_worker.contract.validation import parse_request
 from whisperx_worker.errors import JobCancelledError, OutOfTimeError, PluginError, WorkerError
 from whisperx_worker.hooks.dispatch import failure, notify_observers
 from whisperx_worker.hooks.engine_choice import default_engine
@@ -107,7 +107,7 @@ def new_job(worker: Worker, job_id: str, data: object, *, local: bool = False) -
     Raises:
         BadInputError: With all that is wrong with `data`.
     """
-    asked, options = request.parse(data, worker.host.abilities, local=local)
+    asked, options = parse_request(data, worker.host.abilities, local=local)
     job = Job(job_id, asked, worker.settings, worker.models, options, local=local, health=worker.health)
     job.models = worker.models.watched(functools.partial(note_model, job.notes))
     job.on_stage_ended = lambda job, ended: notify_observers(worker.host, "stage_ended", job, ended=ended)

@@ -1,7 +1,7 @@
-"""The public web, and nothing else: a stranger's URL is asked only where anybody could ask it.
+"""SSRF guard: HTTP requests to public addresses only, redirects included.
 
-RunPod's SDK resolves a name, refuses it when one of its addresses is not public, and holds the connection to the
-address that was checked, whatever the name means a moment later. Every redirect walks through the same door again.
+RunPod's SDK resolves a host name, refuses it when one of its addresses is not public, and connects to the address that
+was checked, whatever the name resolves to later. Every redirect is checked in the same way.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from whisperx_worker.contract.audio_source import wrong_url
+from whisperx_worker.contract.web_url import url_mistake
 from whisperx_worker.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_MOST_REDIRECTS = 5
-_MOST_ADDRESSES = 6
-"""Of one name; those that nobody answers at are passed over."""
+_MAX_REDIRECTS = 5
+_MAX_ADDRESSES = 6
+"""Addresses of one host that are tried in turn."""
 _HEADERS = {"User-Agent": f"whisperx-worker/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 _NOT_PUBLIC = tuple(
@@ -35,80 +35,80 @@ _NOT_PUBLIC = tuple(
         ),
     )
 )  # fmt: skip
-"""What Python's tables call public, in one version or another, and is not."""
+"""Networks that some version of Python calls public and that are not."""
 _ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
-"""Third quarter of an IPv6 address whose last quarter is an IPv4 address."""
+"""Third quarters of IPv6 addresses whose last quarter is an IPv4 address."""
 
 
-class RefusedError(Exception):
-    """The web is not asked this. The text is a reason that a client may read."""
+class SsrfRefusedError(Exception):
+    """Request that is not sent. The text is a reason that a client may read."""
 
-    def __init__(self, reason: str, *, again: bool = False) -> None:
+    def __init__(self, reason: str, *, retryable: bool = False) -> None:
         super().__init__(reason)
-        self.again = again
+        self.retryable = retryable
         """Whether another try may help."""
 
 
-def ask(
+def get_public(
     url: str,
     timeout: tuple[float, float],
     wanted: Callable[[], bool] = lambda: True,
     headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Any:  # noqa: ANN401 - a requests.Response
-    """The answer to a GET, its redirects followed, its body not yet read.
+    """Send a GET to a public address, follow its redirects, and return the response with its body unread.
 
-    A cookie that a server sets on the way goes back to the same host, as browsers do it, and is then forgotten.
+    A cookie that a server sets with a redirect is sent back to the same host, as browsers do, and then forgotten.
 
     Args:
-        url: A stranger's.
+        url: From a client.
         timeout: Seconds to connect, and seconds of silence.
-        wanted: Asked before each connection; False ends it.
-        headers: To send beside our own.
+        wanted: Called before each connection; False ends the request.
+        headers: In addition to the worker's own.
 
     Returns:
-        A `requests.Response`; who gets it closes it.
+        A `requests.Response`, which the caller closes.
 
     Raises:
-        RefusedError: The URL, an address of its host, or a redirect is none of the public web; nothing was sent there.
-        requests.RequestException, ValueError: The server failed, or the URL cannot be written as a request.
+        SsrfRefusedError: The URL, an address of its host, or a redirect is not public; nothing was sent there.
+        requests.RequestException, ValueError: The server failed, or the URL cannot be encoded as a request.
     """
     import requests
 
-    base, subject, cookies = "", "it", _Cookies()
-    for _ in range(_MOST_REDIRECTS + 1):
-        base = _as_it_goes_out(base, url, subject)
-        response = _ask_once(base, timeout, wanted, {**_HEADERS, **headers}, cookies.of(base))
+    base, subject, cookies = "", "it", _RedirectCookies()
+    for _ in range(_MAX_REDIRECTS + 1):
+        base = _prepare_url(base, url, subject)
+        response = _get_once(base, timeout, wanted, {**_HEADERS, **headers}, cookies.of(base))
         location = requests.Session().get_redirect_target(response)
         if location is None:
             return response
         response.close()
         url, subject = requests.utils.requote_uri(location), "where it redirects to"
-    raise RefusedError("too many redirects")
+    raise SsrfRefusedError("too many redirects")
 
 
-def _as_it_goes_out(base: str, url: str, subject: str) -> str:
-    """A URL, read at the page `base`, as the request will have it, if nothing is wrong with it."""
+def _prepare_url(base: str, url: str, subject: str) -> str:
+    """Resolve a URL against `base` and encode it as the request will send it."""
     import requests
 
     try:
         url = urljoin(base, url)
-        written = requests.Request("GET", url).prepare().url or ""
-        wrong = wrong_url(url) or wrong_url(written)
+        encoded = requests.Request("GET", url).prepare().url or ""
+        mistake = url_mistake(url) or url_mistake(encoded)
     except ValueError:
-        written, wrong = "", wrong_url(url) or "is not a valid URL"
-    if wrong:
-        raise RefusedError(f"{subject} {wrong}")
-    return written
+        encoded, mistake = "", url_mistake(url) or "is not a valid URL"
+    if mistake:
+        raise SsrfRefusedError(f"{subject} {mistake}")
+    return encoded
 
 
-class _Cookies:
-    """Cookies of one walk through redirects, each for the host alone that set it."""
+class _RedirectCookies:
+    """Cookies of one chain of redirects, each for the host that set it only."""
 
     def __init__(self) -> None:
         self._jars: dict[str, tuple[str, Any]] = {}
 
     def of(self, url: str) -> Any:  # noqa: ANN401 - a requests.cookies.RequestsCookieJar
-        """Give the jar that a request sends and its answer fills; what came over https never goes over http."""
+        """Return the jar for a request; a cookie set over https is never sent over http."""
         import requests
 
         parts = urlsplit(url)
@@ -120,39 +120,40 @@ class _Cookies:
         return jar
 
 
-def _ask_once(
+def _get_once(
     url: str,
     timeout: tuple[float, float],
     wanted: Callable[[], bool],
     headers: Mapping[str, str],
     jar: Any,  # noqa: ANN401 - a requests.cookies.RequestsCookieJar
 ) -> Any:  # noqa: ANN401 - a requests.Response
+    """Send one GET to the first address of its host that answers; redirects are left to the caller."""
     import requests
     from runpod.serverless.utils.rp_ssrf import PinnedIPAdapter
 
     if requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)):
-        raise RefusedError("the worker does not fetch through a proxy")
-    nobody: Exception = RefusedError("no connection could be made")
+        raise SsrfRefusedError("the worker does not fetch through a proxy")
+    failure: Exception = SsrfRefusedError("no connection could be made")
     for address in _addresses(url):
         if not wanted():
             break
         with requests.Session() as session:
-            # Else a password for this host would be looked up in ~/.netrc.
+            # Otherwise requests would look up a password for this host in ~/.netrc.
             session.auth = lambda request: request
             session.cookies = jar
-            # Else the body of a redirect would be read into memory, however large.
+            # Otherwise requests would read the body of a redirect into memory, however large.
             session.get_redirect_target = lambda _response: None  # type: ignore[method-assign,assignment]
             for scheme in ("http://", "https://"):
                 session.mount(scheme, PinnedIPAdapter(address))
             try:
                 return session.get(url, headers=headers, timeout=timeout, allow_redirects=False, stream=True)
             except requests.ConnectionError as error:
-                nobody = error
-    raise nobody
+                failure = error
+    raise failure
 
 
 def _addresses(url: str) -> list[str]:
-    """Where the host of a URL is, all of it public."""
+    """Resolve the host of a URL, and refuse it unless all its addresses are public."""
     from runpod.serverless.utils import rp_ssrf
 
     parts = urlsplit(url)
@@ -161,14 +162,17 @@ def _addresses(url: str) -> list[str]:
     except rp_ssrf.SSRFError as error:
         cause = error.__cause__
         if isinstance(cause, socket.gaierror):
-            raise RefusedError("the name of the host is not known", again=cause.errno == socket.EAI_AGAIN) from None
-        raise RefusedError("the address is not public") from None
+            raise SsrfRefusedError(
+                "the name of the host is not known", retryable=cause.errno == socket.EAI_AGAIN
+            ) from None
+        raise SsrfRefusedError("the address is not public") from None
     if any(map(_is_special, found)):
-        raise RefusedError("the address is not public")
-    return list(found[:_MOST_ADDRESSES])
+        raise SsrfRefusedError("the address is not public")
+    return list(found[:_MAX_ADDRESSES])
 
 
 def _is_special(text: str) -> bool:
+    """Return whether an address is in a network that is not public or contains an IPv4 address."""
     address = ipaddress.ip_address(text)
     within_ipv6 = address.version == 6 and int(address) >> 32 & 0xFFFF_FFFF in _ISATAP  # noqa: PLR2004
     return within_ipv6 or any(address in network for network in _NOT_PUBLIC)

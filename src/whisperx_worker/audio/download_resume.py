@@ -1,7 +1,7 @@
-"""What has come of a body before its connection broke off, and whether an answer goes on from there. Pure.
+"""Resumption of a broken-off download by HTTP range requests. Pure.
 
-Two versions of a file are never glued together: the server is told which version the part is of, and its answer must
-name the same one, count as many bytes for the whole and begin where the part ends.
+Two versions of a file are never joined: the request names the version of the received part, and the response must name
+the same one, declare the same total size and begin where the part ends.
 """
 
 from __future__ import annotations
@@ -16,75 +16,79 @@ if TYPE_CHECKING:
 
 _PARTIAL, _UNSATISFIABLE = 206, 416
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
-"""An answer that does not count the whole body is not gone on with: nothing shows that it is of the same one."""
+"""The total size is required: without it nothing shows that the response is of the same body."""
 _MIN_AGE_S = 1.0
-"""A file that changed in the second of the answer may change again within it, and its date does not show that."""
+"""Age from which a date identifies a version: within its own second a file may change again."""
 
 
-class WrongPartError(Exception):
-    """An answer holds another part of the body than was asked for."""
+class WrongRangeError(Exception):
+    """Response with another range of the body than was requested."""
 
 
 @dataclass
-class Part:
-    """The beginning of a body, which lives through the tries of one fetch."""
+class PartialBody:
+    """Received beginning of a body, shared by the tries of one download."""
 
     size: int = 0
-    """Bytes that are here."""
+    """Bytes received."""
     version: str | None = None
-    """ETag or date of what they are of; None where nothing can be added to them."""
+    """ETag or date of the body; None when the download cannot be resumed."""
     whole: int | None = None
-    """Bytes that the whole body has, where that is known."""
+    """Size of the whole body in bytes, when known."""
 
     @property
-    def kept(self) -> int:
-        """Bytes that another answer can go on from."""
+    def reusable_bytes(self) -> int:
+        """Bytes from which another response can continue."""
         return self.size if self.version else 0
 
     def headers(self) -> dict[str, str]:
-        """Make the headers that ask for the rest; none where the body is asked for from its beginning."""
-        return {"Range": f"bytes={self.size}-", "If-Range": self.version} if self.version and self.kept else {}
+        """Return the headers that request the rest; none when the body is requested from its beginning."""
+        return (
+            {"Range": f"bytes={self.size}-", "If-Range": self.version} if self.version and self.reusable_bytes else {}
+        )
 
     def begin(self, status: int, headers: Mapping[str, str]) -> None:
-        """Take an answer: `size` is where it goes on, 0 where it begins anew; an error leaves all as it is.
+        """Accept the headers of a response, and reset `size` to 0 when it has the whole body.
+
+        The status of an error changes nothing.
 
         Raises:
-            WrongPartError: It is neither the rest nor the whole; the next answer must be the whole.
+            WrongRangeError: It is neither the rest nor the whole; the next response must be the whole.
         """
-        asked = bool(self.headers())
-        if status == _UNSATISFIABLE and asked:
-            self._forget()
-            raise WrongPartError("the server does not have the rest of it")
+        ranged = bool(self.headers())
+        if status == _UNSATISFIABLE and ranged:
+            self._reset()
+            raise WrongRangeError("the server does not have the rest of it")
         if status // 100 != 2:  # noqa: PLR2004 - 2xx
             return
         if status != _PARTIAL:
-            self._forget()
+            self._reset()
             self.version, self.whole = _version_of(headers), _length_of(headers)
             return
         found = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
         start, end, whole = (int(number) for number in found.groups()) if found else (-1, -1, -1)
-        same = self.whole in {None, whole} and self._same_version(headers, asked=asked)
-        if start != self.size * asked or end + 1 != whole or not same:
-            self._forget()
-            raise WrongPartError("the server sent another part of it than was asked for")
+        same = self.whole in {None, whole} and self._same_version(headers, ranged=ranged)
+        if start != self.size * ranged or end + 1 != whole or not same:
+            self._reset()
+            raise WrongRangeError("the server sent another part of it than was asked for")
         self.whole = whole
 
     def add(self, size: int) -> None:
-        """Count bytes that have come."""
+        """Count received bytes."""
         self.size += size
 
-    def _same_version(self, headers: Mapping[str, str], *, asked: bool) -> bool:
-        if not asked:
+    def _same_version(self, headers: Mapping[str, str], *, ranged: bool) -> bool:
+        if not ranged:
             return True
         name = "ETag" if self.version and self.version.startswith('"') else "Last-Modified"
         return not _is_encoded(headers) and headers.get(name) == self.version
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self.size, self.version, self.whole = 0, None, None
 
 
 def _version_of(headers: Mapping[str, str]) -> str | None:
-    """Give what names a body to the byte: an ETag that is not weak, else a date that is old enough."""
+    """Return what identifies a body exactly: a strong ETag, else a date that is old enough."""
     if _is_encoded(headers) or headers.get("Accept-Ranges", "").strip().lower() == "none":
         return None
     tag = headers.get("ETag", "").strip()
@@ -99,7 +103,7 @@ def _version_of(headers: Mapping[str, str]) -> str | None:
 
 
 def _length_of(headers: Mapping[str, str]) -> int | None:
-    """Give how many bytes a whole body has; None where the answer does not say so, or counts them encoded."""
+    """Return the size of a whole body in bytes; None when it is unknown or that of encoded bytes."""
     declared = headers.get("Content-Length", "")
     if _is_encoded(headers) or "Transfer-Encoding" in headers or not re.fullmatch(r"\d{1,18}", declared):
         return None

@@ -9,8 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from whisperx_worker.audio import fetch as fetching
+from whisperx_worker.audio import download
 from whisperx_worker.audio.fetch import fetch
+from whisperx_worker.contract.audio_source import UrlSource
 from whisperx_worker.contract.settings import load_settings
 from whisperx_worker.errors import FetchError
 
@@ -73,12 +74,12 @@ def server():
 def fetched(server, tmp_path, monkeypatch):
     """Fetches a body from a server that behaves so: the body, and the ranges that were asked for."""
     monkeypatch.setenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", "true")
-    monkeypatch.setattr(fetching, "_PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr(download, "_PAUSES_S", (0.0, 0.0))
 
     def get(**how):
         server.how, server.asked = how, []
         url = f"http://127.0.0.1:{server.server_address[1]}/talk.wav"
-        path = fetch(url, tmp_path, load_settings(**how.get("settings", {})), local=False)
+        path = fetch(UrlSource(url), tmp_path, load_settings(**how.get("settings", {})))
         assert list(tmp_path.iterdir()) == [path]
         return path.read_bytes(), server.asked
 
@@ -175,7 +176,7 @@ def test_tries_that_each_bring_something_are_not_counted(fetched) -> None:
 
 
 def test_tries_that_bring_something_are_bounded_in_all(fetched, server, monkeypatch) -> None:
-    monkeypatch.setattr(fetching, "_MAX_TRIES", 5)
+    monkeypatch.setattr(download, "_MAX_TRIES", 5)
     with pytest.raises(FetchError, match=r"the connection broke off$"):
         fetched(old=TAG, breaks=1_000, cut=10_000)
     assert len(server.asked) == 5

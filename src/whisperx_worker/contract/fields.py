@@ -1,0 +1,97 @@
+"""What pydantic fields of the request and of the settings have in common: one clear sentence for each wrong value.
+
+Each field says in `expects` what would be right; that is the second half of its error message and a column of the
+documentation's tables.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic import BaseModel
+    from pydantic.config import JsonDict
+    from pydantic_core import ErrorDetails
+
+_LONGEST_SHOWN = 40
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?", re.ASCII)
+
+
+def is_model_name(text: str) -> bool:
+    """Whether text is a model's name or org/name, and no path: a job must not point at folders of the machine."""
+    return _MODEL_NAME.fullmatch(text) is not None
+
+
+def _model_name(text: str) -> str:
+    if not is_model_name(text):
+        raise PydanticCustomError(
+            "model_name", "must be a model's name, such as demo-whisper-ru or org/name, not a path"
+        )
+    return text
+
+
+ModelName = Annotated[str, AfterValidator(_model_name)]
+"""A model's name or org/name, never a path: the type for the `model` option of a plugin."""
+
+
+def described(default: Any, meaning: str, expects: str, *, secret: bool = False, **constraints: Any) -> Any:  # noqa: ANN401
+    """A pydantic field that can say what it is for, what it expects, and whether its value may be shown.
+
+    Args:
+        default: The default, or `...` where there is none.
+        meaning: One line for the documentation.
+        expects: What would be right, to follow "must be".
+        secret: Whether values of it are never shown.
+        constraints: Passed on to pydantic's `Field`.
+    """
+    extra: JsonDict = {"expects": expects, "secret": secret}
+    return Field(default, description=meaning, json_schema_extra=extra, **constraints)
+
+
+def sentence(model: type[BaseModel], name: str, shown_name: str, error: ErrorDetails) -> str:
+    """What is wrong with one field, and what would be right.
+
+    Args:
+        model: The model that has the field.
+        name: The field.
+        shown_name: The field's name as the reader knows it.
+        error: What pydantic says of it.
+    """
+    extra = model.model_fields[name].json_schema_extra if name in model.model_fields else None
+    if error["type"] == "missing":
+        return f"{shown_name} is missing"
+    if not isinstance(extra, dict):
+        return f"{shown_name}: {lowered(error['msg'])}"
+    given = f"this {_kind(error['input'])}" if extra["secret"] else shown(error["input"])
+    return f"{shown_name} must be {extra['expects']}, not {given}"
+
+
+def shown(value: object) -> str:
+    """A value as JSON, cut to a readable length."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=_kind)
+    except (TypeError, ValueError, RecursionError):
+        text = _kind(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def joined(mistakes: Iterable[str]) -> str:
+    """All the mistakes as one sentence, each told once."""
+    return "; ".join(dict.fromkeys(mistakes))
+
+
+def lowered(message: str) -> str:
+    """A message to stand after a colon."""
+    return message[:1].lower() + message[1:]
+
+
+def _kind(value: object) -> str:
+    names = {str: "text", bool: "boolean", dict: "object", list: "list", type(None): "null"}
+    return names.get(type(value), "number" if isinstance(value, int | float) else type(value).__name__)
