@@ -149,7 +149,7 @@ def speakers() -> Outcome:
     from whisperx.diarize import assign_word_speakers
 
     from whisperx_worker import Diarization, Segment, SpeakerTurn, Transcript, Word
-    from whisperx_worker.results.speaker_assignment import attributed
+    from whisperx_worker.results.speaker_assignment import assign_speakers
 
     draw = np.random.default_rng(0)
     edges = np.sort(draw.uniform(0, 10_800, 3_001)).round(3).tolist()
@@ -182,7 +182,7 @@ def speakers() -> Outcome:
         for _ in range(5)
     ]
     best = best_times(
-        lambda: attributed(transcript, diarization), lambda: assign_word_speakers(frame, spoken.pop()), rounds=5
+        lambda: assign_speakers(transcript, diarization), lambda: assign_word_speakers(frame, spoken.pop()), rounds=5
     )
     return Outcome(*best, note="ours cuts segments as well")
 

@@ -18,7 +18,7 @@ from whisperx_worker import types
 from whisperx_worker.contract.request import Request
 from whisperx_worker.contract.settings import Settings, variables
 from whisperx_worker.hooks import hookspecs
-from whisperx_worker.results.formats import BUILT_IN
+from whisperx_worker.results.formats.built_in import BUILT_IN_FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -79,7 +79,7 @@ def hook_rows() -> Iterable[tuple[str, ...]]:
 
 def format_rows() -> Iterable[tuple[str, ...]]:
     """Return a row for every built-in output format."""
-    for output in BUILT_IN.values():
+    for output in BUILT_IN_FORMATS.values():
         yield f"`{output.name}`", f"`*{output.suffix}`"
 
 

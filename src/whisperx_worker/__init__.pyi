@@ -24,7 +24,7 @@ from .models.cache import ModelCache as ModelCache
 from .models.device import pick_device as pick_device, torch_device as torch_device
 from .models.locate import find_model as find_model, folder_mb as folder_mb
 from .models.requirement import ModelRequirement as ModelRequirement
-from .results.formats import OutputFormat as OutputFormat
+from .results.formats.output_format import OutputFormat as OutputFormat
 from .contract.request import Request as Request, SpeakerSample as SpeakerSample, sample_name as sample_name
 from .audio.speaker_samples import read_sample as read_sample, sample_title as sample_title
 from .contract.settings import Settings as Settings

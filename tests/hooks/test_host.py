@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from whisperx_worker import OutputFormat, PluginError, SettingsError, hookimpl
 from whisperx_worker.contract.settings import Settings, load_settings
 from whisperx_worker.hooks.host import Candidate, PluginRecord, installed, load_host, mounted
-from whisperx_worker.results.formats import BUILT_IN
+from whisperx_worker.results.formats.built_in import BUILT_IN_FORMATS
 
 LOUD = """
 from dataclasses import replace
@@ -377,7 +377,7 @@ def test_setup_functions_without_the_mark_are_not_called():
 
 def test_output_formats_stand_beside_the_workers_own():
     host = loaded(candidate("a", Optioned(None, shout())))
-    assert list(host.outputs) == [*BUILT_IN, "shout"]
+    assert list(host.outputs) == [*BUILT_IN_FORMATS, "shout"]
 
 
 @pytest.mark.parametrize(
@@ -414,7 +414,7 @@ def test_a_plugin_that_fails_half_way_leaves_nothing_behind(plugin):
     host = loaded(candidate("a", plugin))
     assert host.manager.list_name_plugin() == []
     assert host.implementations("post_align") == []
-    assert (host.options, host.outputs, host.active) == ({}, BUILT_IN, set())
+    assert (host.options, host.outputs, host.active) == ({}, BUILT_IN_FORMATS, set())
 
 
 # --- what the hooks look like

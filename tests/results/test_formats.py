@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whisperx_worker import Result, Segment, SpeakerMatch, SpeakerTurn, Transcript, Word
-from whisperx_worker.results.formats import BUILT_IN, as_json
+from whisperx_worker.results.formats.built_in import BUILT_IN_FORMATS
+from whisperx_worker.results.formats.result_json import as_json
 
 RESULT = Result(
     Transcript(
@@ -84,14 +85,14 @@ def test_numpy_floats_become_plain_ones():
     ],
 )
 def test_a_format_writes_times_speakers_and_text(name, expected):
-    assert BUILT_IN[name].write(RESULT) == expected
+    assert BUILT_IN_FORMATS[name].write(RESULT) == expected
 
 
 def test_the_json_file_is_the_response_in_readable_form():
-    assert json.loads(BUILT_IN["json"].write(RESULT)) == as_json(RESULT)
+    assert json.loads(BUILT_IN_FORMATS["json"].write(RESULT)) == as_json(RESULT)
 
 
-@pytest.mark.parametrize("name", sorted(BUILT_IN))
+@pytest.mark.parametrize("name", sorted(BUILT_IN_FORMATS))
 def test_a_format_can_write_a_result_without_speech(name):
     expected = {
         "json": '{\n  "segments": [],\n  "detected_language": null\n}\n',
@@ -99,19 +100,19 @@ def test_a_format_can_write_a_result_without_speech(name):
         "vtt": "WEBVTT\n",
     }
 
-    assert BUILT_IN[name].write(Result(Transcript((), None), 1.0)) == expected.get(name, "")
+    assert BUILT_IN_FORMATS[name].write(Result(Transcript((), None), 1.0)) == expected.get(name, "")
 
 
 def test_an_unknown_speaker_is_written_by_its_label():
     segment = Segment(0.0, 1.0, "Да.", speaker="SPEAKER_00", speaker_id="unknown", similarity=0.1)
 
-    assert BUILT_IN["txt"].write(Result(Transcript((segment,), "ru"), 1.0)) == "[SPEAKER_00]: Да.\n"
+    assert BUILT_IN_FORMATS["txt"].write(Result(Transcript((segment,), "ru"), 1.0)) == "[SPEAKER_00]: Да.\n"
 
 
 def test_an_unknown_speaker_without_a_label_is_not_written():
     segment = Segment(0.0, 1.0, "Да.", speaker_id="unknown", similarity=0.1)
 
-    assert BUILT_IN["txt"].write(Result(Transcript((segment,), "ru"), 1.0)) == "Да.\n"
+    assert BUILT_IN_FORMATS["txt"].write(Result(Transcript((segment,), "ru"), 1.0)) == "Да.\n"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def test_an_unknown_speaker_without_a_label_is_not_written():
 def test_a_name_cannot_break_the_file_that_it_stands_in(name, cue):
     segment = Segment(0.0, 1.0, "Да.", speaker_id="Анна\n<3\t& Ко")
 
-    assert cue in BUILT_IN[name].write(Result(Transcript((segment,), "ru"), 1.0))
+    assert cue in BUILT_IN_FORMATS[name].write(Result(Transcript((segment,), "ru"), 1.0))
 
 
 def test_json_marks_a_speaker_that_is_a_guess_and_only_such_a_one():
@@ -157,7 +158,7 @@ def test_speakers_are_listed_with_all_of_their_speech_by_who_speaks_first():
 def test_rttm_has_every_turn_by_its_start_where_they_overlap_too():
     turns = SpeakerTurn(61.5, 62.0, "SPEAKER_01"), SpeakerTurn(0.0004, 100.0006, "SPEAKER 00")
 
-    assert BUILT_IN["rttm"].write(Result(Transcript((), "ru"), 200.0, turns=turns)) == (
+    assert BUILT_IN_FORMATS["rttm"].write(Result(Transcript((), "ru"), 200.0, turns=turns)) == (
         "SPEAKER recording 1 0.000 100.001 <NA> <NA> SPEAKER_00 <NA> <NA>\n"
         "SPEAKER recording 1 61.500 0.500 <NA> <NA> SPEAKER_01 <NA> <NA>\n"
     )
@@ -170,7 +171,7 @@ TIMES = st.integers(0, 10_000_000).map(lambda ms: ms / 1000)
 def test_turns_come_back_from_rttm_as_they_were(edges):
     turns = [SpeakerTurn(start, start + length, speaker) for start, length, speaker in edges]
 
-    text = BUILT_IN["rttm"].write(Result(Transcript((), "ru"), 1.0, turns=tuple(turns)))
+    text = BUILT_IN_FORMATS["rttm"].write(Result(Transcript((), "ru"), 1.0, turns=tuple(turns)))
 
     read = []
     for line in text.splitlines():

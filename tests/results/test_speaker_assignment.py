@@ -11,19 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whisperx_worker import Diarization, Segment, Span, SpeakerMatch, SpeakerTurn, Transcript, Word
-from whisperx_worker.results import speaker_assignment
-from whisperx_worker.results.speaker_assignment import (
-    attributed,
-    named,
+from whisperx_worker.results import speaker_assignment, speaker_warnings, turns
+from whisperx_worker.results.speaker_assignment import assign_speakers, speaker_of
+from whisperx_worker.results.speaker_names import apply_names
+from whisperx_worker.results.speaker_warnings import (
+    overlap_warning,
     overlapped_text,
-    speech_s,
-    timeline_of,
-    told,
-    uncut,
+    uncut_segments,
     uncut_warning,
     unmet_counts,
-    whose,
 )
+from whisperx_worker.results.turns import speech_s, timeline_of
 from whisperx_worker.testing import make_diarization, make_job, make_transcript
 
 A, B, C = "SPEAKER_00", "SPEAKER_01", "SPEAKER_02"
@@ -58,7 +56,9 @@ def lines(transcript):
 
 
 def test_the_examples_in_the_docstrings_are_true():
-    assert doctest.testmod(speaker_assignment) == doctest.TestResults(failed=0, attempted=8)
+    tested = [doctest.testmod(module) for module in (speaker_assignment, speaker_warnings, turns)]
+    assert sum(result.attempted for result in tested) == 8
+    assert not any(result.failed for result in tested)
 
 
 # --- words
@@ -67,18 +67,18 @@ def test_the_examples_in_the_docstrings_are_true():
 def test_a_word_is_of_the_speaker_with_the_most_of_it():
     turns = make_diarization((0.0, 1.0, A), (1.0, 3.0, B))
 
-    assert who(attributed(said(("раз", 0.5, 1.4), ("два", 0.5, 1.6), ("три", 1.2, 1.3)), turns)) == [A, B, B]
+    assert who(assign_speakers(said(("раз", 0.5, 1.4), ("два", 0.5, 1.6), ("три", 1.2, 1.3)), turns)) == [A, B, B]
 
 
 def test_what_a_speaker_has_of_a_word_is_counted_together():
     turns = make_diarization((0.0, 0.4, A), (0.4, 0.9, B), (0.9, 1.2, A))
 
-    assert who(attributed(said(("слово", 0.2, 1.0)), turns)) == [B]
-    assert who(attributed(said(("слово", 0.0, 1.2)), turns)) == [A]
+    assert who(assign_speakers(said(("слово", 0.2, 1.0)), turns)) == [B]
+    assert who(assign_speakers(said(("слово", 0.0, 1.2)), turns)) == [A]
 
 
 def test_of_equal_shares_the_one_who_speaks_first_has_the_word():
-    assert who(attributed(said(("слово", 0.5, 1.5)), make_diarization((0.0, 1.0, B), (1.0, 2.0, A)))) == [B]
+    assert who(assign_speakers(said(("слово", 0.5, 1.5)), make_diarization((0.0, 1.0, B), (1.0, 2.0, A)))) == [B]
 
 
 def test_the_exclusive_turns_decide_and_not_the_regular_ones():
@@ -86,7 +86,9 @@ def test_the_exclusive_turns_decide_and_not_the_regular_ones():
     turns = (SpeakerTurn(0.0, 9.0, A), interruption)
     exclusive = (SpeakerTurn(0.0, 1.0, A), interruption, SpeakerTurn(1.5, 9.0, A))
 
-    found = attributed(said(("так", 0.5, 0.9), ("угу", 1.1, 1.4), ("вот", 1.6, 2.0)), Diarization(turns, exclusive, {}))
+    found = assign_speakers(
+        said(("так", 0.5, 0.9), ("угу", 1.1, 1.4), ("вот", 1.6, 2.0)), Diarization(turns, exclusive, {})
+    )
 
     assert who(found) == [A, B, A]
 
@@ -106,44 +108,44 @@ def test_a_word_in_nobodys_turn_is_of_the_nearest_one_by_its_edges_and_marked(wo
     # By their middles the word at 4.0 would be nearer to the short first turn.
     turns = make_diarization((0.5, 1.0, A), (5.0, 50.0, B))
 
-    assert who(attributed(said(("да", *word)), turns)) == [expected]
+    assert who(assign_speakers(said(("да", *word)), turns)) == [expected]
 
 
 def test_without_exclusive_turns_an_interruption_is_of_the_one_who_interrupts():
     turns = SpeakerTurn(0.0, 10.0, A), SpeakerTurn(1.0, 2.0, B)
     words = ("так", 0.5, 0.9), ("угу", 1.1, 1.9), ("вот", 3.0, 4.0), ("да", 10.5, 10.6)
 
-    assert who(attributed(said(*words), Diarization(turns, exclusive=(), embeddings={}))) == [A, B, A, f"{A}?"]
+    assert who(assign_speakers(said(*words), Diarization(turns, exclusive=(), embeddings={}))) == [A, B, A, f"{A}?"]
 
 
 def test_a_turn_of_no_length_is_nobodys():
     before = said(("да", 1.0, 2.0))
 
-    assert attributed(before, make_diarization((1.0, 1.0, A))) is before
+    assert assign_speakers(before, make_diarization((1.0, 1.0, A))) is before
 
 
 @pytest.mark.parametrize(("time", "expected"), [(1.0, A), (0.0, A), (2.0, A), (2.1, f"{A}?")])
 def test_a_word_of_no_length_is_of_the_turn_around_it(time, expected):
-    assert who(attributed(said(("а", time, time)), make_diarization((0.0, 2.0, A)))) == [expected]
+    assert who(assign_speakers(said(("а", time, time)), make_diarization((0.0, 2.0, A)))) == [expected]
 
 
 def test_a_word_with_one_time_is_taken_as_that_moment():
     turns = make_diarization((0.0, 1.0, A), (1.0, 2.0, B))
 
-    assert who(attributed(said(("а", 1.5), ("б", None, 1.8)), turns)) == [B, B]
+    assert who(assign_speakers(said(("а", 1.5), ("б", None, 1.8)), turns)) == [B, B]
 
 
 def test_a_word_without_times_is_of_the_word_before_it_and_marked():
     turns = make_diarization((0.0, 1.0, A), (1.0, 2.0, B))
     words = ("5",), ("лет", 0.1, 0.4), ("6",), ("зим", 1.1, 1.4), ("7",)
 
-    assert who(attributed(said(*words), turns)) == [f"{A}?", A, f"{A}?", B, f"{B}?"]
+    assert who(assign_speakers(said(*words), turns)) == [f"{A}?", A, f"{A}?", B, f"{B}?"]
 
 
 def test_words_of_a_segment_without_any_times_are_of_the_segments_speaker():
     turns = make_diarization((0.0, 1.0, A), (1.0, 9.0, B))
 
-    found = attributed(said(("да",), ("нет",), start=0.5, end=3.0), turns)
+    found = assign_speakers(said(("да",), ("нет",), start=0.5, end=3.0), turns)
 
     assert (who(found), lines(found)) == ([f"{B}?", f"{B}?"], [(0.5, 3.0, B, "да нет")])
 
@@ -151,13 +153,13 @@ def test_words_of_a_segment_without_any_times_are_of_the_segments_speaker():
 def test_labels_of_an_earlier_run_are_gone():
     before = said(("да", 0.0, 1.0, 0.9, "Петя", True))
 
-    assert who(attributed(before, make_diarization((0.0, 1.0, A)))) == [A]
+    assert who(assign_speakers(before, make_diarization((0.0, 1.0, A)))) == [A]
 
 
 def test_where_nobody_has_a_turn_the_transcript_stays_as_it_is():
     before = make_transcript("Да", "Нет")
 
-    assert attributed(before, make_diarization()) is before
+    assert assign_speakers(before, make_diarization()) is before
 
 
 # --- segments
@@ -167,7 +169,7 @@ def test_a_segment_is_cut_where_the_speaker_changes():
     words = ("Алло.", 0.2, 0.6), ("Да?", 1.0, 1.4), ("Анна?", 1.6, 2.0), ("Это", 2.4, 2.6), ("я.", 2.7, 2.9)
     turns = make_diarization((0.0, 0.8, A), (0.8, 2.2, B), (2.2, 4.0, A))
 
-    found = attributed(said(*words, start=0.0, end=3.0), turns)
+    found = assign_speakers(said(*words, start=0.0, end=3.0), turns)
 
     assert lines(found) == [(0.0, 0.6, A, "Алло."), (1.0, 2.0, B, "Да? Анна?"), (2.4, 3.0, A, "Это я.")]
     assert [len(segment.words) for segment in found.segments] == [1, 2, 2]
@@ -177,7 +179,7 @@ def test_each_piece_keeps_what_is_known_of_the_chunk_it_was_decoded_in():
     before = said(("да", 0.0, 0.5), ("нет", 1.0, 1.5))
     before = replace(before, segments=(replace(before.segments[0], avg_logprob=-0.25, temperature=0.0),))
 
-    found = attributed(before, make_diarization((0.0, 0.5, A), (1.0, 1.5, B)))
+    found = assign_speakers(before, make_diarization((0.0, 0.5, A), (1.0, 1.5, B)))
 
     assert [(segment.avg_logprob, segment.temperature) for segment in found.segments] == [(-0.25, 0.0)] * 2
 
@@ -185,7 +187,7 @@ def test_each_piece_keeps_what_is_known_of_the_chunk_it_was_decoded_in():
 def test_a_segment_of_one_speaker_is_not_touched_but_for_the_speaker():
     before = said(("да", 0.1, 0.5), ("нет", 1.0, 1.5), text="  да   нет \n", start=0.0, end=2.0)
 
-    found = attributed(before, make_diarization((0.0, 1.5, A), (1.5, 2.0, B)))
+    found = assign_speakers(before, make_diarization((0.0, 1.5, A), (1.5, 2.0, B)))
 
     assert lines(found) == [(0.0, 2.0, A, "  да   нет \n")]
 
@@ -204,7 +206,7 @@ def test_a_segment_of_one_speaker_is_not_touched_but_for_the_speaker():
 def test_text_is_cut_with_its_words(text, words, pieces):
     before = said((words[0], 0.0, 0.5), (words[1], 1.0, 1.5), text=text)
 
-    found = attributed(before, make_diarization((0.0, 0.5, A), (1.0, 1.5, B)))
+    found = assign_speakers(before, make_diarization((0.0, 0.5, A), (1.0, 1.5, B)))
 
     assert [segment.text for segment in found.segments] == pieces
 
@@ -212,7 +214,7 @@ def test_text_is_cut_with_its_words(text, words, pieces):
 def test_a_segment_whose_words_are_not_its_text_is_not_cut_and_is_of_whom_it_mostly_is():
     before = said(("две", 0.0, 0.5), ("тысячи", 1.0, 3.0), text="2000")
 
-    found = attributed(before, make_diarization((0.0, 0.5, A), (0.5, 3.0, B)))
+    found = assign_speakers(before, make_diarization((0.0, 0.5, A), (0.5, 3.0, B)))
 
     assert (lines(found), who(found)) == ([(0.0, 3.0, B, "2000")], [A, B])
 
@@ -220,7 +222,7 @@ def test_a_segment_whose_words_are_not_its_text_is_not_cut_and_is_of_whom_it_mos
 def test_a_segment_without_words_is_of_whom_it_mostly_is():
     before = Transcript((Segment(0.0, 3.0, "да нет"), Segment(7.0, 8.0, "ага")), "ru")
 
-    found = attributed(before, make_diarization((0.0, 0.3, A), (0.3, 3.0, B), (3.0, 6.0, A)))
+    found = assign_speakers(before, make_diarization((0.0, 0.3, A), (0.3, 3.0, B), (3.0, 6.0, A)))
 
     assert [(segment.speaker, segment.speaker_guessed) for segment in found.segments] == [(B, False), (A, True)]
 
@@ -233,10 +235,10 @@ def test_a_segment_without_words_is_of_whom_it_mostly_is():
 def test_a_segment_without_words_that_two_share_is_marked_and_told(end, change, expected):
     turns = make_diarization((0.0, change, A), (change, 20.0, B))
 
-    found = attributed(Transcript((Segment(0.0, end, "да? нет."),), "ru"), turns)
+    found = assign_speakers(Transcript((Segment(0.0, end, "да? нет."),), "ru"), turns)
 
     assert [(segment.speaker, segment.speaker_guessed) for segment in found.segments] == [(A, expected)]
-    assert uncut(found, turns) == ([Span(0.0, end)] if expected else [])
+    assert uncut_segments(found, turns) == ([Span(0.0, end)] if expected else [])
 
 
 @pytest.mark.parametrize(
@@ -251,20 +253,20 @@ def test_a_segment_without_words_that_two_share_is_marked_and_told(end, change, 
 def test_text_without_times_where_somebody_else_speaks_is_marked_and_told(words):
     turns = make_diarization((0.0, 2.1, A), (2.1, 3.0, B))
 
-    found = attributed(said(*words, text="да нет", start=0.0, end=3.0), turns)
+    found = assign_speakers(said(*words, text="да нет", start=0.0, end=3.0), turns)
 
     assert lines(found) == [(0.0, 3.0, A, "да нет")]
     assert found.segments[0].speaker_guessed
-    assert uncut(found, turns) == [Span(0.0, 3.0)]
+    assert uncut_segments(found, turns) == [Span(0.0, 3.0)]
 
 
 def test_a_segment_that_is_cut_by_its_words_is_no_guess():
     turns = make_diarization((0.0, 1.0, A), (1.0, 9.0, B))
 
-    found = attributed(said(("да?", 0.1, 0.9), ("нет.", 1.1, 2.0), start=0.0, end=9.0), turns)
+    found = assign_speakers(said(("да?", 0.1, 0.9), ("нет.", 1.1, 2.0), start=0.0, end=9.0), turns)
 
     assert [(segment.speaker, segment.speaker_guessed) for segment in found.segments] == [(A, False), (B, False)]
-    assert uncut(found, turns) == []
+    assert uncut_segments(found, turns) == []
 
 
 def test_many_uncut_segments_are_one_sentence_with_the_longest_places():
@@ -279,7 +281,7 @@ def test_many_uncut_segments_are_one_sentence_with_the_longest_places():
 def test_a_segment_is_a_guess_where_all_of_its_words_are():
     words = ("да", 5.0, 5.1), ("нет", 5.2, 5.3)
 
-    found = attributed(said(*words), make_diarization((0.0, 1.0, A), (9.0, 9.5, B)))
+    found = assign_speakers(said(*words), make_diarization((0.0, 1.0, A), (9.0, 9.5, B)))
 
     assert [(segment.speaker, segment.speaker_guessed) for segment in found.segments] == [(B, True)]
 
@@ -287,7 +289,7 @@ def test_a_segment_is_a_guess_where_all_of_its_words_are():
 def test_times_that_contradict_each_other_do_not_run_backwards():
     before = said(("да", 2.0, 3.0), ("нет", 1.0, 1.5), start=2.5, end=0.5)
 
-    found = attributed(before, make_diarization((1.0, 1.5, B), (2.0, 3.0, A)))
+    found = assign_speakers(before, make_diarization((1.0, 1.5, B), (2.0, 3.0, A)))
 
     assert lines(found) == [(2.5, 3.0, A, "да"), (2.5, 2.5, B, "нет")]
 
@@ -344,7 +346,7 @@ def bare(word):
 
 @given(transcripts(), exclusive_turns())
 def test_the_words_after_are_the_words_before(before, turns):
-    after = attributed(before, diarization(turns))
+    after = assign_speakers(before, diarization(turns))
 
     assert [bare(word) for segment in after.segments for word in segment.words] == [
         word for segment in before.segments for word in segment.words
@@ -354,13 +356,13 @@ def test_the_words_after_are_the_words_before(before, turns):
 
 @given(transcripts(), exclusive_turns())
 def test_the_text_of_a_piece_is_that_of_its_words(before, turns):
-    for segment in attributed(before, diarization(turns)).segments:
+    for segment in assign_speakers(before, diarization(turns)).segments:
         assert not segment.words or segment.text.split() == [word.word for word in segment.words]
 
 
 @given(transcripts(), exclusive_turns())
 def test_no_time_runs_backwards(before, turns):
-    segments = attributed(before, diarization(turns)).segments
+    segments = assign_speakers(before, diarization(turns)).segments
 
     assert all(segment.start <= segment.end for segment in segments)
     assert all(earlier.end <= later.start for earlier, later in pairwise(segments))
@@ -375,7 +377,7 @@ def test_no_time_runs_backwards(before, turns):
 
 @given(transcripts(), exclusive_turns(least=1))
 def test_where_there_is_any_turn_nothing_is_without_a_speaker(before, turns):
-    segments = attributed(before, diarization(turns)).segments
+    segments = assign_speakers(before, diarization(turns)).segments
 
     assert all(segment.speaker for segment in segments)
     assert all(word.speaker == segment.speaker for segment in segments for word in segment.words)
@@ -383,8 +385,8 @@ def test_where_there_is_any_turn_nothing_is_without_a_speaker(before, turns):
 
 @given(transcripts(), exclusive_turns(least=1))
 def test_no_text_without_times_is_silently_given_to_one_where_others_speak(before, turns):
-    after = attributed(before, diarization(turns))
-    told = uncut(after, diarization(turns))
+    after = assign_speakers(before, diarization(turns))
+    uncut = uncut_segments(after, diarization(turns))
 
     for segment in after.segments:
         shares = {A: 0.0, B: 0.0, C: 0.0}
@@ -393,9 +395,9 @@ def test_no_text_without_times_is_silently_given_to_one_where_others_speak(befor
         others_s = max(share for speaker, share in shares.items() if speaker != segment.speaker)
         if not segment.words and others_s >= 0.5 + 1e-9:
             assert segment.speaker_guessed
-            assert Span(segment.start, segment.end) in told
+            assert Span(segment.start, segment.end) in uncut
         if segment.words and all(word.start is not None for word in segment.words):
-            assert Span(segment.start, segment.end) not in told
+            assert Span(segment.start, segment.end) not in uncut
 
 
 def by_hand(start, end, turns):
@@ -416,7 +418,7 @@ def test_the_best_speaker_is_the_one_that_looking_at_every_turn_finds(one, other
     start, end = sorted((one, other))
     best, guessed = by_hand(start, end, turns)
 
-    found = whose(start, end, timeline_of(turns))
+    found = speaker_of(start, end, timeline_of(turns))
 
     assert found.speaker in best
     assert found.guessed == guessed
@@ -480,14 +482,14 @@ def test_overlaps_are_those_that_looking_at_every_moment_finds(transcript, turns
 def test_hundreds_of_overlaps_are_told_in_one_line():
     stretches = [Span(10.0 * n, 10.0 * n + 0.1 + n / 500) for n in range(300)]
 
-    assert told(stretches) == (
+    assert overlap_warning(stretches) == (
         "several people speak at once in 119.7 s of the text (300 places, the longest are 2950.00-2950.69, "
         "2960.00-2960.69, 2970.00-2970.69, 2980.00-2980.70, 2990.00-2990.70 s); each word there has one speaker"
     )
 
 
 def test_overlaps_next_to_each_other_are_one_place():
-    assert told([Span(1.0, 1.5), Span(2.5, 3.0)]) == (
+    assert overlap_warning([Span(1.0, 1.5), Span(2.5, 3.0)]) == (
         "several people speak at once in 1.0 s of the text (1.00-3.00 s); each word there has one speaker"
     )
 
@@ -496,11 +498,11 @@ def test_overlaps_next_to_each_other_are_one_place():
 
 
 def test_a_speakers_name_holds_for_all_of_their_segments():
-    before = attributed(
+    before = assign_speakers(
         make_transcript("Да", "Нет", "Да"), make_diarization((0.0, 1.0, A), (1.0, 2.0, B), (2.0, 3.0, A))
     )
 
-    found = named(before, [SpeakerMatch(A, "Анна", 0.7), SpeakerMatch(B, "unknown", 0.1)])
+    found = apply_names(before, [SpeakerMatch(A, "Анна", 0.7), SpeakerMatch(B, "unknown", 0.1)])
 
     assert [(segment.speaker_id, segment.similarity) for segment in found.segments] == [
         ("Анна", 0.7), ("unknown", 0.1), ("Анна", 0.7)
@@ -508,26 +510,28 @@ def test_a_speakers_name_holds_for_all_of_their_segments():
 
 
 def test_without_diarization_each_segment_has_its_own_match():
-    found = named(make_transcript("Да", "Нет"), [SpeakerMatch(None, "Анна", 0.7, segment=1)])
+    found = apply_names(make_transcript("Да", "Нет"), [SpeakerMatch(None, "Анна", 0.7, segment=1)])
 
     assert [(segment.speaker_id, segment.similarity) for segment in found.segments] == [(None, None), ("Анна", 0.7)]
 
 
 def test_a_segments_own_similarity_counts_where_it_agrees_with_its_speakers_name():
-    before = attributed(make_transcript("Да", "Нет"), make_diarization((0.0, 2.0, A)))
+    before = assign_speakers(make_transcript("Да", "Нет"), make_diarization((0.0, 2.0, A)))
     matches = (
         SpeakerMatch(A, "Анна", 0.7),
         SpeakerMatch(A, "Анна", 0.6, segment=0),
         SpeakerMatch(A, "Иван", 0.9, segment=1),
     )
 
-    found = named(before, matches)
+    found = apply_names(before, matches)
 
     assert [(segment.speaker_id, segment.similarity) for segment in found.segments] == [("Анна", 0.6), ("Анна", 0.7)]
 
 
 def test_a_match_of_nobody_and_nothing_names_no_segment():
-    found = named(make_transcript("Да"), [SpeakerMatch(None, "Анна", 0.7), SpeakerMatch(None, "Анна", 0.7, segment=9)])
+    found = apply_names(
+        make_transcript("Да"), [SpeakerMatch(None, "Анна", 0.7), SpeakerMatch(None, "Анна", 0.7, segment=9)]
+    )
 
     assert found == make_transcript("Да")
 

@@ -196,7 +196,7 @@ def _transcribe_one(worker: Worker, data: dict[str, Any], *, quiet: bool) -> dic
     from whisperx_worker.logs import job_log, redaction
     from whisperx_worker.pipeline.run import run_job
     from whisperx_worker.pipeline.worker import new_job, write_outputs
-    from whisperx_worker.results import formats
+    from whisperx_worker.results.formats.result_json import as_json, json_text
 
     with (
         job_log.recorded("cli", redaction.secrets_of(data), lines=0),
@@ -208,7 +208,7 @@ def _transcribe_one(worker: Worker, data: dict[str, Any], *, quiet: bool) -> dic
         written = write_outputs(job, result, worker.host, list(job.request.output_formats))
         warnings = [redaction.mask(str(warned)) for warned in job.warnings]
     if "json" in written:
-        written["json"] = formats.json_text({**formats.as_json(result), "warnings": warnings})
+        written["json"] = json_text({**as_json(result), "warnings": warnings})
     for warned in warnings:
         typer.echo(f"warning: {warned}", err=True)
     return {worker.host.outputs[name].suffix: text for name, text in written.items()}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from whisperx_worker.hooks.job import Job, StageEnd
     from whisperx_worker.models.cache import ModelCache
     from whisperx_worker.models.requirement import ModelRequirement
-    from whisperx_worker.results.formats import OutputFormat
+    from whisperx_worker.results.formats.output_format import OutputFormat
     from whisperx_worker.types import Audio, Diarization, Result, SpeakerMatch, Transcript
 
 PROJECT = "whisperx_worker"

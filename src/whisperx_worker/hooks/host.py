@@ -18,7 +18,8 @@ from pydantic import BaseModel, TypeAdapter
 from whisperx_worker.contract.validation import Abilities
 from whisperx_worker.errors import PluginError, WorkerError
 from whisperx_worker.hooks import hookspecs
-from whisperx_worker.results.formats import BUILT_IN, OutputFormat
+from whisperx_worker.results.formats.built_in import BUILT_IN_FORMATS
+from whisperx_worker.results.formats.output_format import OutputFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -100,7 +101,7 @@ def load_host(settings: Settings, candidates: Iterable[Candidate] | None = None)
         settings: For the allow and block lists and the plugins folder.
         candidates: What to load in place of what is installed; for tests.
     """
-    host = Host(manager=pluggy.PluginManager(hookspecs.PROJECT), outputs=dict(BUILT_IN))
+    host = Host(manager=pluggy.PluginManager(hookspecs.PROJECT), outputs=dict(BUILT_IN_FORMATS))
     host.manager.add_hookspecs(hookspecs)
     found = list(candidates) if candidates is not None else [*installed(), *mounted(settings.plugins_dir)]
     allowed, blocked = settings.plugins_allow, settings.plugins_block

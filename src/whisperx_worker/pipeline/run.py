@@ -21,7 +21,9 @@ from whisperx_worker.hooks.dispatch import run_chain, run_engine
 from whisperx_worker.hooks.engine_choice import ENGINES, engine_for_job
 from whisperx_worker.hooks.requirements import import_libraries
 from whisperx_worker.pipeline.concurrency import run_concurrently
-from whisperx_worker.results import speaker_assignment
+from whisperx_worker.results import speaker_warnings
+from whisperx_worker.results.speaker_assignment import assign_speakers
+from whisperx_worker.results.speaker_names import apply_names
 from whisperx_worker.types import Audio, Diarization, Result, SpeakerMatch, SpeakerTurn, Transcript
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def run_stages(job: Job, host: Host) -> Result:
         transcript, diarization = transcribe_and_align(job, host, audio), None
     matches = run_verification(job, host, audio, transcript, diarization)
     turns = diarization.turns if diarization else ()
-    result = Result(speaker_assignment.named(transcript, matches), audio.duration_s, matches, turns)
+    result = Result(apply_names(transcript, matches), audio.duration_s, matches, turns)
     with step(job, host, "finalize"):
         return run_chain(host, "finalize", result, job)
 
@@ -120,7 +122,7 @@ def run_diarization(job: Job, host: Host, audio: Audio) -> Diarization | None:
     if not all(map(is_sound_turn, (*diarization.turns, *diarization.exclusive))):
         job.warn(f"diarize gave something else than a SpeakerTurn that ends after it begins; {without}")
         return None
-    for sentence in speaker_assignment.unmet_counts(diarization.turns, job.request):
+    for sentence in speaker_warnings.unmet_counts(diarization.turns, job.request):
         job.warn(sentence)
     return diarization
 
@@ -131,12 +133,12 @@ def with_speakers(job: Job, transcript: Transcript, diarization: Diarization | N
         return transcript
     if not diarization.turns:
         job.warn("diarize found nobody speaking; the text comes without speakers")
-    overlapped = speaker_assignment.overlapped_text(transcript, diarization.turns)
+    overlapped = speaker_warnings.overlapped_text(transcript, diarization.turns)
     if overlapped:
-        job.warn(speaker_assignment.told(overlapped))
-    spoken = speaker_assignment.attributed(transcript, diarization)
-    if uncut := speaker_assignment.uncut(spoken, diarization):
-        job.warn(speaker_assignment.uncut_warning(uncut))
+        job.warn(speaker_warnings.overlap_warning(overlapped))
+    spoken = assign_speakers(transcript, diarization)
+    if uncut := speaker_warnings.uncut_segments(spoken, diarization):
+        job.warn(speaker_warnings.uncut_warning(uncut))
     return spoken
 
 

@@ -27,7 +27,7 @@ from whisperx_worker.logs import job_log, redaction
 from whisperx_worker.models.cache import ModelCache, ModelUse
 from whisperx_worker.models.hub import forbid_hub_by_default
 from whisperx_worker.pipeline.run import run_job
-from whisperx_worker.results import formats
+from whisperx_worker.results.formats.result_json import as_json
 from whisperx_worker.runtime import machine
 from whisperx_worker.runtime.health import Health
 
@@ -198,7 +198,7 @@ def release_jobs(jobs: list[Job]) -> None:
 
 def respond(job: Job, result: Result, host: Host) -> dict[str, Any]:
     """The contract's response, but for its `logs`."""
-    response = formats.as_json(result)
+    response = as_json(result)
     written = write_outputs(job, result, host, [name for name in job.request.output_formats if name != "json"])
     if written:
         response["outputs"] = written

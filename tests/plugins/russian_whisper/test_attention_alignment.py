@@ -24,7 +24,7 @@ from whisperx_worker import (
     Transcript,
     Word,
 )
-from whisperx_worker.results.speaker_assignment import attributed
+from whisperx_worker.results.speaker_assignment import assign_speakers
 from whisperx_worker.testing import load_plugin, make_job, run_engine
 from whisperx_worker_plugins import russian_whisper
 from whisperx_worker_plugins.russian_whisper import (
@@ -104,7 +104,7 @@ def test_words_begin_where_they_are_spoken(dialogue, name, median_s, most_s):
 def test_a_chunk_of_questions_and_answers_is_cut_where_the_speaker_changes(dialogue, name):
     before = Transcript(tuple(aligned(dialogue, name)), "ru")
 
-    after = attributed(before, Diarization(dialogue.turns, dialogue.turns, {}))
+    after = assign_speakers(before, Diarization(dialogue.turns, dialogue.turns, {}))
 
     speakers = [word.speaker for segment in after.segments for word in segment.words]
     right = [found == true["speaker"] for found, true in zip(speakers, dialogue.words, strict=True)]
