@@ -1,54 +1,54 @@
-"""What can go wrong, each as one sentence that a client may read: no path of the machine, no secret, no traceback."""
+"""Errors whose texts a client may read: without paths of the machine, secrets and tracebacks."""
 
 from __future__ import annotations
 
 NO_ROOM = "the worker has no room to keep the audio"
-"""What a client is told when the disk is full."""
+"""Sentence for a client when the disk is full."""
 
 
 class WorkerError(Exception):
-    """Base of every error whose text is fit for a client."""
+    """Base of every error with a text that a client may read."""
 
 
 class BadInputError(WorkerError, ValueError):
-    """The request, or the audio that it points to, is wrong; the client can mend it."""
+    """Mistake in the request, or in the audio that it names, which the client can correct."""
 
 
 class FetchError(WorkerError, OSError):
-    """The audio could not be brought here."""
+    """Audio that could not be fetched."""
 
 
 class ModelNotFoundError(WorkerError, LookupError):
-    """No folder was found for a model's name, and the hub may not be asked or did not have it."""
+    """Model without a folder, that the hub does not have or may not be used for."""
 
 
 class GatedModelError(ModelNotFoundError):
-    """The model is there for those who accepted its terms, and the token is not one of theirs."""
+    """Gated model that the token has no access to."""
 
 
 class DeviceError(WorkerError, RuntimeError):
-    """The GPU that models must run on cannot be used; no later job of this process fares better."""
+    """GPU that cannot be used, by this job or a later one of the process."""
 
 
 class MemoryExhaustedError(WorkerError, RuntimeError):
-    """The smallest batch of a stage does not fit into memory."""
+    """Stage of which the smallest batch does not fit into memory."""
 
 
 class SettingsError(WorkerError, ValueError):
-    """An environment variable, or what it names, cannot be used; the worker does not start."""
+    """Environment variable that cannot be used, so that the worker does not start."""
 
 
 class PluginError(WorkerError, RuntimeError):
-    """A plugin raised, declined or returned something else than its hook promises."""
+    """Plugin that raised, declined or returned a value of the wrong type."""
 
 
 class StrictError(WorkerError, RuntimeError):
-    """The job asked for `strict`, and something happened that would have been a warning."""
+    """Warning in a `strict` job."""
 
 
 class JobCancelledError(WorkerError, RuntimeError):
-    """Whoever asked for the job does not want it any more."""
+    """Job that was cancelled."""
 
 
 class OutOfTimeError(JobCancelledError):
-    """The job has had the time that it was given."""
+    """Job that exceeded its time limit."""

@@ -25,7 +25,7 @@ _RENAMED = {"joined": "merge", "outside": "gaps", "shared": "intersect"}
 
 
 def merge(spans: Iterable[Span], gap_s: Seconds = 0.0) -> list[Span]:
-    """Sort spans and merge those that overlap or are at most `gap_s` apart."""
+    """Sort spans and merge those that overlap or have a gap of at most `gap_s`."""
     found: list[Span] = []
     for span in sorted(spans, key=attrgetter("start")):
         if found and span.start - found[-1].end <= gap_s:

@@ -1,4 +1,4 @@
-"""The values that flow through a job, all frozen: a plugin answers with a new value, never a changed one."""
+"""Values that flow through a job, all frozen: a plugin returns a new value, never a changed one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SAMPLE_RATE_HZ = 16_000
 
 @dataclass(frozen=True, eq=False)
 class Audio:
-    """The decoded recording: decoded once, shared by every stage."""
+    """Decoded recording, shared by every stage."""
 
     samples: NDArray[np.float32]
     """Shape (n,), mono, nominally in -1..1, at 16,000 Hz. Read-only."""
@@ -34,7 +34,7 @@ class Audio:
         return len(self.samples) / SAMPLE_RATE_HZ
 
     def between(self, start: Seconds, end: Seconds) -> NDArray[np.float32]:
-        """The samples from `start` to `end`, cut to what exists; a view, not a copy."""
+        """Return the existing samples from `start` to `end`, as a view."""
         return self.samples[max(0, round(start * SAMPLE_RATE_HZ)) : max(0, round(end * SAMPLE_RATE_HZ))]
 
 
@@ -64,9 +64,9 @@ class Word:
     score: float | None = None
     """Mean probability of its characters, 0..1."""
     speaker: str | None = None
-    """Who says it; with diarization."""
+    """Speaker label; with diarization."""
     speaker_guessed: bool = False
-    """True where nobody's turn covers the word: the speaker is that of the nearest turn or word."""
+    """True when no turn covers the word: the speaker is that of the nearest turn or word."""
 
     # A long recording has tens of thousands of words, and the `__init__` of a frozen dataclass takes twice as long.
     def __init__(  # noqa: PLR0913  the fields
@@ -92,15 +92,18 @@ class Segment:
     end: Seconds
     """Where it ends, in seconds."""
     text: str
-    """What is said."""
+    """Text of the segment."""
     words: tuple[Word, ...] = ()
-    """The words in time order; with alignment. With diarization alone their times are the recogniser's, less exact."""
+    """Words in time order; with alignment.
+
+    With diarization alone their times are the less exact ones of the recogniser.
+    """
     speaker: str | None = None
-    """Who says it; with diarization."""
+    """Speaker label; with diarization."""
     speaker_guessed: bool = False
-    """True where nobody's turn covers it and the nearest is taken, or where words without times may be another's."""
+    """True when no turn covers the segment, or when words without times may be another speaker's."""
     speaker_id: str | None = None
-    """The enrolled name, or "unknown"; with verification."""
+    """Enrolled name, or "unknown"; with verification."""
     similarity: float | None = None
     """Cosine of this voice and the named one, -1..1; with verification."""
     avg_logprob: float | None = None
@@ -115,15 +118,15 @@ class Segment:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was said, in time order."""
+    """Recognised text in time order."""
 
     segments: tuple[Segment, ...]
     language: str | None
-    """ISO code; None when nobody speaks and nobody said which language it is."""
+    """ISO code; None when there is no speech and the job named no language."""
     language_probability: float | None = None
     """None when the job named the language."""
     speech: tuple[Span, ...] = ()
-    """Where the voice activity detector heard speech."""
+    """Speech intervals that the voice activity detector found."""
 
     @property
     def text(self) -> str:
@@ -133,7 +136,7 @@ class Transcript:
 
 @dataclass(frozen=True)
 class SpeakerTurn:
-    """One speaker speaks from `start` to `end`."""
+    """Stretch of one speaker's speech."""
 
     start: Seconds
     end: Seconds
@@ -147,15 +150,17 @@ class Diarization:
     turns: tuple[SpeakerTurn, ...]
     """In time order; two may overlap."""
     exclusive: tuple[SpeakerTurn, ...]
-    """In time order; no two overlap. Words get their speakers from these; where there are none, from `turns`, of which
-    then the one that began last is heard."""
+    """In time order, without overlaps. Words get their speakers from these.
+
+    Where there are none, from `turns`, of which at any moment the one that began last counts.
+    """
     embeddings: Mapping[str, NDArray[np.float32]]
     """One vector of shape (d,) per speaker."""
 
 
 @dataclass(frozen=True)
 class SpeakerMatch:
-    """Which enrolled person a diarized speaker, or a segment, sounds like."""
+    """Nearest enrolled person of a diarized speaker or of a segment."""
 
     speaker: str | None
     """The diarized label; None when a segment was compared without diarization."""
@@ -173,7 +178,7 @@ class SpeakerMatch:
 
 @dataclass(frozen=True)
 class Result:
-    """Everything that a finished job knows; outputs are made from it."""
+    """Everything that a job found; outputs are made from it."""
 
     transcript: Transcript
     duration_s: Seconds
@@ -185,11 +190,11 @@ class Result:
 
 @dataclass(frozen=True)
 class Warned:
-    """Something that the client should know: what, why, and where in the recording."""
+    """Warning for the client, with its place in the recording."""
 
     message: str
     span: Span | None = None
 
     def __str__(self) -> str:
-        """One line, with its times in front where it has any."""
+        """Return one line, with the times in front if there are any."""
         return f"{self.span.start:.2f}-{self.span.end:.2f} s: {self.message}" if self.span else self.message

@@ -1,4 +1,4 @@
-"""Source of a job's audio: a URL, the audio itself or a local path, parsed once from the text of the request."""
+"""Source of a job's audio: a URL, the audio itself or a local path."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MEDIA_SUFFIXES = frozenset(
         "raw rec rf64 rm sln snd sph spx tak tta ts vob voc vox w64 wav wave weba webm wma wmv wv",
     )
 )
-"""File name suffixes of sound and video. Other text after a dot belongs to the name: dates, versions, initials."""
+"""Media suffixes; other text after a dot belongs to the name, such as a date or an initial."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def parse_source(text: str, *, local: bool) -> AudioSource:
 
 
 def source_stem(source: AudioSource) -> str:
-    """Return the file name of a source without folders and media suffix; "" when it has none.
+    """Return the file name of a source without folders and media suffix, or "".
 
     >>> source_stem(UrlSource("https://host.example/calls/May%2012.wav?token=1"))
     'May 12'

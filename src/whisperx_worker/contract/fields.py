@@ -1,6 +1,6 @@
-"""What pydantic fields of the request and of the settings have in common: one clear sentence for each wrong value.
+"""Pydantic fields of the request and the settings, with one sentence for each wrong value.
 
-Each field says in `expects` what would be right; that is the second half of its error message and a column of the
+`expects` of a field describes valid values: it is the second half of the error message and a column of the
 documentation's tables.
 """
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from pydantic.config import JsonDict
     from pydantic_core import ErrorDetails
 
-_LONGEST_SHOWN = 40
+_MAX_SHOWN = 40
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?", re.ASCII)
 
 
 def is_model_name(text: str) -> bool:
-    """Whether text is a model's name or org/name, and no path: a job must not point at folders of the machine."""
+    """Return whether text is a model's name or org/name, and not a path on the machine."""
     return _MODEL_NAME.fullmatch(text) is not None
 
 
@@ -38,16 +38,16 @@ def _model_name(text: str) -> str:
 
 
 ModelName = Annotated[str, AfterValidator(_model_name)]
-"""A model's name or org/name, never a path: the type for the `model` option of a plugin."""
+"""Type of a model's name or org/name, never a path; for `model` options of plugins."""
 
 
 def described(default: Any, meaning: str, expects: str, *, secret: bool = False, **constraints: Any) -> Any:  # noqa: ANN401
-    """A pydantic field that can say what it is for, what it expects, and whether its value may be shown.
+    """Define a pydantic field with its meaning, its valid values and whether it is secret.
 
     Args:
         default: The default, or `...` where there is none.
         meaning: One line for the documentation.
-        expects: What would be right, to follow "must be".
+        expects: Valid values, to follow "must be".
         secret: Whether values of it are never shown.
         constraints: Passed on to pydantic's `Field`.
     """
@@ -56,13 +56,13 @@ def described(default: Any, meaning: str, expects: str, *, secret: bool = False,
 
 
 def sentence(model: type[BaseModel], name: str, shown_name: str, error: ErrorDetails) -> str:
-    """What is wrong with one field, and what would be right.
+    """Return the sentence about a wrong value of a field.
 
     Args:
         model: The model that has the field.
         name: The field.
         shown_name: The field's name as the reader knows it.
-        error: What pydantic says of it.
+        error: Of pydantic.
     """
     extra = model.model_fields[name].json_schema_extra if name in model.model_fields else None
     if error["type"] == "missing":
@@ -74,21 +74,21 @@ def sentence(model: type[BaseModel], name: str, shown_name: str, error: ErrorDet
 
 
 def shown(value: object) -> str:
-    """A value as JSON, cut to a readable length."""
+    """Return a value as JSON, cut to a readable length."""
     try:
         text = json.dumps(value, ensure_ascii=False, default=_kind)
     except (TypeError, ValueError, RecursionError):
         text = _kind(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 def joined(mistakes: Iterable[str]) -> str:
-    """All the mistakes as one sentence, each told once."""
+    """Join mistakes to one sentence without repetition."""
     return "; ".join(dict.fromkeys(mistakes))
 
 
 def lowered(message: str) -> str:
-    """A message to stand after a colon."""
+    """Return a message with a small first letter, to follow a colon."""
     return message[:1].lower() + message[1:]
 
 

@@ -1,4 +1,4 @@
-"""The languages that Whisper knows, as ISO 639 codes, and how long a text is when it is said."""
+"""Languages of Whisper as ISO 639 codes, and the spoken length of text."""
 
 # fmt: off
 LANGUAGES = frozenset((
@@ -15,7 +15,7 @@ _LETTERS_PER_DIGIT = 6
 
 
 def spoken_letters(text: str) -> int:
-    """How many letters a text has when it is said: a digit is a word.
+    """Count the letters of spoken text, in which a digit is a word.
 
     >>> spoken_letters("Дом 7.")
     9

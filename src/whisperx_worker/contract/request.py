@@ -27,7 +27,7 @@ class _Strict(BaseModel):
 
 
 ParsedSources: TypeAlias = Mapping[str, AudioSource]
-"""Sources of a request by the text that names them, which validation hands to the models as their context."""
+"""Sources of a request by the text that names them; the context of validation."""
 
 
 class SpeakerSample(_Strict):
@@ -61,7 +61,7 @@ def _known_language(code: str) -> str:
 
 
 class Request(_Strict):
-    """Options of a job. `parse_request` makes it; the table of fields in the documentation is made from it."""
+    """Options of a job, as `parse_request` validates them. The documentation's table is made from it."""
 
     audio_file: str | None = described(
         None,
@@ -190,7 +190,7 @@ class Request(_Strict):
 
     @property
     def wants_verification(self) -> bool:
-        """Whether speakers are to be named."""
+        """Whether to verify speakers."""
         return bool(self.speaker_samples) if self.speaker_verification is None else self.speaker_verification
 
 

@@ -1,4 +1,4 @@
-"""The environment as one frozen value, read once when the worker starts."""
+"""Settings of the worker, read from the environment at its start."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Names = Annotated[tuple[str, ...], NoDecode]
 
 
 class Settings(BaseSettings):
-    """What an operator decides. Each field is the environment variable that `variables` names."""
+    """Choices of the operator. `variables` returns the environment variables of each field."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -202,17 +202,17 @@ class Settings(BaseSettings):
 
     @property
     def cpu_threads(self) -> int:
-        """CPU threads of a model: as many as the operator wants, else all that the process may use."""
+        """CPU threads of a model: the operator's number, else all that the process may use."""
         return self.threads or machine.cores()
 
     def engine(self, hook: str) -> str | None:
-        """The plugin that the operator chose for an engine hook."""
+        """Return the plugin that the operator chose for an engine hook."""
         chosen: str | None = getattr(self, f"{hook}_engine")
         return chosen
 
 
 def variables(field: str) -> tuple[str, ...]:
-    """The environment variables that set a field, the one that wins first."""
+    """Return the environment variables of a field, in order of precedence."""
     alias = Settings.model_fields[field].validation_alias
     if isinstance(alias, AliasChoices):
         return tuple(str(choice) for choice in alias.choices)
@@ -220,13 +220,13 @@ def variables(field: str) -> tuple[str, ...]:
 
 
 def unknown_variables() -> list[str]:
-    """A sentence for each variable that looks like a setting and is none."""
+    """Return a sentence for each variable that looks like a setting and is none."""
     known = {name for field in Settings.model_fields for name in variables(field)}
-    told = []
+    sentences = []
     for name in sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known):
         nearest = difflib.get_close_matches(name, known, n=1)
-        told.append(f"{name} is no setting{f'; {nearest[0]} is' if nearest else ''}")
-    return told
+        sentences.append(f"{name} is no setting{f'; {nearest[0]} is' if nearest else ''}")
+    return sentences
 
 
 def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401
@@ -238,8 +238,8 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401
     Raises:
         SettingsError: Naming every variable whose value cannot be used.
     """
-    for told in unknown_variables():
-        log.warning("%s", told)
+    for warning in unknown_variables():
+        log.warning("%s", warning)
     try:
         return Settings(**overrides)
     except ValidationError as error:

@@ -25,10 +25,10 @@ THRESHOLD_VARIABLES = {
     "logprobthreshold": "LOGPROB_THRESHOLD",
     "compressionratiothreshold": "COMPRESSION_RATIO_THRESHOLD",
 }
-"""Environment variables of the thresholds that a job may not set, by the threshold's name without separators."""
+"""Environment variables of the thresholds that no job sets, by name without separators."""
 
 _RESERVED_NAME = re.compile(r"unknown|SPEAKER_\d+", re.IGNORECASE)
-"""Names that the response gives to speakers without a sample."""
+"""Labels of speakers without a sample."""
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ _LAST_SYSTEM_PORT = 1023
 _WEB_PORTS = frozenset({80, 443})
 """System ports of the web."""
 _OTHER_SERVICES = frozenset({1433, 1521, 2049, 2375, 3306, 3389, 5432, 5900, 6379, 11211, 27017})
-"""Ports of databases, file systems and remote control. Object stores use others, such as 8333 and 9000."""
+"""Ports of databases, file systems and remote control; object stores use others."""
 _SHORT_SCHEME = re.compile(r"[a-z][a-z0-9+.\-]{0,7}")
-"""Schemes that may be shown: the text before the colon of anything longer may be half of a token."""
+"""Schemes short enough to be shown; a longer one may be half of a token."""
 
 
 def url_mistake(url: str) -> str | None:
-    """Return the first mistake in an http(s) URL, worded to follow a field's name; None for a valid one.
+    """Return the first mistake in an http(s) URL, to follow a field's name, or None.
 
     Ports up to 1023 are refused, except 80 and 443, and so are those of databases and the like: a job must not make
     the worker talk to a service that is no web server.

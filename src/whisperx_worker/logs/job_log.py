@@ -1,4 +1,4 @@
-"""One log for the worker, and in it each job's own lines, with secrets masked before anything is written."""
+"""Log of the worker, and in it the lines of each job; secrets are masked before writing."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MAX_LOG_BYTES = 20_000_000
-_LONGEST_TAIL_LINE = 2_000
+_MAX_TAIL_LINE = 2_000
 _PLAIN_FIELDS = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
-"""What every record has; the rest was given as `extra`."""
+"""Fields of every record; further ones come from `extra`."""
 _tail: ContextVar[JobTail | None] = ContextVar("whisperx_worker_job_tail", default=None)
 
 events = logging.getLogger("whisperx_worker.events")
-"""What operators count, with its numbers as `extra`. A client finds it in `timings` and `debug`, not in its tail."""
+"""Logger of countable events, with numbers as `extra`; not in a job's tail."""
 
 
 class JobTail:
@@ -38,9 +38,9 @@ class JobTail:
         self._lines: deque[str] = deque(maxlen=lines)
 
     def add(self, text: str) -> None:
-        """Keep a message's lines, and forget the oldest ones when there are too many."""
+        """Add a message's lines, and drop the oldest ones when there are too many."""
         for line in text.splitlines():
-            self._lines.append(line if len(line) <= _LONGEST_TAIL_LINE else f"{line[:_LONGEST_TAIL_LINE]}…")
+            self._lines.append(line if len(line) <= _MAX_TAIL_LINE else f"{line[:_MAX_TAIL_LINE]}…")
 
     @property
     def text(self) -> str:
@@ -50,11 +50,11 @@ class JobTail:
 
 @contextmanager
 def recorded(job_id: str, secrets: Iterable[str], lines: int) -> Iterator[JobTail]:
-    """Collect what is logged inside, in this thread and in those that carry a copy of its context.
+    """Collect the lines that this thread, and threads with a copy of its context, log inside.
 
     Args:
-        job_id: Stands before each of the job's lines in the log.
-        secrets: Strings that no line of any job may hold until this job has ended.
+        job_id: Prefix of the job's lines in the log.
+        secrets: Strings that are masked in the lines of every job until this job has ended.
         lines: How many lines to keep.
     """
     tail = JobTail(job_id, lines)
@@ -67,7 +67,7 @@ def recorded(job_id: str, secrets: Iterable[str], lines: int) -> Iterator[JobTai
 
 
 def _message(record: logging.LogRecord) -> str:
-    """A record's text, also when its arguments do not fit: a plugin's slip must not fail its job."""
+    """Return a record's text, also when its arguments do not fit, so that no job fails for it."""
     try:
         return record.getMessage()
     except Exception:  # noqa: BLE001  an argument's __str__ may raise anything
@@ -75,7 +75,7 @@ def _message(record: logging.LogRecord) -> str:
 
 
 class _Text(logging.Formatter):
-    """One line of the log, with its traceback; all but its time and its origin is masked."""
+    """Formatter of text lines with tracebacks; everything but time and origin is masked."""
 
     def format(self, record: logging.LogRecord) -> str:
         tail = _tail.get()
@@ -84,30 +84,30 @@ class _Text(logging.Formatter):
         return f"{self.formatTime(record)} {record.levelname} {job}{record.name}: " + redaction.mask("\n".join(parts))
 
     def trace(self, record: logging.LogRecord) -> list[str]:
-        """How the program came here, as far as the record says."""
+        """Return the traceback and the stack of a record, if it has them."""
         raised = [self.formatException(record.exc_info)] if record.exc_info else []
         return raised + ([self.formatStack(record.stack_info)] if record.stack_info else [])
 
 
 class _Json(_Text):
-    """One JSON object on one line, ASCII whatever it says: with its `extra` as keys, masked like the text."""
+    """Formatter of one ASCII JSON object per line, with `extra` as keys and masked as text is."""
 
     def format(self, record: logging.LogRecord) -> str:
         tail = _tail.get()
         time = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
-        said: dict[str, object] = {"logger": record.name, "message": _message(record)}
+        fields: dict[str, object] = {"logger": record.name, "message": _message(record)}
         if tail:
-            said["job_id"] = tail.job_id
+            fields["job_id"] = tail.job_id
         if trace := self.trace(record):
-            said["traceback"] = "\n".join(trace)
+            fields["traceback"] = "\n".join(trace)
         line = {"time": time.replace("+00:00", "Z"), "level": record.levelname}
         extra = {name: value for name, value in vars(record).items() if name not in _PLAIN_FIELDS}
-        said |= {f"extra_{name}" if name in {*line, *said} else name: value for name, value in extra.items()}
-        return json.dumps(line | {name: _masked(value, name) for name, value in said.items()})
+        fields |= {f"extra_{name}" if name in {*line, *fields} else name: value for name, value in extra.items()}
+        return json.dumps(line | {name: _masked(value, name) for name, value in fields.items()})
 
 
 def _masked(value: object, name: str) -> object:
-    """A value for a line of JSON, also where a plugin logs what cannot be looked at: its job must not fail for that."""
+    """Mask a value for JSON; one that raises becomes a note, so that no job fails for it."""
     try:
         return redaction.mask_data(value, name)
     except Exception:  # noqa: BLE001  as in _message
@@ -115,7 +115,7 @@ def _masked(value: object, name: str) -> object:
 
 
 class _TailHandler(logging.Handler):
-    """Hands each record to the job that logged it, without its traceback."""
+    """Handler that adds each record to the tail of its job, without traceback."""
 
     def emit(self, record: logging.LogRecord) -> None:
         tail = _tail.get()
@@ -125,12 +125,12 @@ class _TailHandler(logging.Handler):
 
 
 def start_logging(log_file: Path | None, *, console: bool, log_format: Literal["text", "json"] = "text") -> None:
-    """Send every logger's lines to the log file (and the console), masked, and each job's lines to its tail.
+    """Send masked lines to the log file and the console, and each job's lines to its tail.
 
     Args:
-        log_file: Where everything goes; None writes no file.
+        log_file: File for all lines; None writes no file.
         console: Whether lines also go to standard error.
-        log_format: How a line of the file and the console is written; the tails stay text.
+        log_format: Format of lines in the file and on the console; tails stay text.
 
     Raises:
         OSError: When the file cannot be written.
@@ -154,13 +154,13 @@ def start_logging(log_file: Path | None, *, console: bool, log_format: Literal["
         root.addHandler(handler)
     root.setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
-    # Else a full disk makes logging print the message, unmasked, to standard error.
+    # Otherwise a full disk makes logging print the message, unmasked, to standard error.
     logging.raiseExceptions = False
     redaction.hide(redaction.secrets_of_environment())
 
 
 def stop_logging() -> None:
-    """Take back what `start_logging` set up."""
+    """Remove the handlers of `start_logging`."""
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if getattr(handler, "whisperx_worker", False)]:
         root.removeHandler(handler)
@@ -168,6 +168,6 @@ def stop_logging() -> None:
 
 
 def log_end_of_thread(ended: threading.ExceptHookArgs) -> None:
-    """Log what a thread raised, as a `threading.excepthook`: Python's own prints the traceback unmasked."""
+    """Log an exception of a thread; as `threading.excepthook`, which otherwise prints it unmasked."""
     if ended.exc_value is not None:
         log.error("the thread %s ended", ended.thread and ended.thread.name, exc_info=ended.exc_value)

@@ -1,4 +1,4 @@
-"""Takes secrets out of text: those that running jobs and the environment are known to hold, and what looks like one."""
+"""Redaction of secrets in text: known ones of running jobs and the environment, and what looks like one."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_SHORTEST_SECRET = 4
-_SHORTEST_ANONYMOUS_SECRET = 8
-"""A shorter part of a query says "ru" or "2026" more often than it opens a door."""
-_DEEPEST = 4
-"""Below it data is written as its text."""
+_MIN_SECRET = 4
+_MIN_ANONYMOUS_SECRET = 8
+"""Length below which a value in a query is more often a word such as "ru" or "2026" than a secret."""
+_MAX_DEPTH = 4
+"""Depth from which nested data is written as its text."""
 
 _NAME = (  # of what is secret, whatever stands before it
     r"(?:token|api[_-]?key|access[_-]?key(?:[_-]?id)?|secret(?:[_-]?(?:access[_-]?)?key)?"
@@ -61,7 +61,7 @@ _SECRET_VARIABLE = re.compile(
 )
 _SECRET_PARAMETER = re.compile(r"(?i)token|key|sig|secret|pass|auth|cred|code|session|policy")
 _TOKEN = re.compile(r"(?=[A-Za-z]{0,15}\d)(?=\d{0,15}[A-Za-z])[A-Za-z0-9]{16}")
-"""Begins what no person would write: 16 letters and digits in a row, both among them."""
+"""Start of a random token: 16 letters and digits in a row, with both among them."""
 _SWITCHES = {"true", "false", "none", "null"}
 _PATH = re.compile(r"(?:file://|(?<![\w:/.]))/(?:[\w.@+\-]+/)+([\w.@+\-]*)")
 
@@ -71,7 +71,7 @@ _known_lock = threading.Lock()
 
 @contextmanager
 def hidden(secrets: Iterable[str]) -> Iterator[None]:
-    """Let no masked text hold these, in any job, while the body runs."""
+    """Mask these secrets, in every job, while the body runs."""
     forms = hide(secrets)
     try:
         yield
@@ -84,17 +84,17 @@ def hidden(secrets: Iterable[str]) -> Iterator[None]:
 
 
 def hide(secrets: Iterable[str]) -> list[str]:
-    """Let no masked text hold these from now on; gives the forms in which they are looked for."""
-    forms = [form for secret in secrets if len(secret) >= _SHORTEST_SECRET for form in _forms(secret)]
+    """Mask these secrets from now on, and return the forms in which they are searched for."""
+    forms = [form for secret in secrets if len(secret) >= _MIN_SECRET for form in _forms(secret)]
     with _known_lock:
         _known.update(forms)
     return forms
 
 
 def secrets_of(data: object) -> list[str]:
-    """What of a request may stand in no log, however deep it stands.
+    """Return the secrets of a request, at any depth.
 
-    Values of fields named so, parts of URLs, and names of fields that look like a token in the wrong place.
+    These are values of fields with secret names, parts of URLs, and field names that look like a misplaced token.
     """
     found: list[str] = []
     left = [("", data)]
@@ -113,19 +113,19 @@ def secrets_of(data: object) -> list[str]:
 
 
 def secrets_of_url(url: str) -> list[str]:
-    """What of a URL may not be told: its credentials, its query, each value in it, its fragment, tokens in its path."""
+    """Return the secrets of a URL: credentials, query and its values, fragment, tokens in the path."""
     try:
         parts = urlsplit(url.strip())
     except ValueError:
         return [url]
     name, _, password = parts.netloc.rpartition("@")[0].partition(":")
     # A short name is no secret, and perhaps a word of the sentence that says so.
-    named = name if not password or len(name) >= _SHORTEST_ANONYMOUS_SECRET else ""
+    named = name if not password or len(name) >= _MIN_ANONYMOUS_SECRET else ""
     found = [part for part in (named, password, parts.query, unquote(parts.query)) if part]
     for place in (parts.query, parts.fragment):
         for pair in place.split("&"):
             name, _, value = pair.rpartition("=")
-            if len(value) >= _SHORTEST_ANONYMOUS_SECRET or _SECRET_PARAMETER.search(name):
+            if len(value) >= _MIN_ANONYMOUS_SECRET or _SECRET_PARAMETER.search(name):
                 found += [value, unquote(value), unquote_plus(value)]
     for piece in parts.path.split("/"):
         if _TOKEN.search(piece):
@@ -134,16 +134,16 @@ def secrets_of_url(url: str) -> list[str]:
 
 
 def secrets_of_environment() -> list[str]:
-    """Values of the variables whose name says that they are secret."""
+    """Return the values of environment variables with secret names."""
     return [
         value
         for name, value in os.environ.items()
-        if _SECRET_VARIABLE.search(name) and len(value) >= _SHORTEST_SECRET and value.lower() not in _SWITCHES
+        if _SECRET_VARIABLE.search(name) and len(value) >= _MIN_SECRET and value.lower() not in _SWITCHES
     ]
 
 
 def mask(text: str) -> str:
-    """Text without secrets: those of running jobs, those of the environment, and whatever looks like one."""
+    """Mask the secrets of running jobs and of the environment, and whatever looks like a secret."""
     with _known_lock:
         known = sorted(_known, key=len, reverse=True)
     for secret in known:
@@ -155,18 +155,18 @@ def mask(text: str) -> str:
 
 
 def mask_data(value: object, name: str = "", depth: int = 0) -> object:
-    """Data that every reader of JSON takes, without secrets; what has no form in JSON becomes its text.
+    """Mask the secrets in data, and convert it to valid JSON values; other objects become their text.
 
     Args:
         value: Anything.
-        name: The field that it stands in: text is a secret itself where the name says so.
-        depth: How deep it stands; what stands too deep becomes its text, which ends what holds itself.
+        name: Name of its field; text in a field with a secret name is a secret itself.
+        depth: Depth of nesting; deeper data becomes its text, which also ends cycles.
     """
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, Mapping) and depth < _DEEPEST:
+    if isinstance(value, Mapping) and depth < _MAX_DEPTH:
         return {str(mask_data(str(key))): mask_data(item, str(key), depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset) and depth < _DEEPEST:
+    if isinstance(value, list | tuple | set | frozenset) and depth < _MAX_DEPTH:
         return [mask_data(item, name, depth + 1) for item in value]
     text = str(value)
     masked = mask(text)
@@ -177,7 +177,7 @@ def mask_data(value: object, name: str = "", depth: int = 0) -> object:
 
 
 def _mask_urls(found: re.Match[str]) -> str:
-    """One or more URLs without a blank between them, from the first `://` on: no credentials and no query."""
+    """Mask credentials and queries in one or more adjacent URLs, from the first `://` on."""
     masked = ""
     for piece in found[0].split("://")[1:]:
         host, slash, path = piece.partition("/")
@@ -197,17 +197,17 @@ def _mask_urls(found: re.Match[str]) -> str:
 
 
 def without_paths(text: str) -> str:
-    """Text with each absolute path cut to its last part: a client need not know this machine."""
+    """Cut each absolute path to its last part, since a client need not know this machine."""
     return _PATH.sub(r"\1", text)
 
 
 def for_client(text: str) -> str:
-    """Text that may leave the worker: without secrets and without paths."""
+    """Mask secrets and cut paths, for text that leaves the worker."""
     return without_paths(mask(text))
 
 
 def _forms(secret: str) -> set[str]:
-    """A secret as it looks when it is printed, quoted, or put into JSON, a URL or base64."""
+    """Return the forms of a secret in print, quotes, JSON, URLs and base64."""
     in_json = json.dumps(secret)[1:-1]
     forms = {
         secret,
@@ -217,18 +217,18 @@ def _forms(secret: str) -> set[str]:
         json.dumps(secret, ensure_ascii=False)[1:-1],
     }
     forms |= {quote(secret, safe=""), quote(secret), quote_plus(secret)}
-    if len(secret) >= _SHORTEST_ANONYMOUS_SECRET:
+    if len(secret) >= _MIN_ANONYMOUS_SECRET:
         forms |= _in_base64(secret.encode("utf-8", "replace"))
     return forms
 
 
 def _in_base64(secret: bytes) -> set[str]:
-    """What base64 of anything that holds a secret has of it: three forms, by where in three bytes it begins."""
+    """Return the parts of base64 that contain a secret, for each of its three offsets in three bytes."""
     forms = set()
     for before in range(3):
         after = -(before + len(secret)) % 3
         padded = base64.b64encode(bytes(before) + secret + bytes(after)).decode()
-        # The letters at its edges say something of its neighbours too.
-        sure = padded[before + 1 if before else 0 : len(padded) - (after + 1 if after else 0)]
-        forms |= {sure, sure.replace("+", "-").replace("/", "_")}
+        # The characters at the edges depend on the neighbouring bytes too.
+        inner = padded[before + 1 if before else 0 : len(padded) - (after + 1 if after else 0)]
+        forms |= {inner, inner.replace("+", "-").replace("/", "_")}
     return forms

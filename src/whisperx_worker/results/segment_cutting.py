@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def run_texts(text: str, runs: Sequence[Sequence[Word]]) -> list[str]:
-    """Return the text of each run of words; none when there are no words or the text lacks one."""
+    """Return the text of each run of words, or [] when the text lacks a word."""
     if len(runs) == 1:
         return [text]
     if not runs:
@@ -36,12 +36,12 @@ def run_texts(text: str, runs: Sequence[Sequence[Word]]) -> list[str]:
 
 
 def _cut_position(text: str, after: int, before: int) -> int:
-    """Return the position of a cut between two words: at white space, so that a comma stays with the first."""
+    """Return where to cut between words: at white space, so that punctuation stays with the first."""
     return next((index for index in range(after, before) if text[index].isspace()), before)
 
 
 def word_span(word: Word) -> Span | None:
-    """Return the interval of a word, empty when it has only one time; None when it has none."""
+    """Return the interval of a word, of length 0 for a single time, or None."""
     start = word.end if word.start is None else word.start
     end = word.start if word.end is None else word.end
     return None if start is None or end is None else Span(start, end)

@@ -84,7 +84,7 @@ def speaker_of(start: Seconds, end: Seconds, timeline: Timeline) -> Assignment:
 
 
 def _assign_words(words: Sequence[Word], timeline: Timeline) -> list[Assignment | None]:
-    """Assign a speaker to each word; None for one without times. Words inside one turn are found all at once."""
+    """Assign a speaker to each word with times. Words inside one turn are found together."""
     import numpy as np
 
     start = np.array([word.start for word in words], dtype=float)
@@ -93,9 +93,9 @@ def _assign_words(words: Sequence[Word], timeline: Timeline) -> list[Assignment 
     first, after = np.searchsorted(timeline.ends, start, "right"), np.searchsorted(timeline.starts, end, "left")
     simple = (after - first == 1) & (start < end)
     certain = {speaker: Assignment(speaker, guessed=False) for speaker in {turn.speaker for turn in timeline.turns}}
-    own = [certain[turn.speaker] for turn in timeline.turns]
+    of_turns = [certain[turn.speaker] for turn in timeline.turns]
     owners: list[Assignment | None] = [
-        own[turn] if is_one else None for turn, is_one in zip(first.tolist(), simple.tolist(), strict=True)
+        of_turns[turn] if is_one else None for turn, is_one in zip(first.tolist(), simple.tolist(), strict=True)
     ]
     for index in np.flatnonzero(~simple & ~np.isnan(start)).tolist():
         owners[index] = speaker_of(float(start[index]), float(end[index]), timeline)
@@ -103,7 +103,7 @@ def _assign_words(words: Sequence[Word], timeline: Timeline) -> list[Assignment 
 
 
 def _cut(segment: Segment, owners: list[Assignment | None], timeline: Timeline) -> list[Segment]:
-    """Cut a segment into one piece for each run of words of one speaker, at the times of the words.
+    """Cut a segment into one piece for each run of words of one speaker.
 
     A segment without words, or whose text lacks one of its words, stays whole and gets the speaker with the most of
     its time.
@@ -134,7 +134,7 @@ def _cut(segment: Segment, owners: list[Assignment | None], timeline: Timeline) 
 
 
 def _fill(owners: list[Assignment | None], segment: Segment, timeline: Timeline) -> Iterable[Assignment]:
-    """Yield the assignments of all words of a segment; a word without times gets that of the word before it."""
+    """Yield an assignment for every word; without times it gets that of the previous word."""
     latest = next(filter(None, owners), None) or speaker_of(segment.start, segment.end, timeline)
     for owner in owners:
         latest = owner or latest

@@ -27,7 +27,7 @@ _MAX_PLACES = 5
 
 
 def uncut_segments(transcript: Transcript, diarization: Diarization) -> list[Span]:
-    """Return the segments of one speaker whose text without times may be another speaker's, in time order.
+    """Return the segments in which text without times may be another speaker's.
 
     Args:
         transcript: As `assign_speakers` returns it.
@@ -38,7 +38,7 @@ def uncut_segments(transcript: Transcript, diarization: Diarization) -> list[Spa
 
 
 def is_uncut(segment: Segment, timeline: Timeline) -> bool:
-    """Return whether another speaker has much of a segment's time without words of its own speaker."""
+    """Return whether another speaker has much of a segment's time without timed words."""
     own = [span for word in segment.words if word.speaker == segment.speaker and (span := word_span(word))]
     if segment.words and len(own) == len(segment.words):
         return False
@@ -63,7 +63,7 @@ def uncut_warning(spans: Sequence[Span]) -> str:
 
 
 def overlapped_text(transcript: Transcript, turns: Iterable[SpeakerTurn]) -> list[Span]:
-    """Return the merged intervals of text in which several people speak at once."""
+    """Return the merged intervals of text with overlapped speech."""
     overlaps, last_end = [], float("-inf")
     for span in sorted((span for own in speaker_spans(turns).values() for span in own), key=lambda span: span.start):
         overlaps.append(Span(span.start, min(span.end, last_end)))
@@ -90,7 +90,7 @@ def _places(spans: Sequence[Span]) -> str:
 
 
 def unmet_counts(turns: Iterable[SpeakerTurn], request: Request) -> list[str]:
-    """Return a sentence for each number of speakers of the request that the turns do not meet."""
+    """Return a sentence for each requested number of speakers that the turns miss."""
     found = len({turn.speaker for turn in turns})
     unmet = {
         "num_speakers": request.num_speakers not in {None, found},
@@ -102,6 +102,6 @@ def unmet_counts(turns: Iterable[SpeakerTurn], request: Request) -> list[str]:
 
 
 def _text_spans(transcript: Transcript) -> Iterator[Span]:
-    """Yield the intervals of words, or of whole segments whose words have no times."""
+    """Yield the intervals of words, or of whole segments without word times."""
     for segment in transcript.segments:
         yield from [span for span in map(word_span, segment.words) if span] or [Span(segment.start, segment.end)]

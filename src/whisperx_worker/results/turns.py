@@ -27,7 +27,7 @@ class Timeline:
 
 
 def timeline_of(turns: Iterable[SpeakerTurn]) -> Timeline:
-    """Return the timeline of turns in any order; of overlapping turns the one that began last wins.
+    """Return the timeline of turns; of overlapping ones the one that began last wins.
 
     >>> timeline_of([SpeakerTurn(0.0, 9.0, "SPEAKER_00"), SpeakerTurn(4.0, 5.0, "SPEAKER_01")]).ends
     (4.0, 5.0, 9.0)

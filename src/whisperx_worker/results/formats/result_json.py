@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def as_json(result: Result) -> dict[str, Any]:
-    """Return the fields of the response that come from the result; those that no stage produced are absent.
+    """Return the fields of the response that come from the result, without absent values.
 
     Returns:
         `segments`, `detected_language` and, when known, `language_probability` and `speakers`.
