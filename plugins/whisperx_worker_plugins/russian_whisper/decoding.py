@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from whisperx_worker import Audio, Job, Seconds, Span
     from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
-    from whisperx_worker_plugins.russian_whisper.whisper_model import EncoderStates, Whisper
+    from whisperx_worker_plugins.russian_whisper.library_types import EncoderStates, Whisper
 
 _MIN_SPEECH_FOR_PROMPT_S: Seconds = 3.0
 """In chunks with less speech the model tends to output the prompt."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from whisperx_worker import Request
     from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
-    from whisperx_worker_plugins.russian_whisper.whisper_model import Whisper
+    from whisperx_worker_plugins.russian_whisper.library_types import Whisper
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from whisperx_worker import Audio, Job, Seconds
-    from whisperx_worker_plugins.russian_whisper.whisper_model import Whisper
+    from whisperx_worker_plugins.russian_whisper.library_types import Whisper
 
 log = logging.getLogger(__name__)
 

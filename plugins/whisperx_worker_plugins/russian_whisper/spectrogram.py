@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from whisperx_worker_plugins.russian_whisper.whisper_model import Whisper
+    from whisperx_worker_plugins.russian_whisper.library_types import Whisper
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from whisperx_worker import Job, Request
     from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
+    from whisperx_worker_plugins.russian_whisper.library_types import EncoderStates
     from whisperx_worker_plugins.russian_whisper.text_generation import TextGenerator
-    from whisperx_worker_plugins.russian_whisper.whisper_model import EncoderStates
 
 _MAX_TEMPERATURE = 1.0
 

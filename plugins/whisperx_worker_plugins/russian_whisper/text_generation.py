@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk, compression_ratio
 from whisperx_worker_plugins.russian_whisper.encoder_states import MAX_CHUNKS_ON_CPU, perturb_states
+from whisperx_worker_plugins.russian_whisper.library_types import TIMESTAMP_S, EncoderStates, Tokenizer, Whisper
 from whisperx_worker_plugins.russian_whisper.thresholds import pick_best
-from whisperx_worker_plugins.russian_whisper.whisper_model import TIMESTAMP_S, EncoderStates, Tokenizer, Whisper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from whisperx_worker import Audio, Job, Segment
-    from whisperx_worker_plugins.russian_whisper.whisper_model import Whisper
+    from whisperx_worker_plugins.russian_whisper.library_types import Whisper
 
 
 def transcribe_speech(  # noqa: PLR0913  the inputs of decoding

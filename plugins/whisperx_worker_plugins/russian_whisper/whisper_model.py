@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 from whisperx_worker import (
     BadInputError,
     ModelCache,
-    Seconds,
     Settings,
     folder_mb,
     pick_device,
@@ -21,20 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from whisperx_worker_plugins.russian_whisper.library_types import Whisper
+
 
 log = logging.getLogger(__name__)
-
-Whisper: TypeAlias = Any
-"""`faster_whisper.WhisperModel`."""
-
-Tokenizer: TypeAlias = Any
-"""`faster_whisper.tokenizer.Tokenizer`."""
-
-EncoderStates: TypeAlias = Any
-"""`ctranslate2.StorageView` of the encoder's output, shape (chunks, states, width)."""
-
-TIMESTAMP_S: Seconds = 0.02
-"""Step of Whisper's timestamp tokens."""
 
 _DEFAULT_COMPUTE_TYPE = {"cuda": "float16", "cpu": "int8"}
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from whisperx_worker import OomBackoff
-    from whisperx_worker_plugins.speaker_verification.enrolment import SampleAnalysis
+    from whisperx_worker_plugins.speaker_verification.sample_analysis import SampleAnalysis
 
 WINDOW_S = 4.0
 """Length of the windows in which longer recordings go through the encoder."""

@@ -12,13 +12,14 @@ from whisperx_worker import SAMPLE_RATE_HZ, Audio, BadInputError, FetchError, re
 from whisperx_worker_plugins._shared.silero import detect_speech
 from whisperx_worker_plugins.speaker_verification.bandwidth import is_wideband
 from whisperx_worker_plugins.speaker_verification.embeddings import has_two_voices, mean_embedding
+from whisperx_worker_plugins.speaker_verification.sample_analysis import SampleAnalysis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from whisperx_worker import Job, Seconds, SpeakerSample
+    from whisperx_worker import Job, SpeakerSample
     from whisperx_worker_plugins.speaker_verification.encoder import Encoder
 
 MIN_SPEECH_S = 1.0
@@ -33,20 +34,6 @@ MAX_CLIPPED_SHARE = 0.005
 """Share of sound at full scale above which a recording is clipped."""
 
 _PADDING_MS = 100
-
-
-@dataclass(frozen=True, eq=False)
-class SampleAnalysis:
-    """Speech and voice of one sample."""
-
-    speech_s: Seconds
-    """Seconds of speech."""
-    embedding: NDArray[np.float32] | None
-    """Shape (d,), of length 1; None where the sample cannot be used."""
-    problems: tuple[str, ...]
-    """Faults of the sample, each to be read after "the sample"."""
-    is_wideband: bool | None = None
-    """Whether it has sound above the band of a telephone; None where that is not certain."""
 
 
 @dataclass(frozen=True, eq=False)
