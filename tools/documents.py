@@ -61,7 +61,7 @@ def attribute_rows(cls: type) -> Iterable[tuple[str, ...]]:
     for node, following in zip(body, [*body[1:], None], strict=True):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             line = following.value if isinstance(following, ast.Expr) else None
-            yield f"`{node.target.id}`", str(line.value) if isinstance(line, ast.Constant) else ""
+            yield f"`{node.target.id}`", " ".join(str(line.value).split()) if isinstance(line, ast.Constant) else ""
 
 
 def hooks() -> dict[str, Callable[..., object]]:
