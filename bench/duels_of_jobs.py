@@ -66,7 +66,7 @@ def run_job(worker: Worker, data: dict[str, Any]) -> dict[str, Any]:
     Raises:
         RuntimeError: The job failed.
     """
-    from whisperx_worker.pipeline.worker import answer
+    from whisperx_worker.pipeline.outcome import answer
 
     response = answer(worker, "bench", data, local=True)
     if "error" in response:

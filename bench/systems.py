@@ -14,7 +14,8 @@ from bench.recordings import TimedWord
 from demo.demo import plain
 from whisperx_worker.contract.settings import load_settings
 from whisperx_worker.models.locate import shipped_models
-from whisperx_worker.pipeline.worker import answer, open_worker
+from whisperx_worker.pipeline.outcome import answer
+from whisperx_worker.pipeline.worker import open_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

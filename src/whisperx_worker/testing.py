@@ -14,6 +14,7 @@ Example:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -23,11 +24,12 @@ from whisperx_worker.contract.validation import parse_request
 from whisperx_worker.errors import PluginError
 from whisperx_worker.hooks import dispatch
 from whisperx_worker.hooks.host import Candidate, Host, load_host
-from whisperx_worker.hooks.job import Job
+from whisperx_worker.hooks.job import NO_OBSERVERS, Job
 from whisperx_worker.models.cache import ModelCache
 from whisperx_worker.types import SAMPLE_RATE_HZ, Audio, Diarization, Segment, SpeakerTurn, Transcript, Word
 
 if TYPE_CHECKING:
+    from whisperx_worker.hooks.job import Observers, StageEnd
     from whisperx_worker.types import Seconds
 
 T = TypeVar("T")
@@ -49,11 +51,12 @@ def load_plugin(plugin: object, name: str = "plugin") -> Host:
     return host
 
 
-def make_job(host: Host | None = None, **fields: Any) -> Job:  # noqa: ANN401
-    """A job as a client would send it; its `stage`s are told to the host's observers.
+def make_job(host: Host | None = None, *, observers: Observers = NO_OBSERVERS, **fields: Any) -> Job:  # noqa: ANN401
+    """Return a job as a client would send it; the host's plugins observe its stages.
 
     Args:
         host: The plugins whose options the job may carry.
+        observers: Called while the job runs.
         fields: Fields of the request, such as `plugins={"plugin": {"option": 1}}`.
 
     Raises:
@@ -63,9 +66,12 @@ def make_job(host: Host | None = None, **fields: Any) -> Job:  # noqa: ANN401
     settings = _settings()
     host = host or load_host(settings, ())
     request, options = parse_request({**recording, **fields}, host.abilities)
-    job = Job("test", request, settings, ModelCache(), options)
-    job.on_stage_ended = lambda job, ended: dispatch.notify_observers(host, "stage_ended", job, ended=ended)
-    return job
+
+    def stage_ended(job: Job, ended: StageEnd) -> None:
+        observers.stage_ended(job, ended)
+        dispatch.notify_observers(host, "stage_ended", job, ended=ended)
+
+    return Job("test", request, settings, ModelCache(), options, observers=replace(observers, stage_ended=stage_ended))
 
 
 def _settings() -> Settings:

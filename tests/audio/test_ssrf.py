@@ -18,7 +18,8 @@ from whisperx_worker.audio import download
 from whisperx_worker.audio.source_description import describe_source
 from whisperx_worker.contract.audio_source import parse_source
 from whisperx_worker.contract.settings import Settings
-from whisperx_worker.pipeline.worker import Worker, answer
+from whisperx_worker.pipeline.outcome import answer
+from whisperx_worker.pipeline.worker import Worker
 from whisperx_worker.testing import load_plugin
 
 PUBLIC, OTHER_PUBLIC = "93.184.216.34", "93.184.216.35"

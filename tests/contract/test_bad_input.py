@@ -7,7 +7,8 @@ import pytest
 
 from tests.clips import wav
 from whisperx_worker.contract.settings import Settings
-from whisperx_worker.pipeline.worker import answer, open_worker
+from whisperx_worker.pipeline.outcome import answer
+from whisperx_worker.pipeline.worker import open_worker
 
 CLIP = base64.b64encode(wav(seconds=0.5)).decode()
 FORMATS = "compute_type must be one of auto, default, int8, int8_float32, int8_float16, int8_bfloat16, int16, float16, bfloat16, float32"

@@ -26,7 +26,8 @@ from whisperx_worker.hooks.dispatch import run_chain, run_engine
 from whisperx_worker.hooks.host import Candidate, load_host
 from whisperx_worker.logs import job_log
 from whisperx_worker.pipeline import run as run_module
-from whisperx_worker.pipeline.worker import Worker, answer, warm_up
+from whisperx_worker.pipeline.outcome import answer
+from whisperx_worker.pipeline.worker import Worker, warm_up
 from whisperx_worker.testing import make_audio, make_job, make_transcript
 
 SAID = make_transcript("Алло")

@@ -22,7 +22,8 @@ from whisperx_worker import (
     hookimpl,
 )
 from whisperx_worker.hooks.host import Candidate, load_host
-from whisperx_worker.pipeline.worker import Worker, answer
+from whisperx_worker.pipeline.outcome import answer
+from whisperx_worker.pipeline.worker import Worker
 from whisperx_worker.testing import load_plugin, make_job
 
 AUDIO = base64.b64encode(wav(0.5)).decode()

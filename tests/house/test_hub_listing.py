@@ -22,7 +22,8 @@ from whisperx_worker.hooks.host import load_host
 from whisperx_worker.logs import redaction
 from whisperx_worker.models.locate import SHORT_NAMES
 from whisperx_worker.operate import bucket
-from whisperx_worker.pipeline.worker import answer, open_worker
+from whisperx_worker.pipeline.outcome import answer
+from whisperx_worker.pipeline.worker import open_worker
 
 pytestmark = pytest.mark.slow
 

@@ -18,7 +18,8 @@ from tests.clips import wav
 from tests.runpod_server import actor_environment
 from whisperx_worker.contract.settings import load_settings
 from whisperx_worker.logs import job_log
-from whisperx_worker.pipeline.worker import answer, open_worker
+from whisperx_worker.pipeline.outcome import answer
+from whisperx_worker.pipeline.worker import open_worker
 
 log = logging.getLogger("whisperx_worker.test")
 

@@ -18,7 +18,8 @@ from tests.runpod_server import RunpodServer, actor_environment, start_worker
 from tests.watch import Watch
 from whisperx_worker.contract.settings import load_settings
 from whisperx_worker.logs import job_log, redaction
-from whisperx_worker.pipeline.worker import answer, open_worker
+from whisperx_worker.pipeline.outcome import answer
+from whisperx_worker.pipeline.worker import open_worker
 
 pytestmark = pytest.mark.slow
 

@@ -7,6 +7,7 @@ import pytest
 
 from whisperx_worker import OomBackoff, WorkerError, in_batches
 from whisperx_worker.errors import JobCancelledError
+from whisperx_worker.hooks.job import Observers
 from whisperx_worker.pipeline import oom_backoff
 from whisperx_worker.runtime.failure_kinds import is_out_of_memory
 from whisperx_worker.testing import make_job
@@ -28,8 +29,7 @@ def doubled_below(limit, error):
 
 def test_everything_is_done_in_order_and_progress_is_told():
     seen = []
-    job = make_job()
-    job.on_progress = lambda stage, fraction: seen.append((stage, fraction))
+    job = make_job(observers=Observers(progress=lambda stage, fraction: seen.append((stage, fraction))))
     work, sizes = doubled_below(99, MemoryError())
 
     assert in_batches(range(7), 3, work, job, "align") == [0, 2, 4, 6, 8, 10, 12]

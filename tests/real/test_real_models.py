@@ -12,7 +12,8 @@ from tools.lock import ROOT
 from tools.real_models import ENCODER, WHISPER, unpack
 from whisperx_worker import SAMPLE_RATE_HZ, ModelCache, Settings
 from whisperx_worker.audio.decode import decode
-from whisperx_worker.pipeline.worker import answer, open_worker
+from whisperx_worker.pipeline.outcome import answer
+from whisperx_worker.pipeline.worker import open_worker
 from whisperx_worker.testing import make_job
 from whisperx_worker_plugins.russian_whisper import language_detection, speech_detection, whisper_model
 

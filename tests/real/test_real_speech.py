@@ -9,7 +9,8 @@ from tests.audio.test_decode import FORMATS
 from tests.media import write
 from whisperx_worker import SAMPLE_RATE_HZ, Settings
 from whisperx_worker.audio.decode import decode
-from whisperx_worker.pipeline.worker import answer, open_worker
+from whisperx_worker.pipeline.outcome import answer
+from whisperx_worker.pipeline.worker import open_worker
 
 RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "audio"
 

@@ -13,7 +13,8 @@ from demo.demo import plain
 from whisperx_worker import Settings
 from whisperx_worker.audio.decode import decode
 from whisperx_worker.models.locate import shipped_models
-from whisperx_worker.pipeline.worker import answer, open_worker
+from whisperx_worker.pipeline.outcome import answer
+from whisperx_worker.pipeline.worker import open_worker
 
 pytestmark = pytest.mark.models
 

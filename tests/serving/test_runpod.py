@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -292,16 +293,16 @@ def test_a_job_without_an_object_for_input_is_told_what_to_send(data):
 
 def test_a_cancelled_job_stops_at_its_next_batch_and_its_files_go(here):
     stopped, begun = threading.Event(), threading.Event()
-    answer = handler_module.answer
+    run_request = handler_module.run_request
 
-    def watched(*arguments, on_progress, **named):
+    def watched(*arguments, observers, **named):
         def report(stage, fraction):
-            on_progress(stage, fraction)
+            observers.progress(stage, fraction)
             if stage == "transcribe" and fraction == 0.5:
                 begun.set()
 
         try:
-            return answer(*arguments, on_progress=report, **named)
+            return run_request(*arguments, observers=replace(observers, progress=report), **named)
         finally:
             stopped.set()
 
@@ -316,7 +317,7 @@ def test_a_cancelled_job_stops_at_its_next_batch_and_its_files_go(here):
         assert await asyncio.to_thread(stopped.wait, 20)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(handler_module, "answer", watched)
+        patched.setattr(handler_module, "run_request", watched)
         asyncio.run(cancelled())
     assert list(here.iterdir()) == []
 
@@ -324,13 +325,13 @@ def test_a_cancelled_job_stops_at_its_next_batch_and_its_files_go(here):
 def test_a_job_cancelled_before_it_began_never_works(here):
     entered, cancelled, stopped = threading.Event(), threading.Event(), threading.Event()
     ended_with = []
-    answer = handler_module.answer
+    run_request = handler_module.run_request
 
     def delayed(*arguments, **named):
         entered.set()
         assert cancelled.wait(20)
         try:
-            return answer(*arguments, **named)
+            return run_request(*arguments, **named)
         except Exception as error:
             ended_with.append(type(error).__name__)
             raise
@@ -349,7 +350,7 @@ def test_a_job_cancelled_before_it_began_never_works(here):
         assert await asyncio.to_thread(stopped.wait, 20)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(handler_module, "answer", delayed)
+        patched.setattr(handler_module, "run_request", delayed)
         asyncio.run(run())
     assert ended_with == ["JobCancelledError"]
     assert list(here.iterdir()) == []

@@ -17,8 +17,10 @@ from tests.clips import wav
 from tests.runpod_server import TWO_AT_ONCE, RunpodServer, start_worker
 from tests.watch import Watch
 from whisperx_worker.contract.settings import load_settings
+from whisperx_worker.hooks.job import Observers
 from whisperx_worker.logs import job_log, redaction
-from whisperx_worker.pipeline.worker import answer, open_worker
+from whisperx_worker.pipeline.outcome import answer
+from whisperx_worker.pipeline.worker import open_worker
 from whisperx_worker.serving import runpod_handler as handler_module
 from whisperx_worker.serving.runpod_handler import handler
 
@@ -372,7 +374,7 @@ def test_a_job_that_runs_is_seen_in_memory(worker):
     before = len(alive())
     data = asked("anna", clip(0.5), clip(1.0))
     seen = []
-    answer(worker, "anna", data, started=lambda _job: seen.append(len(alive()) - before))
+    answer(worker, "anna", data, observers=Observers(started=lambda _job: seen.append(len(alive()) - before)))
     assert seen[0] > 3
     assert texts_with(mark_of("anna")) != set()
 

@@ -12,7 +12,8 @@ from tools.random_models import ALIGNER, DIARIZATION, SETTINGS, SPEAKERS, WHISPE
 from whisperx_worker import SAMPLE_RATE_HZ, Audio, OomBackoff, Settings
 from whisperx_worker.audio.decode_server import decode
 from whisperx_worker.models.cache import ModelCache
-from whisperx_worker.pipeline.worker import answer, open_worker
+from whisperx_worker.pipeline.outcome import answer
+from whisperx_worker.pipeline.worker import open_worker
 from whisperx_worker.testing import make_job
 
 DEMO = Path(__file__).parents[2] / "demo"

@@ -26,15 +26,17 @@ from tools.gpu_check.setup import (
 )
 from tools.random_models import SETTINGS
 from whisperx_worker.hooks.engine_choice import ENGINES
+from whisperx_worker.hooks.job import Observers
 from whisperx_worker.pipeline import run
 from whisperx_worker.pipeline.concurrency import run_concurrently
-from whisperx_worker.pipeline.worker import answer, new_job, open_worker
+from whisperx_worker.pipeline.outcome import answer
+from whisperx_worker.pipeline.worker import new_job, open_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tools.gpu_check.setup import Setup
-    from whisperx_worker import Job, StageEnd
+    from whisperx_worker import StageEnd
 
 WARM_UP_S = 11.0
 MAX_START_S = 120.0
@@ -65,12 +67,10 @@ def measure_stages(setup: Setup) -> Iterator[Measure]:
         run_job(worker, path, **asked)
     ended: list[StageEnd] = []
 
-    def started(job: Job) -> None:
-        job.on_stage_ended = lambda _job, end: ended.append(end)
-
+    observers = Observers(stage_ended=lambda _job, end: ended.append(end))
     with recording(dialogue(setup.seconds)) as path, Watch(setup.device) as watch:
         data = {"audio_file": str(path), **asked}
-        response = answer(worker, "gpu-check", data, local=True, started=started)
+        response = answer(worker, "gpu-check", data, local=True, observers=observers)
     if "error" in response:
         raise CheckError(f"the job failed: {response['error']}")
     for end in ended:

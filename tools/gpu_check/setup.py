@@ -15,7 +15,7 @@ from tools.lock import ROOT
 from tools.random_models import SETTINGS
 from whisperx_worker import SAMPLE_RATE_HZ, Settings
 from whisperx_worker.audio.decode_server import decode
-from whisperx_worker.pipeline.worker import answer
+from whisperx_worker.pipeline.outcome import answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -192,24 +192,26 @@ def transcribe_all(
 
 
 def _transcribe_one(worker: Worker, data: dict[str, Any], *, quiet: bool) -> dict[str, str]:
-    """Texts of the results, by the ending of their files."""
-    from whisperx_worker.logs import job_log, redaction
-    from whisperx_worker.pipeline.run import run_job
-    from whisperx_worker.pipeline.worker import new_job, write_outputs
+    """Return the texts of the results by the ending of their files.
+
+    Raises:
+        Exception: What ended the job.
+    """
+    from whisperx_worker.hooks.job import Observers
+    from whisperx_worker.pipeline.outcome import run_request
     from whisperx_worker.results.formats.result_json import as_json, json_text
 
-    with (
-        job_log.recorded("cli", redaction.secrets_of(data), lines=0),
-        progress_bar(quiet=quiet) as report,
-    ):
-        job = new_job(worker, "cli", data, local=True)
-        job.on_progress = report
-        result = run_job(job, worker.host)
-        written = write_outputs(job, result, worker.host, list(job.request.output_formats))
-        warnings = [redaction.mask(str(warned)) for warned in job.warnings]
-    if "json" in written:
-        written["json"] = json_text({**as_json(result), "warnings": warnings})
-    for warned in warnings:
+    with progress_bar(quiet=quiet) as report:
+        outcome = run_request(worker, "cli", data, local=True, writes_json=True, observers=Observers(progress=report))
+    if outcome.error:
+        try:
+            raise outcome.error
+        finally:
+            del outcome  # else its error, through the traceback and this frame, keeps the audio
+    written = dict(outcome.outputs)
+    if "json" in written and outcome.result:
+        written["json"] = json_text({**as_json(outcome.result), "warnings": outcome.warnings})
+    for warned in outcome.warnings:
         typer.echo(f"warning: {warned}", err=True)
     return {worker.host.outputs[name].suffix: text for name, text in written.items()}
 

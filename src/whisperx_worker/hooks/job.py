@@ -34,14 +34,6 @@ OnSegments: TypeAlias = Callable[[Sequence[Segment]], None]
 """Gets segments with text and times, in no order and not final."""
 
 
-def _nobody_reads(_segments: Sequence[Segment]) -> None:
-    pass
-
-
-def _ignore_use(_stage: str, _fraction: float) -> None:
-    pass
-
-
 @dataclass(frozen=True)
 class StageEnd:
     """A stage of a job that has ended, well or not."""
@@ -56,8 +48,22 @@ class StageEnd:
     """What ended it; its text may name files and hosts."""
 
 
-def _nobody_listens(_job: Job, _ended: StageEnd) -> None:
-    pass
+@dataclass(frozen=True)
+class Observers:
+    """Functions that are called while a job runs; none of them may raise."""
+
+    progress: OnProgress = lambda _stage, _fraction: None
+    """Called by one thread at a time."""
+    segments: OnSegments = lambda _segments: None
+    """Gets segments as they are recognised, where the job asked for `stream`; called by one thread at a time."""
+    stage_ended: Callable[[Job, StageEnd], None] = lambda _job, _ended: None
+    """Called in the thread that ran the stage."""
+    started: Callable[[Job], None] = lambda _job: None
+    """Gets the job before it runs, so that another thread can cancel it."""
+
+
+NO_OBSERVERS = Observers()
+"""Observers that ignore every call."""
 
 
 @dataclass(eq=False)
@@ -73,14 +79,9 @@ class Job:
     """Each plugin's validated options, by plugin name; a hook gets its own one as the argument `options`."""
     local: bool = False
     """Whether the job comes from a person on this machine, so that samples that a plugin makes may be paths."""
-    on_progress: OnProgress = _ignore_use
-    """Called by one thread at a time."""
-    on_segments: OnSegments = _nobody_reads
-    """Gets segments as they are recognised, where the job asked for `stream`; called by one thread at a time."""
+    observers: Observers = NO_OBSERVERS
     time_limit_s: Seconds = math.inf
     """How long the job may take, from its making on."""
-    on_stage_ended: Callable[[Job, StageEnd], None] = _nobody_listens
-    """Must not raise."""
     timings: dict[str, Seconds] = field(default_factory=dict)
     """Wall-clock seconds by stage, named `<stage>_s`."""
     notes: dict[str, object] = field(default_factory=dict)
@@ -123,7 +124,7 @@ class Job:
         """
         self.stop_if_cancelled()
         with self._reporting:
-            self.on_progress(stage, min(1.0, max(0.0, fraction)))
+            self.observers.progress(stage, min(1.0, max(0.0, fraction)))
 
     def stop_if_cancelled(self) -> None:
         """What `progress` does, for a place that does not know how far the stage is.
@@ -143,7 +144,7 @@ class Job:
         """Show the client text that is not final yet, where the job asked for it: `stream`."""
         if self.request.stream and segments:
             with self._reporting:
-                self.on_segments(segments)
+                self.observers.segments(segments)
 
     def cancel(self) -> None:
         """Make the next `progress` call raise."""
@@ -173,4 +174,4 @@ class Job:
             kind = type(error).__name__ if error else None
             fields = {"event": "stage_ended", "stage": name, "seconds": seconds, "error": kind}
             events.info("stage %s: %.3f s%s", name, seconds, f", ended by {kind}" if kind else "", extra=fields)
-            self.on_stage_ended(self, StageEnd(name, began_at, seconds, error))
+            self.observers.stage_ended(self, StageEnd(name, began_at, seconds, error))

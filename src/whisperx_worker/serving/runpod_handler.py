@@ -25,8 +25,11 @@ if os.environ.get("RUNPOD_LOG_LEVEL", "").upper() in {"", "DEBUG", "TRACE"}:
 from whisperx_worker.audio import decode_server
 from whisperx_worker.contract.settings import load_settings
 from whisperx_worker.errors import JobCancelledError, SettingsError
+from whisperx_worker.hooks.job import Observers
 from whisperx_worker.logs import job_log
-from whisperx_worker.pipeline.worker import Worker, answer, open_worker, release_jobs, unforeseen, warm_up
+from whisperx_worker.pipeline.outcome import release_jobs, run_request
+from whisperx_worker.pipeline.response import error_response
+from whisperx_worker.pipeline.worker import Worker, open_worker, warm_up
 from whisperx_worker.runtime.process import age_s
 from whisperx_worker.runtime.runpod_sdk import import_runpod, jobs_in_progress, mode, take_jobs_until
 from whisperx_worker.serving import limits
@@ -74,7 +77,7 @@ async def handler(job: Mapping[str, Any]) -> dict[str, Any]:
             response = await _answered(job, job_id)
         except Exception as error:  # which RunPod would send on, with its traceback and the name of the machine
             log.exception("failed outside of the job")
-            response = unforeseen(error)
+            response = error_response(error)
         alone = len(_in_flight) == 1  # else the others would be lost with the worker
         if alone and (reason := limits.reason_to_refresh(worker().settings, _given_up, worker().health)):
             log.warning("asking RunPod for a fresh worker: %s", reason)
@@ -126,15 +129,8 @@ async def _answered(job: Mapping[str, Any], job_id: str) -> dict[str, Any]:
         response: dict[str, Any] = {"error": limits.payload_too_large(data, opened.settings)}
         try:
             if not response["error"]:
-                response = answer(
-                    opened,
-                    job_id,
-                    data,
-                    on_progress=sender.progress,
-                    on_segments=sender.segments,
-                    time_limit_s=limit_s,
-                    started=started,
-                )
+                observers = Observers(progress=sender.progress, segments=sender.segments, started=started)
+                response = run_request(opened, job_id, data, observers=observers, time_limit_s=limit_s).response
         except JobCancelledError as error:  # RunPod would hear of a traceback, if it was not RunPod who cancelled
             response = {"error": str(error)}
         release_jobs(begun)

@@ -27,6 +27,7 @@ from whisperx_worker import (
     WorkerError,
 )
 from whisperx_worker.audio.decode import decode
+from whisperx_worker.hooks.job import Observers
 from whisperx_worker.models.locate import shipped_models
 from whisperx_worker.testing import load_plugin, make_audio, make_job, run_engine
 from whisperx_worker_plugins import pyannote_diarization
@@ -186,15 +187,14 @@ def test_a_pipeline_gets_the_decoded_sound_and_the_numbers_of_speakers():
 @models
 def test_one_job_at_a_time_uses_a_pipeline(monkeypatch):
     monkeypatch.setattr(inference, "CANCEL_POLL_S", 0.001)
-    jobs, waiting, all_wait = [make_job() for _ in range(4)], set(), threading.Event()
+    waiting, all_wait = set(), threading.Event()
 
     def wait(*_progress):
         waiting.add(threading.get_ident())
         if len(waiting) == len(jobs) - 1:
             all_wait.set()
 
-    for job in jobs:
-        job.on_progress = wait
+    jobs = [make_job(observers=Observers(progress=wait)) for _ in range(4)]
     pipeline = Pipeline(lambda _hook: all_wait.wait(20))
     loaded = LoadedPipeline(pipeline)
     threads = [threading.Thread(target=run_pipeline, args=(loaded, make_audio(), job)) for job in jobs]
@@ -224,8 +224,8 @@ def test_a_job_that_is_cancelled_while_it_waits_or_runs_stops(monkeypatch):
 @models
 def test_progress_never_goes_back():
     told = []
-    job = make_job()
-    job.on_progress = lambda stage, fraction: told.append((stage, round(fraction, 3)))
+    observers = Observers(progress=lambda stage, fraction: told.append((stage, round(fraction, 3))))
+    job = make_job(observers=observers)
 
     def steps(hook):
         for step, completed, total in [

@@ -26,9 +26,11 @@ from whisperx_worker import (
 )
 from whisperx_worker.contract.settings import Settings
 from whisperx_worker.hooks.host import Candidate, load_host
+from whisperx_worker.hooks.job import Observers
 from whisperx_worker.logs import job_log
 from whisperx_worker.pipeline.concurrency import run_concurrently
-from whisperx_worker.pipeline.worker import Worker, answer
+from whisperx_worker.pipeline.outcome import answer
+from whisperx_worker.pipeline.worker import Worker
 from whisperx_worker.testing import make_diarization, make_job, make_transcript
 
 CLIP = base64.b64encode(wav(seconds=3.0)).decode()
@@ -91,7 +93,9 @@ def ask(*plugins, started=lambda _job: None, **fields):
     ]
     worker = Worker(Settings(), load_host(Settings(), candidates), ModelCache())
     assert len(worker.host.active) == len(plugins)
-    return answer(worker, "job-1", {"audio_base64": CLIP, "diarization": True, **fields}, started=started)
+    return answer(
+        worker, "job-1", {"audio_base64": CLIP, "diarization": True, **fields}, observers=Observers(started=started)
+    )
 
 
 def diarization_threads():
@@ -350,7 +354,7 @@ def test_progress_is_reported_by_one_thread_at_a_time():
         else:
             overtaken.append(both.wait(0.2))
 
-    job = replace(make_job(), on_progress=report)
+    job = make_job(observers=Observers(progress=report))
     run_concurrently(job, lambda: job.progress("transcribe", 0.5), lambda: job.progress("diarize", 0.5))
 
     assert (sorted(inside), overtaken) == (["diarize", "transcribe"], [False])

@@ -12,7 +12,8 @@ import pytest
 from demo.demo import plain
 from whisperx_worker import SAMPLE_RATE_HZ, Audio, Segment, Settings, Span, Transcript
 from whisperx_worker.hooks.dispatch import run_engine
-from whisperx_worker.pipeline.worker import answer, open_worker
+from whisperx_worker.pipeline.outcome import answer
+from whisperx_worker.pipeline.worker import open_worker
 from whisperx_worker.testing import load_plugin, make_job
 from whisperx_worker_plugins import wav2vec2_alignment
 from whisperx_worker_plugins.russian_whisper import coverage, text_generation

@@ -13,7 +13,8 @@ import pytest
 
 from tests.random_whisper import Shape, make_whisper
 from whisperx_worker import SAMPLE_RATE_HZ, ModelCache, Settings, WorkerError
-from whisperx_worker.pipeline.worker import answer, open_worker
+from whisperx_worker.pipeline.outcome import answer
+from whisperx_worker.pipeline.worker import open_worker
 from whisperx_worker_plugins.russian_whisper import cuda_libraries, spectrogram, whisper_model
 
 SMALL = {"width": 64, "heads": 2, "hidden": 64, "encoder_heads": 2}

@@ -24,6 +24,7 @@ from whisperx_worker import (
     WorkerError,
 )
 from whisperx_worker.hooks.dispatch import run_engine
+from whisperx_worker.hooks.job import Observers
 from whisperx_worker.models.locate import shipped_models
 from whisperx_worker.testing import load_plugin, make_job
 from whisperx_worker_plugins import wav2vec2_alignment
@@ -323,9 +324,9 @@ def test_a_cancelled_job_stops(run, sound):
 
 
 def test_progress_grows_to_one(run, sound):
-    job = make_job(run.host, plugins={NAME: {"model": "group"}})
     seen = []
-    job.on_progress = lambda stage, fraction: seen.append((stage, fraction))
+    observers = Observers(progress=lambda stage, fraction: seen.append((stage, fraction)))
+    job = make_job(run.host, observers=observers, plugins={NAME: {"model": "group"}})
     long = Audio(np.tile(sound.samples, 3))
     run(long, Transcript((Segment(0.3, 0.7, "да"), Segment(20.3, 22.7, "нет")), "ru"), job=job)
     assert seen == [("align", 0.25), ("align", 1.0)]

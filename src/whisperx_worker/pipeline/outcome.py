@@ -1,0 +1,132 @@
+"""Outcome of a job, and the one way to run a job: for the endpoint, the command line and other programs."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import math
+import weakref
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from whisperx_worker.errors import JobCancelledError, OutOfTimeError, WorkerError
+from whisperx_worker.hooks.job import NO_OBSERVERS
+from whisperx_worker.logs import job_log, redaction
+from whisperx_worker.pipeline.response import error_response, response_of, write_outputs
+from whisperx_worker.pipeline.run import run_job
+from whisperx_worker.pipeline.worker import new_job
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from whisperx_worker.hooks.job import Job, Observers
+    from whisperx_worker.pipeline.worker import Worker
+    from whisperx_worker.types import Result, Seconds
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Result of one job, or the error that ended it."""
+
+    response: dict[str, Any]
+    """The contract's response; of a failed job `{"error": one sentence}`."""
+    result: Result | None = None
+    """None where the job failed."""
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    """Texts by name of the format."""
+    warnings: tuple[str, ...] = ()
+    """Warnings without secrets; those of `response` are without paths too."""
+    error: Exception | None = None
+    """The exception that ended the job."""
+
+
+def run_request(  # noqa: PLR0913  what is named has a default
+    worker: Worker,
+    job_id: str,
+    data: object,
+    *,
+    local: bool = False,
+    writes_json: bool = False,
+    observers: Observers = NO_OBSERVERS,
+    time_limit_s: Seconds = math.inf,
+) -> Outcome:
+    """Validate and run one job, with its log, and return its outcome.
+
+    Args:
+        worker: Settings, plugins and models of the process.
+        job_id: The client's id of the job.
+        data: The content of `input`.
+        local: Whether it comes from a person on this machine, who may name paths.
+        writes_json: Whether `outputs` has the format json too, where the job asks for it.
+        observers: Called while the job runs.
+        time_limit_s: How long it may take.
+
+    Raises:
+        JobCancelledError: When the job was cancelled, so that no caller waits for an answer.
+    """
+    secrets = [*redaction.secrets_of(data), *redaction.secrets_of_environment()]
+    with job_log.recorded(job_id, secrets, worker.settings.log_tail_lines) as tail:
+        try:
+            job = new_job(worker, job_id, data, local=local, observers=observers, time_limit_s=time_limit_s)
+            observers.started(job)
+            log.info("started")
+            outcome = _finished(job, run_job(job, worker.host), worker, writes_json=writes_json)
+            worker.health.job_succeeded()
+        except OutOfTimeError as error:
+            log.info("failed: %s", error)
+            return Outcome({"error": str(error)}, error=error)
+        except JobCancelledError:
+            log.info("cancelled")
+            raise
+        except WorkerError as error:
+            log.info("failed: %s", error)
+            worker.health.job_failed(error)
+            return Outcome({"error": redaction.for_client(str(error))}, error=error)
+        except Exception as error:  # the other place that isolates: one job's fault never ends the worker
+            log.exception("failed unexpectedly")
+            worker.health.job_failed(error)
+            return Outcome(error_response(error), error=error)
+        outcome.response["logs"] = tail.text
+        return outcome
+
+
+def _finished(job: Job, result: Result, worker: Worker, *, writes_json: bool) -> Outcome:
+    """Return the outcome of a job that has its result."""
+    names = [name for name in job.request.output_formats if writes_json or name != "json"]
+    outputs = write_outputs(job, result, worker.host, names)
+    response = response_of(job, result, outputs)
+    log.info("finished: %.1f s of audio, %d segments", result.duration_s, len(response["segments"]))
+    return Outcome(response, result, outputs, tuple(redaction.mask(str(warned)) for warned in job.warnings))
+
+
+def answer(  # noqa: PLR0913  what is named has a default
+    worker: Worker,
+    job_id: str,
+    data: object,
+    *,
+    local: bool = False,
+    observers: Observers = NO_OBSERVERS,
+    time_limit_s: Seconds = math.inf,
+) -> dict[str, Any]:
+    """Run one job as `run_request` does, and return its response.
+
+    Raises:
+        JobCancelledError: When the job was cancelled.
+    """
+    return run_request(worker, job_id, data, local=local, observers=observers, time_limit_s=time_limit_s).response
+
+
+def release_jobs(jobs: list[Job]) -> None:
+    """Release the memory of ended jobs, their audio included.
+
+    A library's exception may be in a cycle with the frames that it went through, and these hold all that the job had.
+
+    Args:
+        jobs: All references of the caller; emptied here.
+    """
+    left = [weakref.ref(job) for job in jobs]
+    jobs.clear()
+    if any(job() for job in left):
+        gc.collect()
