@@ -306,7 +306,7 @@ def late(log: str) -> Iterator[str]:
     times_s = [datetime.fromisoformat(line[:23].replace(",", ".")).timestamp() for line in lines]
     faulty_s = min((at_s for line, at_s in zip(lines, times_s, strict=True) if NO_MORE in line), default=math.inf)
     for line, at_s in zip(lines, times_s, strict=True):
-        if line.endswith("whisperx_worker.pipeline.worker: started") and at_s > faulty_s + TAKEN_BEFORE_S:
+        if line.endswith("whisperx_worker.pipeline.outcome: started") and at_s > faulty_s + TAKEN_BEFORE_S:
             yield line
 
 
@@ -470,7 +470,7 @@ def cancelled(server: RunpodServer, worker: WorkerProcess, job_id: str) -> tuple
     server.progress(job_id, LONGEST_S)
     server.stop(job_id)
     latest_s = time.monotonic() + 60
-    while f"[{job_id}] whisperx_worker.pipeline.worker: cancelled" not in worker.said("container_log.txt"):
+    while f"[{job_id}] whisperx_worker.pipeline.outcome: cancelled" not in worker.said("container_log.txt"):
         if time.monotonic() > latest_s:
             return "never", f"{job_id} was not cancelled"
         time.sleep(0.1)

@@ -355,5 +355,5 @@ def test_no_planted_secret_leaves_the_process_under_runpods_sdk(server, rude, tm
             assert TAGGED not in json.dumps(post.body)
     assert not any(word in process.said() for word in (TAGGED, PROMPT))
     assert {"error" in result for result in results.values()} == {True, False}
-    assert len(process.said("container_log.txt").split("] whisperx_worker.pipeline.worker: ")) > len(jobs)
+    assert len(process.said("container_log.txt").split("] whisperx_worker.pipeline.outcome: ")) > len(jobs)
     assert left == []

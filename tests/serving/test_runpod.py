@@ -128,7 +128,7 @@ def test_a_job_that_runpod_stops_gets_no_result_and_leaves_nothing(runpod_server
     runpod_server.submit(("unwanted", {"audio_file": url, "plugins": {"actor": {"waits": True}}}))
     runpod_server.progress("unwanted")
     runpod_server.stop("unwanted")
-    eventually(lambda: "[unwanted] whisperx_worker.pipeline.worker: cancelled" in worker.said(), "the job stopped")
+    eventually(lambda: "[unwanted] whisperx_worker.pipeline.outcome: cancelled" in worker.said(), "the job stopped")
     runpod_server.submit(("wanted", {"audio_file": url}))
     assert "error" not in runpod_server.result("wanted")
     assert all(post.is_progress for post in runpod_server.posts_of("unwanted"))

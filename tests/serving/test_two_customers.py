@@ -313,7 +313,7 @@ async def ended(name, log_file, *, cancelled=False, **changes):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await logged(f"[{name}] whisperx_worker.pipeline.worker: cancelled", log_file)
+        await logged(f"[{name}] whisperx_worker.pipeline.outcome: cancelled", log_file)
         return set()
     return set(await task)
 
