@@ -20,7 +20,7 @@ from whisperx_worker.contract.settings import Settings, load_settings, variables
 from whisperx_worker.contract.validation import parse_request
 from whisperx_worker.hooks.host import load_host
 from whisperx_worker.logs import redaction
-from whisperx_worker.models.locate import SHORT_NAMES
+from whisperx_worker.models.pins import short_name_of
 from whisperx_worker.operate import bucket
 from whisperx_worker.pipeline.outcome import answer
 from whisperx_worker.pipeline.worker import open_worker
@@ -240,7 +240,7 @@ print(json.dumps(found))
 def found_by(tmp_path):
     """What the worker of the image finds for each step, with a preset's environment and a hub that has everything."""
     for name in IN_THE_IMAGE:
-        folder = tmp_path / "models" / SHORT_NAMES.get(name, name)
+        folder = tmp_path / "models" / short_name_of(name)
         folder.mkdir(parents=True)
         (folder / "of-the-image").touch()
     (tmp_path / "hub").mkdir()

@@ -12,6 +12,8 @@ from pydantic import SecretStr
 
 from tests.hub import COMMIT, TOKEN, reach, serving
 from whisperx_worker import BadInputError, ModelCache, ModelNotFoundError, Settings, find_model, folder_mb
+from whisperx_worker.hooks.host import load_host
+from whisperx_worker.hooks.requirements import registered_models
 from whisperx_worker.models import cache, locate
 from whisperx_worker.pipeline.worker import note_model
 from whisperx_worker.testing import make_job
@@ -19,6 +21,11 @@ from whisperx_worker.testing import make_job
 NAME = "faster-whisper-large-v3-russian"
 HUB_ID = "bzikst/faster-whisper-large-v3-russian"
 CACHED = "models--bzikst--faster-whisper-large-v3-russian"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _models_of_the_plugins():
+    registered_models(load_host(Settings()), Settings())
 
 
 @pytest.fixture

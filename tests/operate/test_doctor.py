@@ -471,7 +471,7 @@ def test_the_whole_table_of_this_machine_with_the_shipped_models(monkeypatch):
     assert found["torch"].what.startswith("2.")
     types = ", ".join(sorted(ctranslate2.get_supported_compute_types("cpu")))
     assert found["ctranslate2"].what.endswith(f", on the CPU, computes in {types}")
-    assert {"av", "soxr", "runpod", "faster_whisper", "transformers", "pyannote.audio", "speechbrain"} <= set(found)
+    assert {"av", "runpod", "faster_whisper", "transformers", "pyannote.audio", "speechbrain"} <= set(found)
 
 
 @pytest.mark.models

@@ -18,6 +18,7 @@ from whisperx_worker import (
     hookimpl,
 )
 from whisperx_worker_plugins._shared.model_folder import use_model_folder
+from whisperx_worker_plugins._shared.production_model import with_production_model
 from whisperx_worker_plugins.pyannote_diarization import pipeline
 from whisperx_worker_plugins.pyannote_diarization.inference import run_pipeline
 
@@ -53,15 +54,16 @@ def register_models(settings: Settings) -> list[ModelRequirement]:
     """Return the operator's diarization model."""
     name = settings.diarization_model
     parts = pipeline.COMMUNITY_FILES if name == pipeline.COMMUNITY else ()
-    return [
+    return with_production_model(
         ModelRequirement(
             name,
             "diarize",
             ("config.yaml", *parts),
             libraries=("pyannote.audio", "torch"),
             imports=pipeline.IMPORTS,
-        )
-    ]
+        ),
+        ModelRequirement(pipeline.COMMUNITY, "diarize", on_request=True, pinned_revision=pipeline.COMMUNITY_REVISION),
+    )
 
 
 @hookimpl

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 COMMUNITY = "pyannote/speaker-diarization-community-1"
 """Model with the parts that a folder of pyannote's own pipeline does not name."""
 
+COMMUNITY_REVISION = "3533c8cf8e369892e6b79ff1bf80f7b0286a54ee"
+
 COMMUNITY_FILES = (
     "segmentation/pytorch_model.bin",
     "embedding/pytorch_model.bin",

@@ -21,6 +21,7 @@ from whisperx_worker import (
     hookimpl,
     intervals,
 )
+from whisperx_worker_plugins._shared.production_model import with_production_model
 from whisperx_worker_plugins.russian_whisper import cuda_libraries, whisper_model
 from whisperx_worker_plugins.russian_whisper.language_detection import detect_language
 from whisperx_worker_plugins.russian_whisper.model_folder import (
@@ -33,11 +34,19 @@ from whisperx_worker_plugins.russian_whisper.transcription import transcribe_spe
 
 log = logging.getLogger(__name__)
 
+PRODUCTION_MODEL = ModelRequirement(
+    "faster-whisper-large-v3-russian",
+    "transcribe",
+    on_request=True,
+    hub_id="bzikst/faster-whisper-large-v3-russian",
+)
+"""Default model, with its hub id."""
+
 
 @hookimpl
 def register_models(settings: Settings) -> list[ModelRequirement]:
     """Return the production model's requirement."""
-    return [
+    return with_production_model(
         ModelRequirement(
             settings.model,
             "transcribe",
@@ -46,8 +55,9 @@ def register_models(settings: Settings) -> list[ModelRequirement]:
             imports=("faster_whisper", "onnxruntime"),
             optional=("preprocessor_config.json",),
             gpu_setup=(f"{cuda_libraries.__name__}:preload_cuda_libraries",),
-        )
-    ]
+        ),
+        PRODUCTION_MODEL,
+    )
 
 
 @hookimpl

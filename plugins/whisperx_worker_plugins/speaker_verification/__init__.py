@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from whisperx_worker import ModelName, ModelRequirement, OomBackoff, SpeakerMatch, WorkerError, hookimpl, intervals
 from whisperx_worker_plugins._shared.model_folder import use_model_folder
+from whisperx_worker_plugins._shared.production_model import with_production_model
 from whisperx_worker_plugins.speaker_verification import encoder as encoders
 from whisperx_worker_plugins.speaker_verification import notices
 from whisperx_worker_plugins.speaker_verification.comparison import Comparison
@@ -37,6 +38,15 @@ if TYPE_CHECKING:
     from whisperx_worker_plugins.speaker_verification.voices import Voice
 
 
+PRODUCTION_MODEL = ModelRequirement(
+    "speechbrain/spkrec-ecapa-voxceleb",
+    "verify_speakers",
+    on_request=True,
+    pinned_revision="0f99f2d0ebe89ac095bcc5903c4dd8f72b367286",
+)
+"""Default model, at the revision that its threshold was measured with."""
+
+
 class Options(BaseModel):
     """Options of a job."""
 
@@ -58,15 +68,16 @@ def register_options() -> type[Options]:
 def register_models(settings: Settings) -> list[ModelRequirement]:
     """Return the operator's speaker model."""
     files = ("hyperparams.yaml", "embedding_model.ckpt")
-    return [
+    return with_production_model(
         ModelRequirement(
             settings.speaker_model,
             "verify_speakers",
             files,
             libraries=("speechbrain", "torch"),
             imports=encoders.IMPORTS,
-        )
-    ]
+        ),
+        PRODUCTION_MODEL,
+    )
 
 
 @hookimpl

@@ -31,6 +31,7 @@ from whisperx_worker import (
     torch_device,
     torch_stage,
 )
+from whisperx_worker_plugins._shared.production_model import with_production_model
 from whisperx_worker_plugins.wav2vec2_alignment import checkpoints, torchaudio_bundles
 from whisperx_worker_plugins.wav2vec2_alignment.transcript_alignment import align_transcript, warn_unaligned_speech
 from whisperx_worker_plugins.wav2vec2_alignment.vad_clamp import clamp_segment, unaligned_speech
@@ -67,9 +68,12 @@ def register_models(settings: Settings) -> list[ModelRequirement]:
         torchaudio_bundles.bundle_requirement(bundle, settings, checkpoints.LAZY_IMPORTS, on_request=bundle != name)
         for bundle in torchaudio_bundles.BUNDLES
     ]
+    production = ModelRequirement(
+        checkpoints.RUSSIAN_MODEL, "align", on_request=True, pinned_revision=checkpoints.RUSSIAN_REVISION
+    )
     if name in torchaudio_bundles.BUNDLES:
-        return others
-    return [
+        return [*others, production]
+    configured = with_production_model(
         ModelRequirement(
             name,
             "align",
@@ -78,8 +82,9 @@ def register_models(settings: Settings) -> list[ModelRequirement]:
             imports=checkpoints.LAZY_IMPORTS,
             unused=("flax_model.msgpack", "tf_model.h5", "language_model/*", "*.onnx"),
         ),
-        *others,
-    ]
+        production,
+    )
+    return [*configured, *others]
 
 
 @hookimpl

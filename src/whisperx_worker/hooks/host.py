@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pluggy import HookImpl
 
     from whisperx_worker.contract.settings import Settings
+    from whisperx_worker.models.requirement import ModelRequirement
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,8 @@ class Host:
     """Options schema by plugin name, for the plugins that have one."""
     outputs: dict[str, OutputFormat] = field(default_factory=dict)
     """Output formats by name."""
+    requirements: dict[Settings, dict[str, list[ModelRequirement]]] = field(default_factory=dict)
+    """Models by settings and plugin, as far as `hooks.requirements` has asked the plugins."""
 
     def implementations(self, hook: str) -> list[HookImpl]:
         """Implementations of a hook in the order in which a chain runs them: tryfirst, registration order, trylast."""

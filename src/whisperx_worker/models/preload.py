@@ -1,7 +1,7 @@
 """Brings models into the models folder before any job needs them, and checks every byte of them against the hub.
 
 A model is fetched at the revision that is named (`org/name@revision`), else at the one in the folder's lock file, else
-at the pinned one (`models.PINNED_REVISIONS`), else at what `main` is now. The commit is written into the lock file, so
+at the one that a plugin pins (`models.pins`), else at what `main` is now. The commit is written into the lock file, so
 that the next run fetches the same one. What somebody copied here by hand is compared, and never touched.
 """
 
@@ -18,8 +18,9 @@ from whisperx_worker.contract.fields import is_model_name
 from whisperx_worker.errors import BadInputError, GatedModelError, ModelNotFoundError, WorkerError
 from whisperx_worker.models.download import fetch_url, patiently
 from whisperx_worker.models.hub import MAIN, told_errors_of_the_hub
-from whisperx_worker.models.locate import HUB_IDS, PINNED_REVISIONS, SHORT_NAMES, shipped_models
+from whisperx_worker.models.locate import shipped_models
 from whisperx_worker.models.lock_file import LockedFile, LockedModel, faults, read_lock, write_lock
+from whisperx_worker.models.pins import hub_id_of, pinned_revision, short_name_of
 from whisperx_worker.models.requirement import ModelRequirement
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def wanted_models(needs: Sequence[ModelRequirement], names: Sequence[str]) -> li
         name, _, revision = text.partition("@")
         if not is_model_name(name) or text.endswith("@"):
             raise BadInputError(f"--models must name models as name, org/name or org/name@revision, not {text!r}")
-        name = SHORT_NAMES.get(name, name)
+        name = short_name_of(name)
         wanted.append(Wanted(known.get(name, ModelRequirement(name, "")), revision or None, by_name=True))
     return wanted if names else [Wanted(need) for need in known.values() if not need.on_request]
 
@@ -116,7 +117,7 @@ def _bring(wanted: Wanted, models: Path, token: SecretStr | None) -> Brought:
             return Brought(name, "already whole", before.revision)
     elif not here and not wanted.revision and (shipped_models() / name).is_dir():
         return Brought(name, "shipped")
-    pinned = wanted.revision or (before.revision if before else None) or PINNED_REVISIONS.get(HUB_IDS.get(name, name))
+    pinned = wanted.revision or (before.revision if before else None) or pinned_revision(name)
     try:
         at_hub = _ask(wanted.need, pinned or MAIN, token)
     except ModelNotFoundError as error:
@@ -175,7 +176,7 @@ def _ask(need: ModelRequirement, revision: str, token: SecretStr | None) -> Lock
     """
     from huggingface_hub import HfApi
 
-    hub_id = HUB_IDS.get(need.name, need.name)
+    hub_id = hub_id_of(need.name)
     if "/" not in hub_id:
         raise ModelNotFoundError(f"the model {need.name!r} is not on the hub under this name; it must be org/name")
     with told_errors_of_the_hub(hub_id):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from whisperx_worker.models import pins
 from whisperx_worker.models.hub import hub_is_forbidden
-from whisperx_worker.models.locate import HUB_IDS, allowed_revision, locate_model
+from whisperx_worker.models.locate import allowed_revision, locate_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +42,14 @@ class ModelRequirement:
     """Other folders that its files may be in."""
     on_request: bool = False
     """Whether only a job that names it needs it: it is fetched by name, and not missed."""
+    hub_id: str | None = None
+    """Its id on the hub, where the name is a short one."""
+    pinned_revision: str | None = None
+    """Commit on the hub that is downloaded where no other is named; without it `main`."""
+
+    def pin(self) -> None:
+        """Let `find_model` use this hub id and revision, everywhere in this process."""
+        pins.pin(self.name, self.hub_id, self.pinned_revision)
 
     def lacking(self, folder: Path) -> list[str]:
         """Files that a folder does not have, or has empty."""
@@ -55,7 +64,7 @@ class ModelRequirement:
         """The revision that the worker may download: empty of what has none, None where it may not."""
         if self.url:
             return "" if {self.name, "*"} & set(settings.hub_models) else None
-        return None if hub_is_forbidden() else allowed_revision(HUB_IDS.get(self.name, self.name), settings)
+        return None if hub_is_forbidden() else allowed_revision(pins.hub_id_of(self.name), settings)
 
 
 def _has(file: Path) -> bool:

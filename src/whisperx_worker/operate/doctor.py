@@ -43,9 +43,8 @@ State = Literal["ok", "warning", "failure"]
 PLAIN = "transcribe"
 """The step that a plain job needs; what only the others need is a warning."""
 
-SOUND_LIBRARIES = ("av", "soxr")
-"""What every job is decoded with."""
-
+SOUND_LIBRARIES = ("av",)
+"""Libraries that decode the audio of every job."""
 
 _CUDA = (12, 0)
 _CUDNN = 9

@@ -18,7 +18,7 @@ from whisperx_worker.hooks.dispatch import failure, notify_observers
 from whisperx_worker.hooks.engine_choice import default_engine
 from whisperx_worker.hooks.host import Host, load_host
 from whisperx_worker.hooks.job import NO_OBSERVERS, Job
-from whisperx_worker.hooks.requirements import import_libraries
+from whisperx_worker.hooks.requirements import import_libraries, registered_models
 from whisperx_worker.logs import redaction
 from whisperx_worker.models.cache import ModelCache, ModelUse
 from whisperx_worker.models.hub import forbid_hub_by_default
@@ -59,7 +59,9 @@ def open_worker(settings: Settings | None = None) -> Worker:
     settings = settings or load_settings()
     forbid_hub_by_default(settings)
     machine.limit_threads(settings.cpu_threads)
-    return Worker(settings, load_host(settings), ModelCache(settings.memory_budget_mb))
+    host = load_host(settings)
+    registered_models(host, settings)  # pins revisions before any job looks for a model
+    return Worker(settings, host, ModelCache(settings.memory_budget_mb))
 
 
 def warm_up(worker: Worker) -> str | None:
