@@ -8,7 +8,7 @@ import pytest
 
 from tests.chains import raised
 from whisperx_worker import BadInputError, DeviceError, PluginError
-from whisperx_worker.runtime.failure_kinds import causes, is_out_of_memory, kind_of, of_the_gpu, root_of
+from whisperx_worker.runtime.failure_kinds import causes, failure_kind, gpu_fault, is_out_of_memory, root_cause
 
 HINT = (
     "\nCUDA kernel errors might be asynchronously reported at some other API call, so the stacktrace below might be "
@@ -137,32 +137,33 @@ OTHER = [
 
 @pytest.mark.parametrize("error", MEMORY, ids=str)
 def test_want_of_memory_is_told_whoever_says_it(error):
-    assert kind_of(error) == "memory"
+    assert failure_kind(error) == "memory"
     assert is_out_of_memory(error)
 
 
 @pytest.mark.parametrize("error", GPU, ids=str)
 def test_a_fault_of_the_gpu_is_told_whoever_says_it(error):
-    assert kind_of(error) == "gpu"
-    assert of_the_gpu(error) is error
+    assert failure_kind(error) == "gpu"
+    assert gpu_fault(error) is error
 
 
 @pytest.mark.parametrize("error", OTHER, ids=str)
 def test_anything_else_is_neither(error):
-    assert kind_of(error) == "other"
-    assert of_the_gpu(error) is None
+    assert failure_kind(error) == "other"
+    assert gpu_fault(error) is None
 
 
 @pytest.mark.parametrize("hidden", [False, True])
 def test_the_kind_is_that_of_what_led_to_an_exception(hidden):
     error = raised(PluginError("the model cannot be loaded"), GPU[0], hidden=hidden)
-    assert kind_of(error) == "gpu"
-    assert root_of(error) is GPU[0]
+    assert failure_kind(error) == "gpu"
+    assert root_cause(error) is GPU[0]
 
 
 def test_want_of_memory_after_a_fault_of_the_gpu_is_the_fault():
     assert (
-        kind_of(raised(RuntimeError("CUDA error: out of memory"), RuntimeError("CUDA error: unknown error"))) == "gpu"
+        failure_kind(raised(RuntimeError("CUDA error: out of memory"), RuntimeError("CUDA error: unknown error")))
+        == "gpu"
     )
 
 
@@ -174,14 +175,17 @@ class GroupedError(Exception):
 
 
 def test_a_group_is_as_bad_as_its_worst():
-    assert kind_of(GroupedError(ValueError("x"), GroupedError(RuntimeError("CUDA error: misaligned address")))) == "gpu"
+    assert (
+        failure_kind(GroupedError(ValueError("x"), GroupedError(RuntimeError("CUDA error: misaligned address"))))
+        == "gpu"
+    )
 
 
 def test_a_chain_that_leads_back_to_itself_ends():
     first, second = RuntimeError("a"), RuntimeError("b")
     first.__cause__, second.__cause__ = second, first
     assert set(causes(first)) == {first, second}
-    assert root_of(first) in {first, second}
+    assert root_cause(first) in {first, second}
 
 
 @pytest.mark.models
@@ -189,4 +193,4 @@ def test_torchs_own_exceptions_have_the_names_that_are_looked_for():
     import torch
 
     assert torch.OutOfMemoryError.__name__ == "OutOfMemoryError"
-    assert kind_of(torch.AcceleratorError("x")) == "gpu"
+    assert failure_kind(torch.AcceleratorError("x")) == "gpu"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from whisperx_worker.errors import BadInputError, JobCancelledError, PluginError, StrictError, WorkerError
 from whisperx_worker.hooks.engine_choice import engine_for_job
-from whisperx_worker.runtime.failure_kinds import is_out_of_memory, of_the_gpu
+from whisperx_worker.runtime.failure_kinds import gpu_fault, is_out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -127,7 +127,7 @@ def failure(error: BaseException) -> str:
 
     The rest, which may name files or hosts, goes to the log.
     """
-    gpu = of_the_gpu(error)
+    gpu = gpu_fault(error)
     if isinstance(error, WorkerError) and (gpu is None or gpu is error):
         return str(error)
     log.error("a plugin raised", exc_info=error)

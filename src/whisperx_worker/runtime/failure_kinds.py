@@ -1,6 +1,6 @@
-"""Kind of a failure by the words of the libraries: want of memory, a GPU that must be replaced, or anything else.
+"""Kind of a failure by the text of its exception: memory, GPU or other.
 
-Knows no model library: their exceptions are told by module, name and text.
+No model library is imported: their exceptions are recognised by name and text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Kind: TypeAlias = Literal["memory", "gpu", "other"]
 _MEMORY = re.compile(
     r"out of memory|OUT_OF_MEMORY|bad_alloc|cudaErrorMemoryAllocation"
     r"|CU(BLAS|FFT|DNN|SOLVER|SPARSE|RAND)_(STATUS_)?\w*ALLOC(ATION)?_FAILED"
-    # The handle needs memory of its own, and both libraries say no more than this when there is none.
+    # Creating the handle needs memory, and both libraries report nothing else when there is none.
     r"|CUBLAS_STATUS_NOT_INITIALIZED|CUDNN_STATUS_NOT_INITIALIZED"
     r"|can't allocate memory|cannot allocate memory|not enough memory|failed to allocate memory"
     # torch's allocator asks NVML when memory is short, and fails of that where it is not there.
@@ -27,7 +27,7 @@ _MEMORY = re.compile(
     r"|available memory of \d+ is smaller than requested",
     re.IGNORECASE,
 )
-"""CUDA, cuBLAS, cuDNN, torch, CTranslate2 and onnxruntime on want of memory."""
+"""Messages of CUDA, cuBLAS, cuDNN, torch, CTranslate2 and onnxruntime on lack of memory."""
 
 _GPU = re.compile(
     r"\bCUDA (driver |runtime )?(error|failure|failed)\b|\bCUDA unknown error|\bcudaError[A-Z]|\bCUDA_ERROR_"
@@ -38,23 +38,32 @@ _GPU = re.compile(
     r"|GPU has fallen off the bus",
     re.IGNORECASE,
 )
-"""The same libraries on everything else that a GPU can do wrong."""
+"""Messages of the same libraries on other failures of a GPU."""
 
-_OWN_WORDS = (WorkerError, ValueError, LookupError, TypeError, OSError, ImportError, AttributeError, AssertionError)
-"""Their texts may quote a client, and no library reports its GPU by them."""
+_OTHER_ERRORS = (
+    WorkerError,
+    ValueError,
+    LookupError,
+    TypeError,
+    OSError,
+    ImportError,
+    AttributeError,
+    AssertionError,
+)
+"""Exceptions that may quote a client, and by which no library reports its GPU."""
 
 
-def kind_of(error: BaseException) -> Kind:
-    """Judge an exception and all that led to it.
+def failure_kind(error: BaseException) -> Kind:
+    """Classify an exception together with its causes.
 
-    After a fault of the GPU every later call fails in its own way, want of memory included: the fault wins.
+    After a fault of the GPU later calls fail in other ways, lack of memory included: the fault wins.
     """
-    kinds = {_own_kind(one) for one in causes(error)}
+    kinds = {_single_kind(one) for one in causes(error)}
     return "gpu" if "gpu" in kinds else "memory" if "memory" in kinds else "other"
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and those that it was raised from, while handling, or as a group of; each once."""
+    """Yield an exception, its causes, contexts and members of its group, without repetition."""
     waiting, seen = [error], set[int]()
     while waiting:
         one = waiting.pop()
@@ -66,12 +75,12 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         waiting += getattr(one, "exceptions", ())
 
 
-def of_the_gpu(error: BaseException) -> BaseException | None:
-    """Return the exception of a chain that tells of a fault of the GPU, or None."""
-    return next((one for one in causes(error) if _own_kind(one) == "gpu"), None)
+def gpu_fault(error: BaseException) -> BaseException | None:
+    """Return the exception of a chain that reports a fault of the GPU, or None."""
+    return next((one for one in causes(error) if _single_kind(one) == "gpu"), None)
 
 
-def root_of(error: BaseException) -> BaseException:
+def root_cause(error: BaseException) -> BaseException:
     """Return what an exception was first raised from."""
     seen = set[int]()
     while (cause := error.__cause__ or error.__context__) is not None and id(error) not in seen:
@@ -82,10 +91,11 @@ def root_of(error: BaseException) -> BaseException:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether memory is used up, and the GPU otherwise as it should be."""
-    return kind_of(error) == "memory"
+    return failure_kind(error) == "memory"
 
 
-def _own_kind(error: BaseException) -> Kind:
+def _single_kind(error: BaseException) -> Kind:
+    """Classify one exception without its causes."""
     name = type(error).__name__
     if isinstance(error, MemoryError) or name == "OutOfMemoryError":
         return "memory"
@@ -93,7 +103,7 @@ def _own_kind(error: BaseException) -> Kind:
         return "gpu"
     if isinstance(error, OSError):
         return "memory" if error.errno == errno.ENOMEM else "other"
-    if isinstance(error, _OWN_WORDS) or not isinstance(error, Exception):
+    if isinstance(error, _OTHER_ERRORS) or not isinstance(error, Exception):
         return "other"
     text = str(error)
     if _MEMORY.search(text):

@@ -1,6 +1,6 @@
-"""What torch does on a GPU beside its work: a stream for each stage, and memory that is given back.
+"""CUDA streams for torch stages, and release of unused GPU memory.
 
-Without torch, or without a GPU, nothing here does anything.
+Without torch or a GPU the functions do nothing.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MIN_RELEASED_MB = 512.0
-"""Less unused memory than this stays torch's: to ask the driver for it again costs more than others gain by it."""
+"""Unused memory from which a release is worth the cost of allocating it again."""
 
 _lock = threading.Lock()
 _loading = threading.RLock()
 _streams: dict[str, Any] = {}
-"""A CUDA stream for each stage, so that the memory that torch keeps of one job serves the next one's."""
+"""CUDA streams by stage, so that jobs share the memory that torch caches for each."""
 _running: list[str] = []
-"""Stages that run now."""
+"""Running stages."""
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def torch_loading() -> Iterator[None]:
 
 @contextmanager
 def torch_stage(name: str, device: str) -> Iterator[None]:
-    """Run a stage's torch work in a CUDA stream of its own, and give unused memory back after it.
+    """Run a stage's torch work in its CUDA stream, and release unused memory afterwards.
 
     In the default stream the stage and other libraries would wait for each other. Its results must leave the GPU
     inside of the block. On the CPU it does nothing.
@@ -72,7 +72,7 @@ def torch_stage(name: str, device: str) -> Iterator[None]:
 
 
 def release_memory(min_mb: float = 0.0) -> None:
-    """Give back the memory that torch keeps on the GPU unused, where it is at least so much."""
+    """Release the GPU memory that torch caches unused, if it is at least `min_mb`."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_initialized():
         return

@@ -1,4 +1,4 @@
-"""Health of one process: whether later jobs can still succeed in it. It replaces nothing; others ask it."""
+"""Health of a process: whether later jobs can still succeed in it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from whisperx_worker.errors import (
     StrictError,
     WorkerError,
 )
-from whisperx_worker.runtime.failure_kinds import causes, of_the_gpu, root_of
+from whisperx_worker.runtime.failure_kinds import causes, gpu_fault, root_cause
 
 log = logging.getLogger(__name__)
 
 Place: TypeAlias = tuple[str, str, int]
-"""Type of an exception, and file and line that raised it."""
+"""Type of an exception, file and line."""
 
 _MAX_REASON_LETTERS = 200
 
@@ -33,12 +33,12 @@ _FAULTS_OF_THE_WORKER = (DeviceError, MemoryExhaustedError)
 
 @dataclass(frozen=True)
 class Fault:
-    """Why no later job of this process should be trusted to it."""
+    """Reason against later jobs in this process."""
 
     reason: str
     """One sentence, for operators."""
     is_gpu: bool
-    """Whether every later job will fail, in place of only being likely to."""
+    """Whether every later job will fail, and not only probably."""
 
 
 def _one_shot() -> Future[Fault]:
@@ -49,20 +49,20 @@ def _one_shot() -> Future[Fault]:
 
 @dataclass(eq=False)
 class Health:
-    """What the failures of a process say about it. Safe to use from several threads at once."""
+    """Record of the failures of a process. Thread-safe."""
 
     ended: Future[Fault] = field(default_factory=_one_shot)
-    """Done with the first fault; never done in a healthy process."""
+    """Resolved with the first fault."""
     fault: Fault | None = None
-    """The first fault, or the first one of the GPU, which weighs more."""
+    """First fault, or the first one of the GPU, which takes precedence."""
     _last: Place | None = None
-    """Where the last job died of an internal error, unless one has succeeded since."""
+    """Place of the last internal error, unless a job has succeeded since."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, error: BaseException) -> None:
-        """Look at an exception that a plugin raised, whatever becomes of it."""
-        if (cause := of_the_gpu(error)) is not None:
-            self._end(Fault(f"the GPU failed ({_told(cause)})", is_gpu=True))
+        """Check an exception of a plugin for a fault of the GPU."""
+        if (cause := gpu_fault(error)) is not None:
+            self._end(Fault(f"the GPU failed ({_first_line(cause)})", is_gpu=True))
 
     def job_succeeded(self) -> None:
         """Forget the last internal error."""
@@ -70,7 +70,7 @@ class Health:
             self._last = None
 
     def job_failed(self, error: BaseException) -> None:
-        """Look at what ended a job. The second internal error of one place in a row is a fault."""
+        """Check the exception of a failed job; two internal errors in a row at one place are a fault."""
         self.note(error)
         if not is_internal(error):
             return
@@ -91,7 +91,7 @@ class Health:
 
 
 def is_internal(error: BaseException) -> bool:
-    """Return whether a job died of the worker's own fault, and not by its request, its recording or its wish."""
+    """Return whether a job failed by the worker, and not by its request, recording or cancellation."""
     chain = list(causes(error))
     if any(isinstance(one, _FAULTS_OF_CLIENTS) for one in chain):
         return False
@@ -101,7 +101,8 @@ def is_internal(error: BaseException) -> bool:
 
 
 def _place(error: BaseException) -> Place:
-    root = root_of(error)
+    """Return where the root cause of an exception was raised."""
+    root = root_cause(error)
     traceback, file, line = root.__traceback__, "?", 0
     while traceback is not None:
         file, line = traceback.tb_frame.f_code.co_filename.rpartition("/")[2], traceback.tb_lineno
@@ -109,6 +110,6 @@ def _place(error: BaseException) -> Place:
     return type(root).__name__, file, line
 
 
-def _told(error: BaseException) -> str:
-    """Kind and first line of what a library says."""
+def _first_line(error: BaseException) -> str:
+    """Return the type and the first line of an exception."""
     return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"[:_MAX_REASON_LETTERS]

@@ -1,7 +1,7 @@
 """First imports of libraries, one after the other in the whole process.
 
-Two threads that import libraries which import each other may be given a half-imported one. Python breaks the deadlock
-of its import locks that way, and the library is broken for the one who gets it.
+Two threads that import libraries which import each other may get a half-imported one: that is how Python breaks the
+deadlock of its import locks.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _imported: set[str] = set()
 
 
 def import_in_turn(places: Iterable[str]) -> None:
-    """Import modules while no other thread imports any through this function, each that fails once more.
+    """Import modules under a lock of the process, with a second try for each.
 
-    What cannot be imported is logged: whoever needs it raises that itself.
+    A failed import is logged only: the code that needs the module raises the error.
 
     Args:
         places: Modules; a function, `module:function`, is called once in its turn.

@@ -1,4 +1,4 @@
-"""What the operating system says of this process: its age and its memory."""
+"""Age and memory of this process."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 _STARTED_FIELD = 19
-"""Where `/proc/self/stat` says when the process began, counted from behind its name."""
+"""Index of the start time in `/proc/self/stat`, counted after the process name."""
 
 
 def age_s() -> float:
-    """Seconds since the process began; 0 where the system does not say."""
+    """Return the seconds since the process began; 0 when unknown."""
     try:
         began_ticks = int(Path("/proc/self/stat").read_text("utf-8").rpartition(")")[2].split()[_STARTED_FIELD])
     except (OSError, ValueError):
@@ -22,11 +22,11 @@ def age_s() -> float:
 
 
 def held_mb() -> float:
-    """Memory that the system cannot have back, as it can what lies in files too; all of it where it does not say."""
+    """Return the memory without files that the system can drop, in megabytes."""
     try:
         status = Path("/proc/self/status").read_text("utf-8")
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     kilobytes = {name: int(amount) for name, amount in re.findall(r"^(\w+):\s+(\d+) kB", status, re.MULTILINE)}
-    own = [kilobytes[name] for name in ("RssAnon", "RssShmem") if name in kilobytes] or [kilobytes["VmRSS"]]
-    return sum(own) * 1024 / 1e6
+    parts = [kilobytes[name] for name in ("RssAnon", "RssShmem") if name in kilobytes] or [kilobytes["VmRSS"]]
+    return sum(parts) * 1024 / 1e6

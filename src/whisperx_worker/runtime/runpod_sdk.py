@@ -1,4 +1,4 @@
-"""RunPod's SDK: imported in half its time, asked what it will do, and kept from taking jobs that would fail."""
+"""RunPod's SDK: faster import, its mode, and an end to its taking of jobs after a fault."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 Mode: TypeAlias = Literal["queue", "api", "once"]
-"""Jobs of an endpoint's queue, of a local or real-time API, or the one that the arguments name."""
+"""Source of jobs: an endpoint's queue, a local or real-time API, or the arguments."""
 
 LOOK_S = 0.5
-"""How often a worker that takes no more jobs looks whether the last one has ended."""
+"""Interval at which a worker without new jobs checks for the end of the last one."""
 
 log = logging.getLogger(__name__)
 
@@ -28,16 +28,16 @@ _importing = threading.Lock()
 
 @functools.cache
 def import_runpod() -> Any:  # noqa: ANN401 - a module without types
-    """The `runpod` package.
+    """Import the `runpod` package.
 
-    For the name of the processor, which only its `--rp_debugger` prints, the SDK measures the processor at import, in
-    processes of their own. Linux says the name in a file.
+    At its import the SDK measures the processor in child processes, for a name that only `--rp_debugger` prints. Linux
+    has the name in a file.
     """
     import cpuinfo
 
     with _importing:
         measured = cpuinfo.get_cpu_info
-        cpuinfo.get_cpu_info = _name_of_the_processor
+        cpuinfo.get_cpu_info = _processor_name
         try:
             import runpod
         finally:
@@ -45,15 +45,15 @@ def import_runpod() -> Any:  # noqa: ANN401 - a module without types
     return runpod
 
 
-def _name_of_the_processor() -> dict[str, str]:
-    said = Path("/proc/cpuinfo")
-    name = re.search(r"model name\s*:\s*(.+)", said.read_text("utf-8") if said.exists() else "")
+def _processor_name() -> dict[str, str]:
+    cpuinfo = Path("/proc/cpuinfo")
+    name = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text("utf-8") if cpuinfo.exists() else "")
     return {"brand_raw": name[1]} if name else {}
 
 
 @functools.cache
 def mode() -> Mode:
-    """What the SDK does with this process's arguments and environment; to be asked before it removes its arguments."""
+    """Return the SDK's mode for this process; call it before the SDK removes its arguments."""
     arguments, _others = import_runpod().serverless.parser.parse_known_args()
     if arguments.rp_serve_api or os.environ.get("RUNPOD_REALTIME_PORT", "0") != "0":
         return "api"
@@ -61,7 +61,7 @@ def mode() -> Mode:
 
 
 def jobs_in_progress() -> int:
-    """How many jobs the SDK's loop has taken and not sent the result of."""
+    """Return the number of jobs that the SDK has taken and not answered."""
     from runpod.serverless.modules.worker_state import JobsProgress
 
     number: int = JobsProgress().get_job_count()
@@ -69,14 +69,14 @@ def jobs_in_progress() -> int:
 
 
 def take_jobs_until(fault: Future[Any]) -> None:
-    """Let the SDK's loop ask RunPod for jobs only until a fault.
+    """Stop the SDK's loop from taking jobs after a fault.
 
     From then on it gets none, also of the request that it waits for, and the process ends non-zero once it has no job
     in progress, unless the SDK ends it before. The SDK itself asks for jobs while others are in progress, and lets a
     request for jobs outlive its own decision to end.
 
     Args:
-        fault: Is done when later jobs should not come here.
+        fault: Resolved when this process should get no later jobs.
     """
     import_runpod()
     from runpod.serverless.modules import rp_scale
