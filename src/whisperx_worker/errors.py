@@ -1,4 +1,4 @@
-"""Errors whose texts a client may read: without paths of the machine, secrets and tracebacks."""
+"""Errors with texts for clients, without paths of the machine, secrets and tracebacks."""
 
 from __future__ import annotations
 

@@ -430,7 +430,7 @@ def test_without_the_look_at_its_beginning_a_playlist_opens_nothing_either(tmp_p
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "secret.wav").write_bytes(made(WAV))
-    monkeypatch.setattr(decode_module, "kind_of", lambda _head: None)
+    monkeypatch.setattr(decode_module, "identify_file", lambda _head: None)
     for kind, text in PLAYLISTS.items():
         path = tmp_path / f"list.{kind}"
         path.write_text(text.format("secret.wav"))

@@ -107,8 +107,8 @@ def test_a_decoder_that_crashes_is_one_sentence_and_the_next_file_is_decoded(ser
 
 @pytest.mark.slow
 def test_a_decoder_that_does_not_end_is_ended(server, long, monkeypatch):
-    monkeypatch.setattr(decode_server, "_LEAST_TIME_S", 0.05)
-    monkeypatch.setattr(decode_server, "_TIMES_REAL_TIME", 1e9)
+    monkeypatch.setattr(decode_server, "_MIN_LIMIT_S", 0.05)
+    monkeypatch.setattr(decode_server, "_MIN_SPEED", 1e9)
     with pytest.raises(BadInputError, match=CRASHED):
         decode_server.decode(long, SETTINGS)
     assert eventually(lambda: not children_of(server))

@@ -1,4 +1,4 @@
-"""Packets in which a codec says that nobody speaks. They hold no sound, and that is no damage. Pure.
+"""Silence frames of AMR, which are no damage. Pure.
 
 Telephones send next to nothing in a pause: now and then a description of the noise (SID), and otherwise an empty frame
 (NO_DATA). ffmpeg's decoders of AMR refuse both as not implemented; its other decoders make silence or noise of theirs.
@@ -11,16 +11,16 @@ from typing import Literal, NamedTuple
 Kind = Literal["sound", "silence", "lost"]
 
 FRAME_S = 0.02
-"""Length of every frame of AMR; some containers count a packet of several as one."""
+"""Length of a frame of AMR; a packet may have several."""
 
 
 class _Amr(NamedTuple):
-    """Frame types of one kind of AMR, as RFC 4867 numbers them in four bits of a frame's first byte."""
+    """Frame types of one kind of AMR, numbered as in RFC 4867."""
 
     sizes: tuple[int, ...]
-    """Bytes of a frame by its type, the first byte included; of those that are not here, 1."""
+    """Size of a frame in bytes by its type; 1 for other types."""
     kinds: dict[int, Kind]
-    """What a frame is by its type, where it is no sound."""
+    """Kind of the frame types without sound."""
 
 
 _AMR = {
@@ -30,7 +30,7 @@ _AMR = {
 
 
 def has_silence(codec: str) -> bool:
-    """Say whether packets of a codec, as ffmpeg names it, are to be looked at."""
+    """Return whether packets of a codec, by its ffmpeg name, may have silence frames."""
     return codec in _AMR
 
 

@@ -1,7 +1,7 @@
-"""A file becomes an `Audio`: decoded once, by the ffmpeg inside PyAV, whatever the container and the codec.
+"""Decoding of a file to `Audio`, by the ffmpeg inside PyAV.
 
-The file is a stranger's. Nothing it says is believed before it is checked, it cannot make ffmpeg open anything else,
-and whatever is wrong with it ends as one sentence or as a warning that says where.
+The file comes from a client: its declarations are checked, it cannot make ffmpeg open anything else, and every defect
+becomes one sentence or a warning with a place.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from whisperx_worker.audio.file_signature import kind_of
-from whisperx_worker.audio.riff_repair import repair_of
-from whisperx_worker.audio.track_selection import TrackMix, plan_of
+from whisperx_worker.audio.file_signature import identify_file
+from whisperx_worker.audio.riff_repair import find_repair
+from whisperx_worker.audio.track_mix import TrackMix
+from whisperx_worker.audio.track_selection import plan_tracks
 from whisperx_worker.audio.waveform import new_store, samples_in
 from whisperx_worker.errors import BadInputError
 from whisperx_worker.types import Audio, Warned
@@ -31,22 +32,22 @@ _DEMUXERS = (
     "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dts,eac3,flac,flv,gsm,loas,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
     "mp3,mpc,mpc8,mpeg,mpegts,mxf,nistsphere,nut,ogg,rm,tak,tta,voc,w64,wav,wv"
 )
-"""Containers of sound. Playlists and scripts (hls, dash, concat, sdp, image2) make ffmpeg open other files and URLs."""
+"""Containers of sound, without playlists and scripts, which make ffmpeg open other files."""
 _BUFFER_BYTES = 256 * 1024
 _HEAD_BYTES = 4096
 _MAX_READ_FAILURES = 100
-"""So many in a row, without a packet between them, end the file."""
+"""Failures in a row, without a packet between them, that end the file."""
 
 
 def decode(path: Path, settings: Settings) -> tuple[Audio, tuple[Warned, ...]]:
-    """Decode a file in this process; jobs do it in another one, `decoder.decode`.
+    """Decode a file in this process; jobs use `decode_server.decode`.
 
     Args:
         path: Any container and codec that PyAV opens, save playlists.
         settings: `max_audio_s` is the longest recording.
 
     Returns:
-        The audio, and what is wrong with it.
+        The audio, and warnings about it.
 
     Raises:
         BadInputError: As `decode_into` does.
@@ -56,7 +57,7 @@ def decode(path: Path, settings: Settings) -> tuple[Audio, tuple[Warned, ...]]:
         return Audio(samples_in(store)), warnings
 
 
-def decode_into(store: BinaryIO, file: FileIO, longest_s: Seconds) -> tuple[Warned, ...]:
+def decode_into(store: BinaryIO, file: FileIO, max_s: Seconds) -> tuple[Warned, ...]:
     """Decode the sound of a file to mono at 16 kHz.
 
     Positions are those of a player: time 0 is the beginning of the file, and where the file's clock says that something
@@ -65,10 +66,10 @@ def decode_into(store: BinaryIO, file: FileIO, longest_s: Seconds) -> tuple[Warn
     Args:
         store: Takes the samples, float32 in the machine's byte order; `samples_in` reads them.
         file: Open for reading, at its beginning.
-        longest_s: The longest recording that is taken.
+        max_s: Longest recording that is taken.
 
     Returns:
-        What is wrong with the recording.
+        Warnings about the recording.
 
     Raises:
         BadInputError: The file is empty, no audio, without sound, locked, too long or beyond repair.
@@ -78,11 +79,11 @@ def decode_into(store: BinaryIO, file: FileIO, longest_s: Seconds) -> tuple[Warn
     head = os.pread(file.fileno(), _HEAD_BYTES, 0)
     if not head:
         raise BadInputError("the file is empty")
-    kind = kind_of(head)
+    kind = identify_file(head)
     if kind is not None and not kind.sound:
         raise BadInputError(f"the file is not audio that can be read: it looks like {kind.name}")
     try:
-        return _decode_tracks(store, file, longest_s)
+        return _decode_tracks(store, file, max_s)
     except (av.FFmpegError, UnicodeError, OverflowError):
         if kind is None:
             raise BadInputError("the file is not audio that can be read") from None
@@ -91,27 +92,27 @@ def decode_into(store: BinaryIO, file: FileIO, longest_s: Seconds) -> tuple[Warn
         ) from None
 
 
-def _decode_tracks(store: BinaryIO, file: FileIO, longest_s: Seconds) -> tuple[Warned, ...]:
-    """Decode the tracks that belong together; where they are silent, the next of the others."""
-    repair = repair_of(file)
+def _decode_tracks(store: BinaryIO, file: FileIO, max_s: Seconds) -> tuple[Warned, ...]:
+    """Decode the main tracks, or the next of the others while they are silent."""
+    repair = find_repair(file)
     number = 0
     while True:
         with _opened(file, repair) as container:
-            plan = plan_of(container)
-            mix = TrackMix(container, plan.groups[number], plan.names, store, file, longest_s)
+            plan = plan_tracks(container)
+            mix = TrackMix(container, plan.groups[number], plan.names, store, file, max_s)
             for packet in _packets(container, mix):
                 mix.feed(packet)
             sounds = mix.finish(alone=len(plan.groups) == 1)
         if sounds or number + 1 == len(plan.groups):
-            told = [Warned(repair.told)] if repair is not None and repair.told else []
-            return (*told, *mix.warnings(), *plan.told(number))
+            repaired = [Warned(repair.warning)] if repair is not None and repair.warning else []
+            return (*repaired, *mix.warnings(), *plan.warnings(number))
         number += 1
         store.seek(0)
         store.truncate()
 
 
 def _packets(container: Any, mix: TrackMix) -> Iterator[Any]:  # noqa: ANN401 - av types
-    """Every packet of the tracks that can be read, past bad places."""
+    """Yield every readable packet of the tracks, and skip damaged places."""
     import av
 
     failures = 0
@@ -126,7 +127,7 @@ def _packets(container: Any, mix: TrackMix) -> Iterator[Any]:  # noqa: ANN401 - 
                     return
         except av.FFmpegError:
             failures += 1
-            mix.lose_a_moment()
+            mix.note_loss()
         except IndexError:
             # PyAV's answer at the end of a file in which a stream appeared only on the way.
             return
@@ -150,7 +151,7 @@ def _opened(file: FileIO, repair: Repair | None) -> Iterator[Any]:
 
 
 class _Source:
-    """A file as ffmpeg sees it: without a name, by whose ending it would judge, and which it would put into errors."""
+    """File for ffmpeg without a name, which would affect detection and errors."""
 
     def __init__(self, file: FileIO) -> None:
         self._file = file
@@ -158,7 +159,7 @@ class _Source:
         self.tell = file.tell
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """As of files, but a place that cannot be, as damaged files name, gives -1: PyAV prints what is raised."""
+        """Seek as files do, but return -1 for an invalid place, since PyAV prints exceptions."""
         try:
             return self._file.seek(offset, whence)
         except (OSError, ValueError, OverflowError):
@@ -166,7 +167,7 @@ class _Source:
 
 
 class _Repaired(_Source):
-    """A file whose header is read from elsewhere, and pieces of which follow it."""
+    """File with a repaired header before pieces of the original."""
 
     def __init__(self, file: FileIO, repair: Repair) -> None:
         super().__init__(file)
@@ -176,7 +177,7 @@ class _Repaired(_Source):
         self.tell = lambda: self._place
 
     def read_repaired(self, size: int) -> bytes:
-        """As of files."""
+        """Read as files do."""
         head = self._repair.head
         if self._place < len(head):
             content = head[self._place : self._place + size]
@@ -193,7 +194,7 @@ class _Repaired(_Source):
         return b""
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """As of files."""
+        """Seek as files do."""
         end = len(self._repair.head) + sum(ends - begins for begins, ends in self._repair.pieces)
         place = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: end}.get(whence, -1 << 62)
         if place < 0:

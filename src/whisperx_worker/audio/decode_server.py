@@ -1,8 +1,8 @@
-"""Decodes each recording in a process of its own, which may crash, hang or run out of memory without hurting anybody.
+"""Decoding in child processes, which may crash, hang or exhaust their memory.
 
-One small server process imports the libraries once. For each file it forks a child, which knows nothing of the worker:
-no token, no model, no other recording. The child is given two open files, one to read and one for the samples, and
-answers with one line of JSON. When nobody waits for the answer any more, it ends.
+One small server process imports the libraries. For each file it forks a child, which has nothing of the worker: no
+token, no model, no other recording. The child gets two open files, one to read and one for the samples, and answers
+with one line of JSON. It ends when its job is cancelled.
 
     worker  --- file, store, reply, limits --->  server  --- fork --->  child
        ^------------------------- what is wrong with the recording --------|
@@ -44,34 +44,34 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TASK = struct.Struct("dd")
-"""The longest recording and the longest time to decode it, in seconds. With it come the three open files."""
-_LEAST_TIME_S, _MOST_TIME_S = 60.0, 86_400.0
-_TIMES_REAL_TIME = 20
-"""A recording that is decoded more slowly than this counts as one that never ends."""
-_MOST_MEMORY_BYTES = 2 << 30
-"""What a child may ask for; the samples do not count."""
-_LOOK_S = 0.1
-"""How often the one who waits for a child looks whether the job is still wanted."""
+"""Longest recording and longest decoding, in seconds; sent with the three open files."""
+_MIN_LIMIT_S, _MAX_LIMIT_S = 60.0, 86_400.0
+_MIN_SPEED = 20
+"""Multiple of real time below which decoding counts as endless."""
+_MAX_MEMORY_BYTES = 2 << 30
+"""Memory of a child, without the samples."""
+_POLL_S = 0.1
+"""Interval of the check for cancellation while a child decodes."""
 _ORPHAN_S = 5.0
-"""How often the server looks whether its worker is still there."""
+"""Interval at which the server checks for its worker."""
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _TRIES = 2
 _NO_PROCESS = "the recording could not be decoded: no process for it could be started"
-_KEPT_VARIABLES = frozenset({"PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR"})
+_PASSED_VARIABLES = frozenset({"PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR"})
 
 
 def decode(
     path: Path, settings: Settings, check_cancelled: Callable[[], None] = lambda: None
 ) -> tuple[Audio, tuple[Warned, ...]]:
-    """Decode a file as `audio.decode` does, but in a process of its own.
+    """Decode a file as `audio.decode` does, but in a child process.
 
     Args:
         path: Any container and codec that PyAV opens, save playlists.
         settings: `max_audio_s` is the longest recording.
-        check_cancelled: Called ten times a second; what it raises ends the decoding at once.
+        check_cancelled: Called ten times a second; an exception from it ends the decoding at once.
 
     Returns:
-        The audio, and what is wrong with it.
+        The audio, and warnings about it.
 
     Raises:
         BadInputError: As `audio.decode` does, and when a file makes the decoder crash, never end
@@ -80,8 +80,8 @@ def decode(
         WorkerError: The decoder itself is broken, or no process can be started.
     """
     with path.open("rb", buffering=0) as file, new_store() as store:
-        most_s = min(_LEAST_TIME_S + settings.max_audio_s / _TIMES_REAL_TIME, _MOST_TIME_S)
-        task = _TASK.pack(settings.max_audio_s, most_s)
+        limit_s = min(_MIN_LIMIT_S + settings.max_audio_s / _MIN_SPEED, _MAX_LIMIT_S)
+        task = _TASK.pack(settings.max_audio_s, limit_s)
         answer = _answer(task, file, store, check_cancelled)
         if "refused" in answer:
             raise BadInputError(answer["refused"])
@@ -100,32 +100,33 @@ def start() -> None:
 
 
 def _answer(task: bytes, file: FileIO, store: BinaryIO, check_cancelled: Callable[[], None]) -> dict[str, Any]:
-    """What a child says of a file."""
+    """Return the answer of a child about a file."""
     for _ in range(_TRIES):
         here, there = socket.socketpair()
         with here:
             with there:
                 server = _server.send(task, [file.fileno(), store.fileno(), there.fileno()])
-            said = b"".join(_pieces(here, check_cancelled))
+            reply = b"".join(_pieces(here, check_cancelled))
         with contextlib.suppress(ValueError):  # none, or half of one, from a child that died
-            answer: dict[str, Any] = json.loads(said)
+            answer: dict[str, Any] = json.loads(reply)
             return answer
-        if _lives(server):
+        if _is_alive(server):
             raise BadInputError("the file makes the decoder crash or never end; it is damaged, or made to do harm")
     raise WorkerError(_NO_PROCESS)
 
 
-def _lives(server: subprocess.Popen[bytes]) -> bool:
-    """Whether a server that one of whose children went without a word is not the one that died."""
+def _is_alive(server: subprocess.Popen[bytes]) -> bool:
+    """Return whether the server survived the child that gave no answer."""
     try:
-        server.wait(_LOOK_S)
+        server.wait(_POLL_S)
     except subprocess.TimeoutExpired:
         return True
     return False
 
 
 def _pieces(here: socket.socket, check_cancelled: Callable[[], None]) -> Iterator[bytes]:
-    here.settimeout(_LOOK_S)
+    """Yield the pieces of a child's answer."""
+    here.settimeout(_POLL_S)
     while True:
         check_cancelled()
         with contextlib.suppress(TimeoutError):
@@ -137,7 +138,7 @@ def _pieces(here: socket.socket, check_cancelled: Callable[[], None]) -> Iterato
 
 @dataclass(eq=False)
 class _Server:
-    """The worker's end of the server; started when it is first needed, and again when it has died."""
+    """Worker's side of the server, which is started when needed and after its death."""
 
     _running: tuple[subprocess.Popen[bytes], socket.socket] | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -147,7 +148,7 @@ class _Server:
             if self._running is None or self._running[0].poll() is not None:
                 if self._running is not None:
                     self._running[1].close()
-                self._running = _started()
+                self._running = _start_server()
             return self._running
 
     def send(self, task: bytes, files: list[int]) -> subprocess.Popen[bytes]:
@@ -164,17 +165,17 @@ class _Server:
         raise WorkerError(_NO_PROCESS)
 
 
-def _started() -> tuple[subprocess.Popen[bytes], socket.socket]:
+def _start_server() -> tuple[subprocess.Popen[bytes], socket.socket]:
     if importlib.util.find_spec("av") is None:
         raise ModuleNotFoundError("the worker's libraries are not installed", name="av")
-    # The worker's environment holds tokens, and what a decoder prints may be anything.
-    kept = {name: value for name, value in os.environ.items() if name in _KEPT_VARIABLES}
+    # The worker's environment has tokens, and a decoder may print anything.
+    passed = {name: value for name, value in os.environ.items() if name in _PASSED_VARIABLES}
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with there:
         command = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve({there.fileno()})"
         process = subprocess.Popen(  # noqa: S603 - our own code
             [sys.executable, "-I", "-c", command],
-            env={**kept, "OPENBLAS_NUM_THREADS": "1"},
+            env={**passed, "OPENBLAS_NUM_THREADS": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -187,7 +188,7 @@ _server = _Server()
 
 
 def serve(control_number: int) -> None:
-    """What the server process does: one child per task, until its worker has gone."""
+    """Fork one child per task until the worker has ended."""
     import av.filter  # noqa: F401 - children find it imported
 
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
@@ -204,35 +205,33 @@ def serve(control_number: int) -> None:
                 return
             if not os.fork():
                 control.close()
-                _be_a_child(*_TASK.unpack(task), *files)
+                _run_child(*_TASK.unpack(task), *files)
             for number in files:
                 os.close(number)
 
 
-def _be_a_child(
-    longest_s: Seconds, most_s: Seconds, file_number: int, store_number: int, reply_number: int
-) -> NoReturn:
-    """Decode one file, say how it went, and end."""
+def _run_child(max_s: Seconds, limit_s: Seconds, file_number: int, store_number: int, reply_number: int) -> NoReturn:
+    """Decode one file, send the answer, and end the process."""
     try:
         reply = socket.socket(fileno=reply_number)
-        resource.setrlimit(resource.RLIMIT_DATA, (_MOST_MEMORY_BYTES, _MOST_MEMORY_BYTES))
+        resource.setrlimit(resource.RLIMIT_DATA, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        signal.setitimer(signal.ITIMER_REAL, most_s)
-        threading.Thread(target=_end_when_unwanted, args=(reply,), daemon=True).start()
-        reply.sendall(json.dumps(_decoded(longest_s, file_number, store_number)).encode())
+        signal.setitimer(signal.ITIMER_REAL, limit_s)
+        threading.Thread(target=_end_when_cancelled, args=(reply,), daemon=True).start()
+        reply.sendall(json.dumps(_decode_answer(max_s, file_number, store_number)).encode())
     finally:
         os._exit(0)
 
 
-def _end_when_unwanted(reply: socket.socket) -> None:
+def _end_when_cancelled(reply: socket.socket) -> None:
     reply.recv(1)
     os._exit(0)
 
 
-def _decoded(longest_s: Seconds, file_number: int, store_number: int) -> dict[str, Any]:
+def _decode_answer(max_s: Seconds, file_number: int, store_number: int) -> dict[str, Any]:
     try:
         with open(file_number, "rb", buffering=0) as file, open(store_number, "w+b") as store:
-            warnings = decode_into(store, file, longest_s)
+            warnings = decode_into(store, file, max_s)
     except BadInputError as error:
         return {"refused": str(error)}
     except MemoryError:

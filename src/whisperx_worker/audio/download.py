@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 256 * 1024
 _BYTES_PER_KB = 1024
 _PAUSES_S = (0.5, 2.0)
-"""Pauses before tries in a row without new bytes; the first also follows a try with new bytes."""
+"""Pauses after tries without new bytes; the first also follows a try with new bytes."""
 _MAX_TRIES = 100
 """Of one download, however many bytes each of them adds."""
 _CONNECT_S = 10.0
@@ -156,7 +156,7 @@ class _Try:
 
 
 def _body_pieces(response: Any, settings: Settings, start: int) -> Iterator[bytes]:  # noqa: ANN401
-    """Yield pieces of a body as they arrive, so that a slow server can be given up.
+    """Yield pieces of a body as they arrive, so that a slow server is noticed.
 
     `requests` waits for a whole chunk, and each byte sets the socket's timeout back.
 

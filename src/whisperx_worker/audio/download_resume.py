@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 _PARTIAL, _UNSATISFIABLE = 206, 416
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
-"""The total size is required: without it nothing shows that the response is of the same body."""
+"""Header with the total size, which shows that the response is of the same body."""
 _MIN_AGE_S = 1.0
-"""Age from which a date identifies a version: within its own second a file may change again."""
+"""Age from which a date identifies a version: within a second a file may change again."""
 
 
 class WrongRangeError(Exception):
@@ -48,7 +48,7 @@ class PartialBody:
         )
 
     def begin(self, status: int, headers: Mapping[str, str]) -> None:
-        """Accept the headers of a response, and reset `size` to 0 when it has the whole body.
+        """Accept response headers, and reset `size` to 0 for a whole body.
 
         The status of an error changes nothing.
 
@@ -103,7 +103,7 @@ def _version_of(headers: Mapping[str, str]) -> str | None:
 
 
 def _length_of(headers: Mapping[str, str]) -> int | None:
-    """Return the size of a whole body in bytes; None when it is unknown or that of encoded bytes."""
+    """Return the size of a whole body in bytes; None when unknown or encoded."""
     declared = headers.get("Content-Length", "")
     if _is_encoded(headers) or "Transfer-Encoding" in headers or not re.fullmatch(r"\d{1,18}", declared):
         return None

@@ -1,4 +1,4 @@
-"""What a file looks like from its first bytes: for error messages, and to refuse what is surely no sound."""
+"""Kind of a file by its first bytes, for messages and to refuse files without sound."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 
 class FileKind(NamedTuple):
-    """What a file looks like."""
+    """Kind of a file."""
 
     name: str
-    """As it stands in a sentence, with its article."""
+    """Name with its article, for a sentence."""
     sound: bool
-    """Whether it may hold sound."""
+    """Whether it may have sound."""
 
 
 _SIGNATURES = (
@@ -48,10 +48,10 @@ _BOM = b"\xef\xbb\xbf"
 _CONTROLS = frozenset(range(0x20)) - frozenset(b"\t\n\f\r\x1b")
 
 
-def kind_of(head: bytes) -> FileKind | None:
-    """What a file that begins so looks like; None when it looks like nothing known.
+def identify_file(head: bytes) -> FileKind | None:
+    """Return the kind of a file by its first bytes; None when unknown.
 
-    >>> kind_of(b"<!DOCTYPE html><title>Sign in</title>")
+    >>> identify_file(b"<!DOCTYPE html><title>Sign in</title>")
     FileKind(name='an HTML page', sound=False)
     """
     for signature, kind in _SIGNATURES:

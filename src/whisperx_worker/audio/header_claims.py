@@ -1,4 +1,4 @@
-"""How long and how large a file says that it is, and what of that can be. A header is a hint and never a fact."""
+"""Length and size that a file's header declares, and their plausibility."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 _US_PER_S = 1_000_000
 _EXACT = frozenset({"aiff", "au", "caf", "flac", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "w64", "wav"})
-"""Containers whose duration is written down; in the others ffmpeg guesses it from the bit rate."""
+"""Containers with a declared duration; for others ffmpeg estimates it from the bit rate."""
 _MIN_BITS_PER_S = {"mp2": 8_000, "mp3": 8_000, "mp3float": 8_000, "alac": 1_000, "flac": 1_000, "wavpack": 1_000}
 _MIN_BITS_PER_S_ELSE = 4_000
-"""Below it there is hardly speech in any codec; what is denser for its length can be as long as it says."""
+"""Bit rate of speech in any codec; a file with a higher one may have its declared length."""
 _CUT_OFF_S = 0.3
 _CUT_OFF_SHARE = 0.005
 _ID3_HEAD_BYTES = 10
 _HEAD_BYTES = 4096
 _WAV_PLACEHOLDER = 0x7FFF_0000
-"""A program that writes WAV into a pipe cannot know the size, and puts the largest number there."""
+"""Size from which a WAV header is a placeholder, as programs write it into a pipe."""
 _XING_HAS_FRAMES, _XING_HAS_BYTES = 1, 2
 _OGG_MARK = b"OggS\0"
 _OGG_HEAD_BYTES = 27
@@ -33,24 +33,24 @@ _MAX_BOXES = 10_000
 
 @dataclass(frozen=True)
 class Claim:
-    """What a file says of one of its tracks."""
+    """Declaration of a file about one of its tracks."""
 
     end_s: Seconds | None
-    """Where it ends; None where nothing says so or where that is nonsense."""
+    """Declared end; None when there is none or it is implausible."""
     possible: bool
-    """Whether the size of the file allows for it."""
+    """Whether the size of the file allows for the end."""
     missing_bytes: int | None
-    """What the file lacks by its own account; None where it gives none."""
+    """Bytes missing from the declared size; None when none is declared."""
     missing_s: Seconds = 0.0
     unfinished: bool = False
-    """Whether it lacks the mark that its container puts at the end."""
+    """Whether the end mark of the container is missing."""
 
     def cut_off_from(self, duration_s: Seconds, *, damaged: bool) -> Seconds | None:
-        """Give the length from which a track seems to be cut off; None where it is whole.
+        """Return the full length of a track that seems to be cut off, else None.
 
         Args:
-            duration_s: What was decoded.
-            damaged: Whether it ends in what cannot be decoded.
+            duration_s: Decoded length.
+            damaged: Whether its end cannot be decoded.
         """
         whole_s = max(self.end_s or 0.0, duration_s + self.missing_s)
         if whole_s - duration_s <= max(_CUT_OFF_S, whole_s * _CUT_OFF_SHARE):
@@ -60,29 +60,29 @@ class Claim:
         return whole_s if self.missing_bytes else None
 
 
-def claim_of(container: Any, stream: Any, file: FileIO, longest_s: Seconds) -> Claim:  # noqa: ANN401 - av types
-    """Read what a file says of a track, and weigh it.
+def read_claim(container: Any, stream: Any, file: FileIO, max_s: Seconds) -> Claim:  # noqa: ANN401 - av types
+    """Read the declaration of a file about a track, and judge its plausibility.
 
     Args:
         container: An av.InputContainer.
         stream: One of its audio streams.
         file: The same file.
-        longest_s: The longest recording that is taken; what says more and cannot be is nonsense.
+        max_s: Longest recording that is taken; an impossible longer end is ignored.
     """
     size_bytes = os.fstat(file.fileno()).st_size
     missing_bytes = _missing_bytes(file, size_bytes)
     end_s = _declared_s(container, stream, file)
     bits_per_s = _min_bits_per_s(stream.codec_context)
     possible = end_s is not None and 8 * size_bytes >= end_s * bits_per_s
-    # Of plain samples ffmpeg believes what is there.
+    # For plain samples ffmpeg reports the length of what is there.
     plain = stream.codec_context.name.startswith(("pcm_", "adpcm_"))
     missing_s = 8 * (missing_bytes or 0) / (stream.codec_context.bit_rate or float("inf")) if plain else 0.0
-    nonsense = end_s is not None and end_s > longest_s and not possible
+    nonsense = end_s is not None and end_s > max_s and not possible
     return Claim(
         None if nonsense else end_s,
         possible,
         missing_bytes,
-        missing_s if missing_s <= longest_s else 0.0,
+        missing_s if missing_s <= max_s else 0.0,
         container.format.name == "ogg" and not _ends_with_last_page(file, size_bytes),
     )
 
@@ -95,7 +95,7 @@ def _min_bits_per_s(codec: Any) -> float:  # noqa: ANN401 - an av.AudioCodecCont
 
 
 def _declared_s(container: Any, stream: Any, file: FileIO) -> Seconds | None:  # noqa: ANN401 - av types
-    """Where the file says that a track ends, from the beginning of the file; None where only ffmpeg says so."""
+    """Return the declared end of a track, or None when ffmpeg only estimates it."""
     if container.format.name not in _EXACT and not (container.format.name == "mp3" and _xing(file)):
         return None
     zero_s = (container.start_time or 0) / _US_PER_S
@@ -108,6 +108,7 @@ def _declared_s(container: Any, stream: Any, file: FileIO) -> Seconds | None:  #
 
 
 def _missing_bytes(file: FileIO, size_bytes: int) -> int | None:
+    """Return the bytes missing from the declared size of a file, or None."""
     head = os.pread(file.fileno(), _HEAD_BYTES, 0)
     whole: int | None = None
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
@@ -126,9 +127,9 @@ def _missing_bytes(file: FileIO, size_bytes: int) -> int | None:
 
 
 def _ends_with_last_page(file: FileIO, size_bytes: int) -> bool:
-    """Say whether the last page of an Ogg file is whole and flagged as the last of its stream.
+    """Return whether an Ogg file ends with a whole page flagged as the last.
 
-    So it counts too where only something else lies at the end, since the page is then not looked for.
+    A file with other data at its end counts as such, since the page is then not searched for.
     """
     begins = max(0, size_bytes - 2 * _MAX_OGG_PAGE_BYTES)
     tail = os.pread(file.fileno(), size_bytes - begins, begins)
@@ -143,7 +144,7 @@ def _ends_with_last_page(file: FileIO, size_bytes: int) -> bool:
 
 
 def _matroska_bytes(head: bytes) -> int | None:
-    """Where the one segment of a Matroska file ends; None where it was written without knowing."""
+    """Return the declared end of a Matroska segment, or None."""
     place = 4
     header, place = _number(head, place)
     place += header or 0
@@ -154,7 +155,7 @@ def _matroska_bytes(head: bytes) -> int | None:
 
 
 def _number(content: bytes, place: int) -> tuple[int | None, int]:
-    """A number of EBML and the place after it; None for "unknown"."""
+    """Return an EBML number, None for "unknown", and the place after it."""
     first = content[place] if place < len(content) else 0
     length = 9 - first.bit_length()
     value = int.from_bytes(content[place : place + length], "big") & (1 << 7 * length) - 1
@@ -162,7 +163,7 @@ def _number(content: bytes, place: int) -> tuple[int | None, int]:
 
 
 def _boxes_bytes(file: FileIO, size_bytes: int) -> int:
-    """Where the last of the boxes of an MP4 file ends."""
+    """Return the end of the last box of an MP4 file."""
     place = 0
     for _ in range(_MAX_BOXES):
         head = os.pread(file.fileno(), 16, place)
@@ -178,7 +179,7 @@ def _boxes_bytes(file: FileIO, size_bytes: int) -> int:
 
 
 def _xing(file: FileIO) -> tuple[int, int] | None:
-    """Say where the first frame of an MP3 begins and how many bytes it counts; None where it counts nothing."""
+    """Return the place of an MP3's first frame and the bytes that it declares, or None."""
     head = os.pread(file.fileno(), _ID3_HEAD_BYTES, 0)
     begins = 0
     if head[:3] == b"ID3":  # seven bits to a byte

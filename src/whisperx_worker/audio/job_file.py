@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def new_file(folder: Path) -> Iterator[tuple[Path, int]]:
-    """Create a file in `folder`, yield its path and open descriptor, and delete it when the body raises."""
+    """Create a file, yield its path and descriptor, and delete it when the body raises."""
     descriptor, name = tempfile.mkstemp(prefix="audio-", dir=folder)
     path = Path(name)
     try:

@@ -1,4 +1,4 @@
-"""Headers of WAV and AIFF that programs write wrong and other players read all the same, put right for ffmpeg."""
+"""Repair of wrong WAV and AIFF headers that other players read, for ffmpeg."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Order = Literal["little", "big"]
 _HEAD_BYTES = 12
 _CHUNK_BYTES = 8
 _MAX_CHUNKS = 1_000
-_MAX_KEPT_BYTES = 65_536
+_MAX_COPIED_BYTES = 65_536
 _MAX_SIZE = 0xFFFF_FFFF
 _PLACEHOLDER = 0x7FFF_0000
 _MIN_REST_BYTES = 4_096
@@ -34,59 +34,59 @@ _FORMS: dict[tuple[bytes, bytes], _Order] = {
 
 @dataclass(frozen=True)
 class Repair:
-    """A header to be read in place of a file's own, and what of the file follows it."""
+    """Replacement of a file's header, and the pieces of the file after it."""
 
     head: bytes
     pieces: tuple[tuple[int, int], ...]
-    """Where in the file each piece begins and ends."""
-    told: str | None = None
-    """A warning's sentence, where something was guessed."""
+    """Start and end of each piece in the file."""
+    warning: str | None = None
+    """Sentence of a warning when the repair is a guess."""
 
 
-def repair_of(file: FileIO) -> Repair | None:
-    """Find out whether a header needs to be put right, and how.
+def find_repair(file: FileIO) -> Repair | None:
+    """Return the repair that a header needs, or None.
 
-    A chunk of an odd length is followed by a byte that some programs leave out, after which ffmpeg finds no sound. Of
-    several chunks of sound in a WAV it reads the last one only.
+    A chunk of odd length is followed by a byte that some programs omit, after which ffmpeg finds no sound. Of several
+    sound chunks in a WAV ffmpeg reads only the last one.
 
     Args:
-        file: Any file; it is not moved in.
+        file: Any file; its position is not changed.
     """
     start = os.pread(file.fileno(), _HEAD_BYTES, 0)
     order = _FORMS.get((start[:4], start[8:12]))
     if order is None:
         return None
     size_bytes = os.fstat(file.fileno()).st_size
-    kept, irregular, block_bytes = b"", False, 1
+    copied, irregular, block_bytes = b"", False, 1
     sounds: list[tuple[int, int]] = []
     for place, name, size, skewed in _chunks(file, order):
         irregular |= skewed and not (sounds and order == "little")
         begins = place + _CHUNK_BYTES
         if name in _SOUND:
-            if order == "little" and not sounds and _goes_on(file, begins, size):
-                return Repair(start + kept + b"data\xff\xff\xff\xff", ((begins, size_bytes),), _STALE)
+            if order == "little" and not sounds and _has_more_sound(file, begins, size):
+                return Repair(start + copied + b"data\xff\xff\xff\xff", ((begins, size_bytes),), _STALE)
             sounds.append((begins, min(begins + size, size_bytes)))
-        elif name in _NEEDED and size <= _MAX_KEPT_BYTES and not (sounds and order == "little"):
+        elif name in _NEEDED and size <= _MAX_COPIED_BYTES and not (sounds and order == "little"):
             content = os.pread(file.fileno(), size, begins)
-            kept += os.pread(file.fileno(), _CHUNK_BYTES, place) + content + bytes(size % 2)
+            copied += os.pread(file.fileno(), _CHUNK_BYTES, place) + content + bytes(size % 2)
             if name == b"fmt ":
                 block_bytes = int.from_bytes(content[12:14], "little") or 1
     if order == "little" and len(sounds) > 1:
-        return _joined(start + kept, sounds, block_bytes)
+        return _join(start + copied, sounds, block_bytes)
     if not irregular or not sounds:
         return None
-    return Repair(start + kept, ((sounds[0][0] - _CHUNK_BYTES, size_bytes),))
+    return Repair(start + copied, ((sounds[0][0] - _CHUNK_BYTES, size_bytes),))
 
 
-def _joined(head: bytes, sounds: list[tuple[int, int]], block_bytes: int) -> Repair:
-    """Make one chunk of several; an odd end of each is left out, after which channels would change places."""
+def _join(head: bytes, sounds: list[tuple[int, int]], block_bytes: int) -> Repair:
+    """Join sound chunks without their incomplete last frames, which would swap channels."""
     pieces = tuple((begins, ends - (ends - begins) % block_bytes) for begins, ends in sounds)
     total = min(sum(ends - begins for begins, ends in pieces), _MAX_SIZE)
     return Repair(head + b"data" + total.to_bytes(4, "little"), pieces, _MANY.format(len(sounds)))
 
 
 def _chunks(file: FileIO, order: _Order) -> Iterator[tuple[int, bytes, int, bool]]:
-    """Place, name and size of each chunk, and whether the one before it lacked its last byte."""
+    """Yield place, name and size of each chunk, and whether the previous one lacks its padding."""
     size_bytes, place, skewed = os.fstat(file.fileno()).st_size, _HEAD_BYTES, False
     for _ in range(_MAX_CHUNKS):
         head = os.pread(file.fileno(), _CHUNK_BYTES, place)
@@ -99,15 +99,15 @@ def _chunks(file: FileIO, order: _Order) -> Iterator[tuple[int, bytes, int, bool
         place = after + size % 2 - skewed
 
 
-def _goes_on(file: FileIO, begins: int, size: int) -> bool:
-    """Say whether more sound than a WAV counts follows it: a recorder was stopped before it wrote the size again."""
+def _has_more_sound(file: FileIO, begins: int, size: int) -> bool:
+    """Return whether more sound than declared follows, as after a recorder that was stopped."""
     rest = os.pread(file.fileno(), _MIN_REST_BYTES + 1, begins + size)
     known = any(_ID.fullmatch(rest[place : place + 4]) or rest[place : place + 3] == b"TAG" for place in (0, 1))
     return 0 < size < _PLACEHOLDER and len(rest) > _MIN_REST_BYTES and any(rest) and not known
 
 
 def _begins_chunk(file: FileIO, place: int, order: _Order, size_bytes: int) -> bool:
-    """Say whether a chunk begins at an odd place, and not a byte later, where it should."""
+    """Return whether a chunk begins at an odd place instead of a byte later."""
     head = os.pread(file.fileno(), _CHUNK_BYTES + 1, place)
 
     def fits(start: int) -> bool:

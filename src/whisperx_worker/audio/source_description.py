@@ -34,7 +34,7 @@ def describe_source(source: AudioSource) -> str:
 
 
 def describe_url(url: str) -> str:
-    """Describe a URL by its host and, when it cannot be a secret, the name of its file.
+    """Describe a URL by its host and, unless it may be secret, its file name.
 
     Some hosts put the secret into the path (bot tokens, share links), so no folder of a path is shown.
     """

@@ -50,7 +50,7 @@ def read_sample(sample: SpeakerSample, job: Job) -> Audio:
 
 
 def sample_title(sample: SpeakerSample, job: Job) -> str:
-    """Return the title of a sample for messages: the person's name, with a number when there are several."""
+    """Return the title of a sample for messages: the person's name, with a number if needed."""
     name = sample_name(sample)
     same_person = [other for other in job.request.speaker_samples if sample_name(other) == name]
     number = next((number for number, other in enumerate(same_person, 1) if other is sample), None)

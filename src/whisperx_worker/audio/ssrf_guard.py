@@ -37,7 +37,7 @@ _NOT_PUBLIC = tuple(
 )  # fmt: skip
 """Networks that some version of Python calls public and that are not."""
 _ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
-"""Third quarters of IPv6 addresses whose last quarter is an IPv4 address."""
+"""Third quarters of IPv6 addresses with an IPv4 address in the last quarter."""
 
 
 class SsrfRefusedError(Exception):
@@ -55,7 +55,7 @@ def get_public(
     wanted: Callable[[], bool] = lambda: True,
     headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Any:  # noqa: ANN401 - a requests.Response
-    """Send a GET to a public address, follow its redirects, and return the response with its body unread.
+    """Send a GET to a public address, follow redirects, and return the unread response.
 
     A cookie that a server sets with a redirect is sent back to the same host, as browsers do, and then forgotten.
 
@@ -77,7 +77,7 @@ def get_public(
     base, subject, cookies = "", "it", _RedirectCookies()
     for _ in range(_MAX_REDIRECTS + 1):
         base = _prepare_url(base, url, subject)
-        response = _get_once(base, timeout, wanted, {**_HEADERS, **headers}, cookies.of(base))
+        response = _send_request(base, timeout, wanted, {**_HEADERS, **headers}, cookies.of(base))
         location = requests.Session().get_redirect_target(response)
         if location is None:
             return response
@@ -120,14 +120,14 @@ class _RedirectCookies:
         return jar
 
 
-def _get_once(
+def _send_request(
     url: str,
     timeout: tuple[float, float],
     wanted: Callable[[], bool],
     headers: Mapping[str, str],
     jar: Any,  # noqa: ANN401 - a requests.cookies.RequestsCookieJar
 ) -> Any:  # noqa: ANN401 - a requests.Response
-    """Send one GET to the first address of its host that answers; redirects are left to the caller."""
+    """Send one GET to the first address of its host that answers, without redirects."""
     import requests
     from runpod.serverless.utils.rp_ssrf import PinnedIPAdapter
 
@@ -172,7 +172,7 @@ def _addresses(url: str) -> list[str]:
 
 
 def _is_special(text: str) -> bool:
-    """Return whether an address is in a network that is not public or contains an IPv4 address."""
+    """Return whether an address is not public or contains an IPv4 address."""
     address = ipaddress.ip_address(text)
     within_ipv6 = address.version == 6 and int(address) >> 32 & 0xFFFF_FFFF in _ISATAP  # noqa: PLR2004
     return within_ipv6 or any(address in network for network in _NOT_PUBLIC)

@@ -1,4 +1,4 @@
-"""One audio track while it is decoded: packets become sound at the right time, and what is wrong with them is told."""
+"""Decoding of one audio track: sound at the right times, and warnings about damage."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
     from whisperx_worker.types import Seconds
 
 _JITTER_S = 0.1
-"""Clocks of live recordings wander by less; what is more is a gap."""
+"""Jitter of the clocks of live recordings; a longer jump is a gap."""
 _EXACT_CLOCKS = frozenset({"flac", "ogg"})
-"""Containers whose clock counts samples."""
+"""Containers with a clock that counts samples."""
 _EXACT_JITTER_S = 0.02
 _OPUS_PAUSE_S = 1.0
 _MAX_GAP_S = 600.0
-"""Where the duration is unknown, a longer jump of the clock is taken for a broken clock."""
+"""Longest gap when the duration is unknown; a longer jump is a broken clock."""
 _MIN_LOSS_S = 0.005
 _MAX_LOSS_S = 3_600.0
-"""So much in a row that cannot be decoded ends a track: damaged headers can make a billion packets of two bytes."""
-_MAX_TOLD = 5
+"""Undecodable time in a row that ends a track; damaged headers can cause a billion packets."""
+_MAX_PLACES = 5
 _PAST_END_S = 0.3
 
 
 class Track:
-    """Takes the packets of one audio stream in order.
+    """Decoder of the packets of one audio stream.
 
     Args:
         container: An av.InputContainer.
         stream: One of its audio streams.
-        wave: Takes the sound.
-        claim: What the file says of the track.
+        wave: Receives the sound.
+        claim: Declaration of the file about the track.
     """
 
     def __init__(self, container: Any, stream: Any, wave: Waveform, claim: Claim) -> None:  # noqa: ANN401 - av types
@@ -54,17 +54,17 @@ class Track:
         self._zero_s: Seconds = (container.start_time or 0) / 1_000_000
         self._tick_s: Seconds = float(stream.time_base or 0)
         self._waiting: list[tuple[Seconds, bool]] = []
-        """Lengths of what has come since the last good frame, and whether each is lost rather than silent."""
+        """Lengths since the last good frame, and whether each is lost rather than silent."""
         self._waiting_s: Seconds = 0.0
         self._lost_s: Seconds = 0.0
         self._damage: list[Span] = []
         self._ended: Warned | None = None
         self.duration_s: Seconds = 0.0
-        """Known when all is decoded."""
+        """Decoded length, after `finish`."""
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more is taken, since nothing could be decoded for too long."""
+        """Whether the track was ended early."""
         return self._ended is not None
 
     def feed(self, packet: Any) -> None:  # noqa: ANN401 - an av.Packet
@@ -87,7 +87,7 @@ class Track:
 
     @property
     def lost_all(self) -> bool:
-        """Whether something came and nothing of it could be decoded."""
+        """Whether there were packets and none could be decoded."""
         return not self.duration_s and self._lost_s > 0
 
     def give_up(self, why: str) -> None:
@@ -99,12 +99,12 @@ class Track:
         at_s = self._wave.position_s
         self._ended = Warned(why, Span(at_s, at_s + self._waiting_s))
 
-    def lose_a_moment(self) -> None:
-        """Note that something could not be read."""
+    def note_loss(self) -> None:
+        """Count something that could not be read as lost."""
         self._wait(_MIN_LOSS_S, lost=True)
 
     def finish(self) -> None:
-        """Take what the decoder still holds, and end the sound."""
+        """Flush the decoder, and end the sound."""
         import av
 
         # PyAV says EOFError to a decoder that has nothing more, and other errors to one that is broken.
@@ -120,11 +120,13 @@ class Track:
             self._damage.append(Span(self.duration_s, self.duration_s + self._lost_s))
 
     def warnings(self) -> Iterator[Warned]:
-        """Tell what is wrong with the track."""
+        """Yield warnings about the track."""
         places = merge(self._damage, _JITTER_S)
-        yield from _few(places, "the recording is damaged here or a piece is missing", "the recording is damaged ")
+        yield from _place_warnings(
+            places, "the recording is damaged here or a piece is missing", "the recording is damaged "
+        )
         for reason, spans in self._wave.reasons().items():
-            yield from _few(spans, reason, f"{reason}: ")
+            yield from _place_warnings(spans, reason, f"{reason}: ")
         if self._ended is not None:
             yield self._ended
         whole_s = self._claim.cut_off_from(self.duration_s, damaged=bool(self._lost_s))
@@ -140,7 +142,7 @@ class Track:
             )
 
     def _feed_parts(self, packet: Any, parts: list[tuple[bytes, codec_silence.Kind]]) -> None:  # noqa: ANN401
-        """Decode a packet that is not all sound, frame by frame."""
+        """Decode a packet with silent or lost frames, frame by frame."""
         import av
 
         length_s = codec_silence.FRAME_S
@@ -179,7 +181,7 @@ class Track:
             length_s += self._waiting.pop()[0]
         self._waiting.append((length_s, lost))
 
-    def _wait_no_more(self) -> None:
+    def _reset_wait(self) -> None:
         self._waiting, self._waiting_s, self._lost_s = [], 0.0, 0.0
 
     def _take(self, frame: Any) -> None:  # noqa: ANN401 - an av.AudioFrame
@@ -188,23 +190,23 @@ class Track:
             self._wave.add(frame)
 
     def _keep_time(self, frame: Any) -> None:  # noqa: ANN401 - an av.AudioFrame
-        """Put silence where the file's clock, or its codec, says that there is no sound."""
+        """Insert silence where the clock of the file or its codec has a gap."""
         position_s = self._wave.position_s
         waiting_s, lost_s = self._waiting_s, self._lost_s
         ahead_s = waiting_s if frame.time is None else frame.time - self._zero_s - position_s
-        if not self._believable(position_s + ahead_s, ahead_s - waiting_s + lost_s):
-            believed_s = waiting_s if waiting_s > lost_s else 0.0
-            self._zero_s += ahead_s - believed_s
-            ahead_s = believed_s
+        if not self._is_plausible(position_s + ahead_s, ahead_s - waiting_s + lost_s):
+            accepted_s = waiting_s if waiting_s > lost_s else 0.0
+            self._zero_s += ahead_s - accepted_s
+            ahead_s = accepted_s
         if ahead_s > (_MIN_LOSS_S if self._waiting else self._jitter_s):
             self._wave.silence_until(position_s + ahead_s)
             self._explain(position_s, ahead_s)
         if self._lost_s or frame.is_corrupt:
             self._damaged_here(max(self._lost_s, frame.samples / frame.sample_rate))
-        self._wait_no_more()
+        self._reset_wait()
 
     def _explain(self, position_s: Seconds, ahead_s: Seconds) -> None:
-        """Note as damage what of a gap was lost; the codec's own silence is none."""
+        """Record the lost parts of a gap as damage; silence of the codec is none."""
         waiting_s, lost_s = self._waiting_s, self._lost_s
         if waiting_s > lost_s and ahead_s <= waiting_s + self._jitter_s:
             for length_s, lost in self._waiting:
@@ -216,10 +218,10 @@ class Track:
             pause = self._codec == "opus" and self._container_name != "ogg" and ahead_s <= _OPUS_PAUSE_S
             if lost_s or (position_s and not pause):
                 self._damage.append(Span(position_s, position_s + ahead_s))
-        self._wait_no_more()
+        self._reset_wait()
 
-    def _believable(self, position_s: Seconds, unexplained_s: Seconds) -> bool:
-        """Whether a jump of the clock is a gap rather than a broken clock or a second recording glued on."""
+    def _is_plausible(self, position_s: Seconds, unexplained_s: Seconds) -> bool:
+        """Return whether a jump of the clock is a gap, and not a broken clock or a second recording."""
         if unexplained_s < -_JITTER_S:
             return False
         if self._claim.end_s is not None and self._claim.possible:
@@ -230,8 +232,8 @@ class Track:
         self._damage.append(Span(self._wave.position_s, self._wave.position_s + length_s))
 
 
-def _few(spans: list[Span], sentence: str, short: str) -> Iterator[Warned]:
-    """Warn of the first few places one by one, and of the rest together."""
-    yield from (Warned(sentence, span) for span in spans[:_MAX_TOLD])
-    if rest := spans[_MAX_TOLD:]:
+def _place_warnings(spans: list[Span], sentence: str, short: str) -> Iterator[Warned]:
+    """Yield a warning for each of the first places, and one for the rest."""
+    yield from (Warned(sentence, span) for span in spans[:_MAX_PLACES])
+    if rest := spans[_MAX_PLACES:]:
         yield Warned(f"{short}in {len(rest)} more places, {total_s(rest):.2f} s together")

@@ -1,4 +1,4 @@
-"""Decoded sound on its way to one mono array at 16 kHz. It knows samples and never a file."""
+"""Conversion of decoded frames to mono samples at 16 kHz."""
 
 from __future__ import annotations
 
@@ -24,43 +24,42 @@ if TYPE_CHECKING:
 
 SAMPLE_BYTES = 4
 _BLOCK_SAMPLES = SAMPLE_RATE_HZ
-_LOUDEST = 1e5
-"""A float sample above it is damage. Files that hold 16-bit values as floats exist, and stay as they are."""
-_MAX_APART_S = 2.0
-"""Stretches with one reason that are not further apart count as one."""
-_MIN_TOLD_S = 0.5
-_LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 1_000, 768_000
-"""Below, one frame would become hours of samples."""
+_MAX_SAMPLE = 1e5
+"""Float sample above which there is damage; some files have 16-bit values as floats."""
+_MAX_REASON_GAP_S = 2.0
+"""Gap up to which intervals with one reason are merged."""
+_MIN_REASON_S = 0.5
+_MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 768_000
+"""Limits of the sample rate; at a lower one a frame would become hours of samples."""
 
 
 def new_store() -> BinaryIO:
-    """A file without a name for the samples of one recording; the system keeps in memory what it has room for."""
+    """Create an unnamed file for the samples of a recording, which the system caches in memory."""
     return tempfile.TemporaryFile()
 
 
 def samples_in(store: BinaryIO) -> NDArray[np.float32]:
-    """What a `Waveform` wrote, of shape (n,), not copied; it stays when the store is closed."""
+    """Map the samples that a `Waveform` wrote, of shape (n,); valid after the store is closed."""
     return np.frombuffer(mmap.mmap(store.fileno(), 0, access=mmap.ACCESS_COPY), np.float32)
 
 
 class Waveform:
-    """Takes decoded frames of any format, rate and number of channels, and writes mono float32 at 16 kHz.
+    """Writer of mono float32 samples at 16 kHz from decoded frames of any format.
 
-    The samples go to a file as they come, so another process can have them without a copy; an hour takes 230 MB. The
-    length that a file claims to have is never believed; silence that the clock tells of is a hole in the file and takes
-    no room.
+    Samples are written to a file as they come, so that another process can map them; an hour takes 230 MB. The declared
+    length of a recording is not used; inserted silence is a hole in the file and takes no space.
 
     Args:
-        longest_s: The longest recording that is taken.
-        store: What the samples are written to, from its beginning.
+        max_s: Longest recording that is taken.
+        store: File for the samples.
     """
 
-    def __init__(self, longest_s: Seconds, store: BinaryIO) -> None:
-        self._longest_s = longest_s
+    def __init__(self, max_s: Seconds, store: BinaryIO) -> None:
+        self._max_s = max_s
         self._store = store
         self._length = 0
         self._begins = 0
-        """Index of the sample that the resampler's first one became."""
+        """Index of the first sample of the current resampler."""
         self._fed_s: Seconds = 0.0
         self._resampler: Any = None
         self._mixer: Mixer | None = None
@@ -68,11 +67,11 @@ class Waveform:
         self._form: tuple[str, str, int] | None = None
         self._reasons: dict[Reason, list[Span]] = {}
         self.not_numbers = 0
-        """Samples that were no number, or beyond any level, and are silence now."""
+        """Number of samples that were no number or too loud, and were silenced."""
 
     @property
     def position_s(self) -> Seconds:
-        """How much sound has come in."""
+        """Length of the received sound."""
         return self._begins / SAMPLE_RATE_HZ + self._fed_s
 
     def add(self, frame: Any) -> None:  # noqa: ANN401 - an av.AudioFrame
@@ -81,7 +80,7 @@ class Waveform:
         Raises:
             BadInputError: The recording gets longer than is allowed, or no sound has such a sample rate.
         """
-        if not _LOWEST_RATE_HZ <= frame.sample_rate <= _HIGHEST_RATE_HZ:
+        if not _MIN_RATE_HZ <= frame.sample_rate <= _MAX_RATE_HZ:
             raise BadInputError(f"the file says that its sample rate is {frame.sample_rate} Hz; that is no sound")
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
         if form != self._form:
@@ -98,7 +97,7 @@ class Waveform:
         self._pull()
 
     def silence_until(self, position_s: Seconds) -> None:
-        """Go on at a later position.
+        """Insert silence up to a position.
 
         Raises:
             BadInputError: The recording gets longer than is allowed.
@@ -110,10 +109,10 @@ class Waveform:
         self._store.seek(self._length * SAMPLE_BYTES)
 
     def finish(self) -> int:
-        """Write what is still on its way. Nothing can be added any more.
+        """Write the buffered samples, and end the recording.
 
         Returns:
-            How many samples there are.
+            Number of samples.
         """
         self._drain()
         self._store.flush()
@@ -121,9 +120,9 @@ class Waveform:
         return self._length
 
     def reasons(self) -> dict[str, list[Span]]:
-        """Give the stretches in which channels were not simply mixed, by the reason; short ones are left out."""
+        """Return the longer intervals without an ordinary mix of channels, by reason."""
         long = {
-            reason: merge((span for span in spans if span.duration_s >= _MIN_TOLD_S), _MAX_APART_S)
+            reason: merge((span for span in spans if span.duration_s >= _MIN_REASON_S), _MAX_REASON_GAP_S)
             for reason, spans in self._reasons.items()
         }
         texts = {reason.text for reason, spans in long.items() if spans}
@@ -134,16 +133,16 @@ class Waveform:
         }
 
     def check_length(self, length_s: Seconds) -> None:
-        """Refuse a recording that is, or says that it will be, longer than is allowed.
+        """Refuse a recording with a length above the limit.
 
         Raises:
             BadInputError: It is.
         """
-        if length_s > self._longest_s:
-            raise BadInputError(f"the recording is longer than {self._longest_s:g} s, the most that this worker takes")
+        if length_s > self._max_s:
+            raise BadInputError(f"the recording is longer than {self._max_s:g} s, the most that this worker takes")
 
     def _drain(self) -> None:
-        """Get out what the resampler still holds; the next frame begins a new one."""
+        """Write the buffered samples of the resampler, and remove it."""
         if self._resampler is not None:
             self._resampler.push(None)
             self._pull()
@@ -165,8 +164,8 @@ class Waveform:
                 self._write(self._mixer.add(np.ascontiguousarray(samples.reshape(-1, self._channels).T)))
 
     def _silenced(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Put silence in place of what is no sound."""
-        wrong = ~(np.abs(samples) < _LOUDEST)
+        """Replace invalid samples by silence."""
+        wrong = ~(np.abs(samples) < _MAX_SAMPLE)
         if not wrong.any():
             return samples
         self.not_numbers += int(np.count_nonzero(wrong))
@@ -188,7 +187,7 @@ class Waveform:
 
 
 def _resampler(sample_format: str, layout: str, rate_hz: int) -> Any:  # noqa: ANN401 - an av.filter.Graph
-    """Build a chain of ffmpeg's filters that keeps the channels of such frames and makes them float at 16 kHz.
+    """Build a chain of ffmpeg filters that converts frames to float at 16 kHz with their channels.
 
     Args:
         sample_format: As ffmpeg names it.
