@@ -19,7 +19,10 @@ from bench.duel import RATE_HZ, ROOT, Outcome, dialogue, install_ffmpeg, tempora
 
 
 def measure_decoder(side: str, path: Path) -> tuple[float, float]:
-    """Decode a file in a fresh process; return CPU seconds and additional peak memory in MB, children included."""
+    """Decode a file in a fresh process and return its CPU time and memory.
+
+    The time is in seconds, the memory is the additional peak in MB; both include child processes.
+    """
     done = subprocess.run(
         [sys.executable, "-c", DECODERS[side], str(path)], capture_output=True, text=True, check=True, cwd=ROOT
     )

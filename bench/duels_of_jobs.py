@@ -53,7 +53,7 @@ def request(sound: bytes | Path, **fields: object) -> dict[str, Any]:
 
 
 def open_quiet_worker() -> Worker:
-    """Open a worker whose log file is in a temporary folder."""
+    """Open a worker with its log file in a temporary folder."""
     from whisperx_worker import Settings
     from whisperx_worker.pipeline.worker import open_worker
 
@@ -127,7 +127,10 @@ def whole_job() -> Outcome:
 
 
 def second_job() -> Outcome:
-    """Run the second job on a clip of 30 s, beside a worker that loads its models for each."""
+    """Run the second job on a clip of 30 s.
+
+    The peer is a worker that loads its models for each job.
+    """
     sound = dialogue(30.0)
     worker, data = open_quiet_worker(), request(flac(sound), align_output=True, diarization=True)
     install_sentence_splitter([json.loads((ROOT / "demo" / "dialogue.json").read_text(encoding="utf-8"))["text"]])
@@ -182,7 +185,10 @@ def command_line_help() -> Outcome:
 
 
 def host() -> Outcome:
-    """Run a job with a constant engine, without decoding, beside the same job with the real engine."""
+    """Run a job with a constant engine, without decoding.
+
+    It is compared with the same job with the real engine.
+    """
     from whisperx_worker import Segment, Transcript
 
     worker, data = open_quiet_worker(), request(flac(dialogue()), debug=True)
@@ -207,7 +213,10 @@ class Ready:
 
 
 def time_without_decoding(worker: Worker, data: dict[str, Any]) -> float:
-    """Measure the seconds of a job without its decoding, which varies by more than the host adds."""
+    """Measure the seconds of a job without its decoding.
+
+    Decoding varies by more than the host adds.
+    """
     began = time.perf_counter()
     response = run_job(worker, data)
     return float(time.perf_counter() - began - response["timings"]["decode_s"])

@@ -267,7 +267,10 @@ def diarization_linked() -> Outcome:
 
 
 def finding_speech() -> Outcome:
-    """Find the speech of five minutes; the recall is over the time of the words of the dialogue."""
+    """Find the speech of five minutes.
+
+    The recall is over the time of the words of the dialogue.
+    """
     import torch
     from whisperx.vads.pyannote import Pyannote
 

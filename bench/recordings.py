@@ -217,7 +217,10 @@ def silence(duration_s: Seconds, draw: Rng) -> Piece:
 
 
 def noise(duration_s: Seconds, draw: Rng) -> Piece:
-    """Make stretches of white to brown noise, each of another level, which varies in half of them."""
+    """Make stretches of white to brown noise, each of another level.
+
+    In half of them the level varies.
+    """
     stretches = [stillness(0.0)]
     while sum(len(stretch.sound) for stretch in stretches) < duration_s * SAMPLE_RATE_HZ:
         gain = np.float32(LEVEL * 10 ** (draw.uniform(-20.0, 6.0) / 20))
@@ -226,7 +229,10 @@ def noise(duration_s: Seconds, draw: Rng) -> Piece:
 
 
 def music(duration_s: Seconds, draw: Rng) -> Piece:
-    """Make a melody of plucked notes on a scale, with a chord below it every four beats."""
+    """Make a melody of plucked notes on a scale.
+
+    A chord sounds below it every four beats.
+    """
     samples = round(duration_s * SAMPLE_RATE_HZ)
     sound = np.zeros(samples + 8 * SAMPLE_RATE_HZ, np.float32)
     scale = np.array([0, 2, 4, 5, 7, 9, 11])
@@ -280,7 +286,10 @@ def noisy(piece: Piece, draw: Rng, *, snr_db: float) -> Sound:
 
 
 def over_telephone(piece: Piece, _draw: Rng) -> Sound:
-    """Pass the sound through a telephone line: 300 to 3,400 Hz, 8 kHz, µ-law in 8 bits."""
+    """Pass the sound through a telephone line.
+
+    The line passes 300 to 3,400 Hz at a rate of 8 kHz, with µ-law in 8 bits.
+    """
     import soundfile
     import soxr
 

@@ -38,7 +38,7 @@ class Row:
     name: str
     against: str
     target: float
-    """At least so many times faster; of memory and of growth, at most so much of the peer's."""
+    """Minimum speed-up; for memory and growth, maximum share of the peer's."""
     duel: Callable[[], Outcome]
     at_most: bool = False
     long: bool = False

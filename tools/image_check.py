@@ -1,4 +1,6 @@
-"""Build of the Dockerfile's `small` image on a bare Debian, and a job in it: `make image-check`, as root.
+"""Build of the Dockerfile's `small` image on a bare Debian, and a job in it.
+
+Run it as `make image-check`, as root.
 
 It needs neither Docker nor a registry: buildah runs every instruction in a chroot. The base is a Debian made here, so
 what a CUDA base, a GPU and BuildKit's cache would do is not seen, and the stages with the models are not built.
@@ -57,7 +59,10 @@ def install_tools() -> None:
 
 
 def make_base() -> None:
-    """Make an image of a bare Debian, unless it exists, with the authorities added to this machine."""
+    """Make an image of a bare Debian, unless it exists.
+
+    It has the certificate authorities that were added to this machine.
+    """
     if subprocess.run(["buildah", "inspect", BASE], capture_output=True, check=False).returncode == 0:
         return
     with TemporaryDirectory() as folder:

@@ -19,7 +19,10 @@ PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
 
 def locked(path: Path = LOCK) -> Iterator[Requirement]:
-    """Yield every package of the lock file for the supported Pythons on Linux; a name may have several versions."""
+    """Yield every package of the lock file for the supported Pythons on Linux.
+
+    A name may have several versions.
+    """
     for line in re.findall(r"^[a-z0-9].*", path.read_text(encoding="utf-8"), re.MULTILINE):
         requirement = Requirement(line.removesuffix("\\"))
         if any(applies(requirement, python) for python in PYTHONS):

@@ -36,7 +36,10 @@ def finalize(result: Result, job: Job) -> None:
 
 @hookimpl
 def stage_ended(ended: StageEnd, job: Job) -> None:
-    """Collect the stages, and make spans of all when the job ends: a child needs its parent first."""
+    """Collect the stages, and make the spans of all when the job ends.
+
+    A child needs its parent first.
+    """
     if ended.stage != "job":
         _stages.setdefault(job, []).append(ended)
         return

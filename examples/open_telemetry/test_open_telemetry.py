@@ -39,7 +39,7 @@ def test_a_stage_is_a_child_of_its_job_and_lies_inside_it(host):
     assert stage.end_time - stage.start_time == round(job.timings["transcribe_s"] * 1e9)
 
 
-def test_the_job_says_what_was_asked_and_how_much_was_found(host):
+def test_the_job_span_has_the_request_and_the_counts_of_the_result(host):
     job = make_job(host, model="demo-whisper-ru")
     turns = tuple(SpeakerTurn(start, start + 1.0, speaker) for start, speaker in ((0.0, "A"), (1.0, "B"), (2.0, "A")))
     with job.timed("job"):
@@ -55,7 +55,7 @@ def test_the_job_says_what_was_asked_and_how_much_was_found(host):
     }
 
 
-def test_an_error_is_told_by_its_kind_alone(host):
+def test_an_error_span_has_only_the_type_of_the_error(host):
     job = make_job(host)
     with pytest.raises(ValueError, match="Анна"), job.timed("job"), job.stage("fetch"):
         raise ValueError("https://h.example/Анна.wav")

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 GAP = r"[\s()–-]*"
 WRITTEN = re.compile(rf"(?<!\w)(?:\+?\d{GAP})?\d{{3}}{GAP}\d{{3}}{GAP}\d{{2}}{GAP}\d{{2}}(?!\w)")
-"""Ten digits in groups of 3, 3, 2 and 2, whatever their brackets and hyphens, with or without 8 or +7 in front."""
+"""Ten digits in groups of 3, 3, 2 and 2.
+
+Brackets and hyphens may stand between them, and 8 or +7 in front.
+"""
 
 NUMBERS = """
     ноль один одна одно два две три четыре пять шесть семь восемь девять десять одиннадцать двенадцать тринадцать
@@ -52,7 +55,7 @@ def post_align(transcript: Transcript, options: Options) -> Transcript:
         transcript.segments, masked_lines(texts, options), masked_lines(words, options), strict=True
     ):
         # Without alignment a segment has no words, and there is nothing to pair.
-        timed = tuple(replace(word, word=said) for word, said in zip(segment.words, line, strict=False))
+        timed = tuple(replace(word, word=masked) for word, masked in zip(segment.words, line, strict=False))
         segments.append(replace(segment, text=" ".join(text), words=timed))
     return replace(transcript, segments=tuple(segments))
 

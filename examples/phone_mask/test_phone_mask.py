@@ -22,7 +22,7 @@ def text_of(host, text, **options):
 
 
 @pytest.mark.parametrize(
-    ("said", "masked"),
+    ("text", "masked"),
     [
         ("Звоните 8 916 123-45-67.", "Звоните ● ●●● ●●●-●●-●●."),
         ("+7 (495) 000-00-00, добавочный 12", "+● (●●●) ●●●-●●-●●, добавочный 12"),
@@ -31,8 +31,8 @@ def text_of(host, text, **options):
         ("495 123 45 67 и 499 123 45 67", "●●● ●●● ●● ●● и ●●● ●●● ●● ●●"),
     ],
 )
-def test_a_number_in_digits_is_masked_and_its_punctuation_stays(host, said, masked):
-    assert text_of(host, said) == masked
+def test_a_number_in_digits_is_masked_and_its_punctuation_stays(host, text, masked):
+    assert text_of(host, text) == masked
 
 
 def test_a_spoken_number_is_masked_word_by_word(host):
@@ -40,12 +40,12 @@ def test_a_spoken_number_is_masked_word_by_word(host):
 
 
 def test_commas_and_capitals_do_not_hide_a_spoken_number(host):
-    said = "Восемь, девятьсот шестнадцать, сто двадцать три."
-    assert text_of(host, said) == "●●●, ●●● ●●●, ●●● ●●● ●●●."
+    text = "Восемь, девятьсот шестнадцать, сто двадцать три."
+    assert text_of(host, text) == "●●●, ●●● ●●●, ●●● ●●● ●●●."
 
 
 @pytest.mark.parametrize(
-    "said",
+    "text",
     [
         "В 2024 году было 1 500 000 000 рублей.",
         "две тысячи двадцать пять",
@@ -54,8 +54,8 @@ def test_commas_and_capitals_do_not_hide_a_spoken_number(host):
         "стоп, три дня",
     ],
 )
-def test_other_numbers_stay(host, said):
-    assert text_of(host, said) == said
+def test_other_numbers_stay(host, text):
+    assert text_of(host, text) == text
 
 
 def test_the_words_agree_with_the_text_and_keep_their_times(host):

@@ -1,1 +1,4 @@
-"""The plugins that come with the worker; they enter by the same entry-point group as everybody else's."""
+"""Plugins that come with the worker.
+
+They are found through the same entry-point group as third-party plugins.
+"""

@@ -24,7 +24,7 @@ FFT, HOP = 400, 160
 """Windows of 25 ms, one every 10 ms."""
 MELS = 40
 LOUDNESS = 10 ** (-30 / 20)
-"""Root mean square of every recording when its mel power is taken: -30 dB of full scale."""
+"""RMS level of every recording before its mel power: -30 dB of full scale."""
 PIECE_FRAMES = 160
 """Length of a piece: 1.6 s."""
 PIECE_HOP = 80
@@ -43,7 +43,14 @@ class MelPower(nn.Module):
         self.register_buffer("window", torch.hann_window(FFT), persistent=False)
 
     def forward(self, waves: torch.Tensor) -> torch.Tensor:
-        """Compute float32 [batch, frames, 40] of waves float32 [batch, samples] at 16,000 Hz, scaled to one level."""
+        """Compute the mel power of waves, each scaled to one level.
+
+        Args:
+            waves: float32 [batch, samples], 16,000 Hz.
+
+        Returns:
+            float32 [batch, frames, 40].
+        """
         rms = waves.square().mean(1, keepdim=True).sqrt().clamp(min=1e-5)
         spectra = torch.stft(
             waves * (LOUDNESS / rms), FFT, HOP, window=self.window, pad_mode="constant", return_complex=True

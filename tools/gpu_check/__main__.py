@@ -1,4 +1,7 @@
-"""Command line of the GPU check: rows in sequence, each in a fresh process, and the table of results."""
+"""Command line of the GPU check.
+
+It runs the rows in sequence, each in a fresh process, and prints the table of results.
+"""
 
 from __future__ import annotations
 

@@ -94,7 +94,10 @@ def fill_by_torch() -> None:
 
 
 def fill_before_cublas() -> None:
-    """Multiply on a full GPU in a new thread, whose cuBLAS handle needs memory."""
+    """Multiply on a full GPU in a new thread.
+
+    The thread's cuBLAS handle needs memory.
+    """
     import torch
 
     one = torch.ones(64, 64, device="cuda")
@@ -138,4 +141,7 @@ FAULTS = {
         is_lasting=False,
     ),
 }
-"""By name. Hardware errors (ECC, a GPU that fell off the bus) cannot be caused; they end in the same place."""
+"""Faults by name.
+
+Hardware errors (ECC, a GPU that fell off the bus) cannot be caused; they end in the same place.
+"""

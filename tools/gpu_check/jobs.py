@@ -1,4 +1,7 @@
-"""Rows about whole jobs: loading, peaks per stage, overlap of text and speakers, two jobs at once, cold start."""
+"""Rows about whole jobs.
+
+They measure loading, peaks per stage, overlap of text and speakers, two jobs at once, and the cold start.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Memory in use while something runs: the GPU's as its driver sees it, else that of this process."""
+"""Memory in use while something runs.
+
+It is the GPU's as its driver sees it, else that of this process.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,10 @@ class Watch:
         return max(used for _, used in self._seen)
 
     def peak_between(self, began_at: float, ended_at: float) -> float:
-        """Return the peak between two times since the epoch, or the last sample before a shorter interval."""
+        """Return the peak in megabytes between two times since the epoch.
+
+        For an interval without a sample it is the last sample before it.
+        """
         within = [used for at, used in self._seen if began_at <= at <= ended_at]
         earlier = [used for at, used in self._seen if at <= began_at]
         return max(within or earlier[-1:] or [self.before_mb])

@@ -1,4 +1,7 @@
-"""Rows about a GPU that fails under a job: its answer, the next answer, the request for a fresh worker."""
+"""Rows about a GPU that fails under a job.
+
+They check its answer, the next answer, and the request for a fresh worker.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Rows about the recognition model: loading, speed and memory by precision and batch, timestamps, decoding in parts."""
+"""Rows about the recognition model.
+
+They check loading, speed and memory by precision and batch, timestamps, and decoding in parts.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Rows about a GPU with too little memory left: batches are halved, and the answer stays the same."""
+"""Rows about a GPU with too little memory left.
+
+Batches are halved, and the answer stays the same.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +26,18 @@ ASKED: dict[str, dict[str, Any]] = {
     "diarize": {"diarization": True},
 }
 SHARES = (0.7, 0.5, 0.35)
-"""Parts of the needed memory that are left free; half a batch fits into the first, if nothing else grows."""
+"""Parts of the needed memory that are left free.
+
+Half a batch fits into the first, if nothing else grows.
+"""
 WARM_UP_S = 11.0
 
 
 def exhaust_memory(setup: Setup, stage: str) -> Iterator[Measure]:
-    """Fill the GPU until a stage of production's size runs out of memory, and compare its answer."""
+    """Fill the GPU until a stage runs out of memory, and compare its answer.
+
+    The stage is of production's size.
+    """
     expected, needed_mb = _run_in_process(setup, stage, None)
     yield Measure("needs above its models", f"{needed_mb:,.0f} MB with batches of {setup.batch_size}")
     for share in SHARES:

@@ -70,7 +70,10 @@ class Setup:
 
     @property
     def seconds(self) -> float:
-        """Length of the recording: on a GPU enough for a whole batch of 32 windows of 30 s."""
+        """Length of the recording.
+
+        On a GPU it is enough for a whole batch of 32 windows of 30 s.
+        """
         if self.device == "cuda":
             return 240.0 if self.quick else 990.0
         return 12.0 if self.quick else 60.0

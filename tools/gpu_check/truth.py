@@ -1,4 +1,7 @@
-"""Rows that compare the answers of a GPU with those of a CPU, for shipped and real models."""
+"""Rows that compare the answers of a GPU with those of a CPU.
+
+They do so for shipped and for real models.
+"""
 
 from __future__ import annotations
 

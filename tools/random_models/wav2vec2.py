@@ -1,4 +1,7 @@
-"""A wav2vec2 CTC model of XLSR large's shape with random weights, in the layout of the Russian one of production."""
+"""A wav2vec2 CTC model of XLSR large's shape with random weights.
+
+Its layout is that of production's Russian one.
+"""
 
 from __future__ import annotations
 

@@ -37,7 +37,10 @@ PHRASES = 7
 
 _STD = 0.02
 _MIXER = 3_090_299
-"""Near the golden section of 171³, and coprime to it: neighbouring numbers have words that are nothing alike."""
+"""Factor near the golden section of 171³, and coprime to it.
+
+It gives neighbouring numbers words that are nothing alike.
+"""
 _SYLLABLES = tuple(f"{first}{vowel}" for first, vowel in product("бвгджзклмнпрстфхцчш", "аеиоуыэюя"))
 
 
@@ -151,7 +154,10 @@ def _network(layers: int) -> Any:  # noqa: ANN401
 
 
 def _fill(model: nn.Module, layers: int) -> None:
-    """Draw all weights; what is added to the residual is small enough that depth does not drown the positions."""
+    """Draw all weights.
+
+    What is added to the residual is small enough that depth does not drown the positions.
+    """
     random = torch.Generator().manual_seed(0)
     residual = 1 / math.sqrt(2 * layers)
     for name, weight in model.named_parameters():

@@ -20,7 +20,10 @@ RECEPTIVE_SAMPLES = 400
 """Receptive field of one frame; also the shortest input."""
 BLANK, UNKNOWN, DELIMITER = "[PAD]", "[UNK]", "|"
 FILTER_GAIN = 120.0
-"""Gain at which the group norm's epsilon matters in empty bands only, even at -80 dB of full scale."""
+"""Gain at which the group norm's epsilon matters in empty bands only.
+
+This holds even at -80 dB of full scale.
+"""
 LETTERS = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя-"
 VOCABULARY = {token: index for index, token in enumerate([BLANK, UNKNOWN, DELIMITER, *LETTERS])}
 

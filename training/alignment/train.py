@@ -57,7 +57,10 @@ def make_batch(
 
 
 def new_optimizers(model: Wav2Vec2ForCTC) -> list[torch.optim.Optimizer]:
-    """Make Muon for the transformer's matrices and AdamW for the rest; the filter bank is not trained."""
+    """Make Muon for the transformer's matrices and AdamW for the rest.
+
+    The filter bank is not trained.
+    """
     first_convolution(model).weight.requires_grad = False
     trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     inside = [name for name, weight in trained.items() if ".layers." in name and weight.ndim == 2]

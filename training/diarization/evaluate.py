@@ -90,7 +90,10 @@ def recordings(ami: Path | None) -> Iterator[Recording]:
 
 
 def long_recordings() -> Iterator[Recording]:
-    """Mix two to five voices for minutes; the held-out speech is short, so that their sentences come again."""
+    """Mix two to five voices for minutes.
+
+    The held-out speech is short, so that their sentences come again.
+    """
     for minutes in LONG_MINUTES:
         for number in range(0, len(CASTS), 3):
             dialogue = make_dialogue(CASTS[number], FIRST_LONG_SEED + number, 60.0 * minutes)
@@ -203,7 +206,10 @@ def in_memory(samples: NDArray[np.float32]) -> dict[str, object]:
 
 
 def table(found: list[Errors]) -> str:
-    """Format one row per group: rates over all of its seconds, and the mean rate of its recordings."""
+    """Format one row per group of recordings.
+
+    It has the rates over all of the group's seconds, and the mean rate of its recordings.
+    """
     rows = ["| recordings | DER | confusion | missed | false alarm | mean DER | speakers found |", "|---|" + "---|" * 6]
     for group in dict.fromkeys(errors.group for errors in found):
         inside = [errors for errors in found if errors.group == group]

@@ -43,7 +43,10 @@ if TYPE_CHECKING:
 TESTS = ROOT / "tests" / "speech"
 RATE_HZ = 16_000
 CHANGES = ((1.0, 1.0), (0.8, 0.86), (1.25, 1.16), (0.82, 1.12), (1.22, 0.9), (1.0, 1.22), (1.05, 0.84))
-"""(pitch, formants) of the people that each voice is changed to; no two are near each other."""
+"""(pitch, formants) of the people that each voice is changed to.
+
+No two are near each other.
+"""
 CALIBRATION_VOICES = ("anna", "aleksandr", "irina", "flite-awb", "flite-kal16", "flite-rms", "flite-slt")
 UTTERANCE_S = 2.2
 """Length that Flite's speech is cut to, that of most other utterances."""
@@ -151,7 +154,9 @@ def row(what: str, recordings: Sequence[Recording], encoder: Encoder) -> str:
 
 
 def naming_trials(recordings: Sequence[Recording], encoder: Encoder, compared: int) -> tuple[int, int]:
-    """Count the strangers that get a name, and the enrolled people that get theirs, of `TRIALS` each.
+    """Count the strangers that get a name, and the enrolled people that get theirs.
+
+    There are `TRIALS` of each.
 
     Args:
         recordings: Of many people.

@@ -176,7 +176,10 @@ def shorten_pauses(wave: NDArray[np.float32], margin_frames: int = 10) -> NDArra
 
 
 def recorded_voices(packages: Sequence[Package]) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Yield (voice, sound of one file) of all packages; a voice is the folder of the file."""
+    """Yield (voice, sound of one file) of all packages.
+
+    A voice is the folder of the file.
+    """
     for package in packages:
         root = fetch_package(package.name)
         for path in sorted(path for path in root.rglob("*") if path.suffix in package.suffixes and path.is_file()):
@@ -206,7 +209,10 @@ def flite_voices() -> Iterator[tuple[str, NDArray[np.float32]]]:
 
 
 def pieces_of(voices: Iterator[tuple[str, NDArray[np.float32]]]) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Join the files of a voice, without their pauses, and cut them into pieces of at most `MAX_PIECE_S`."""
+    """Join the files of a voice, without their pauses, and cut them into pieces.
+
+    A piece has at most `MAX_PIECE_S`.
+    """
     current, waves = "", [np.zeros(0, np.float32)]
     size = round(MAX_PIECE_S * RATE_HZ)
     for voice, wave in voices:

@@ -40,8 +40,11 @@ CONTRAST_WEIGHT, CONTRAST_TEMPERATURE = 0.05, 0.1
 SIMILARITY_WEIGHT = 2.0
 MEASURED_BATCHES = 24
 INITIAL_SHARE = 0.5
-"""Share of the initial weights in the exported ones, for speech without examples in the training, such as real meetings
-(Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022)."""
+"""Share of the initial weights in the exported ones.
+
+It serves speech without examples in the training, such as real meetings (Wortsman et al., "Robust fine-tuning of
+zero-shot models", CVPR 2022).
+"""
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,10 @@ class Batch:
     clean: torch.Tensor
     """float32 [people, 2 × samples]: for the teacher."""
     distorted: torch.Tensor
-    """float32 [2 × people, samples]: first and second half of each person, distorted separately, for the student."""
+    """float32 [2 × people, samples]: for the student.
+
+    First and second half of each person, distorted separately.
+    """
     names: list[str]
     """Names, equal for two people that are the same unchanged voice."""
 

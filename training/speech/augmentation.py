@@ -32,7 +32,9 @@ NOISE_SAMPLES = 1 << 19
 def pack(
     records: Sequence[Record], rng: Rng, seconds: float, wave_of: Callable[[Record], Wave]
 ) -> tuple[Wave, str, list[Word]]:
-    """Fill a window with utterances of one to three voices and with pauses, and distort its sound.
+    """Fill a window with utterances and pauses, and distort its sound.
+
+    The utterances are of one to three voices.
 
     Args:
         records: Utterances to draw from.
@@ -107,7 +109,10 @@ def change_speed(wave: Wave, factor: float) -> Wave:
 
 
 def distort(wave: Wave, rng: Rng) -> Wave:
-    """Add a random room, noise, hum, telephone line and level; a fifth of all windows stay clean."""
+    """Add a random room, noise, hum, telephone line and level.
+
+    A fifth of all windows stay clean.
+    """
     if rng.random() < CLEAN_SHARE:
         return at_level(wave, rng)
     if rng.random() < 0.45:
@@ -130,7 +135,10 @@ def at_level(wave: Wave, rng: Rng) -> Wave:
 
 
 def in_room(wave: Wave, rng: Rng) -> Wave:
-    """Add a random decaying reverberation; the direct sound, and with it the word times, stays in place."""
+    """Add a random decaying reverberation.
+
+    The direct sound, and with it the word times, stays in place.
+    """
     decay_s = float(rng.uniform(0.03, 0.2))
     length = round(decay_s * 2.5 * RATE_HZ)
     response = rng.standard_normal(length).astype(np.float32)
@@ -150,7 +158,11 @@ def tilt(wave: Wave, amount: float) -> Wave:
 
 @cache
 def _noises() -> NDArray[np.float32]:
-    """Make half a minute of noise of ten colours each, float32 [10, samples] with a root mean square of 1."""
+    """Make half a minute of noise of ten colours each.
+
+    Returns:
+        float32 [10, samples] with a root mean square of 1.
+    """
     rng = np.random.default_rng(0)
     colours = []
     for slope in np.linspace(0, 1.2, 10):
@@ -182,7 +194,10 @@ def hum(wave: Wave, rng: Rng) -> Wave:
 
 
 def speech_rms(wave: Wave) -> float:
-    """Measure the root mean square of the louder half; 0.05 for silence, which gets noise as well."""
+    """Measure the root mean square of the louder half.
+
+    It is 0.05 for silence, which gets noise as well.
+    """
     frames = wave[: len(wave) // 400 * 400].reshape(-1, 400)
     power = np.sort(np.mean(frames**2, axis=1)) if len(frames) else np.zeros(1)
     loud = power[power > 1e-6]

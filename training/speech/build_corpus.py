@@ -56,7 +56,10 @@ def sentences(count: int, rng: random.Random, *, held_out: bool, word_strings: f
 
 
 def plan(utterances: int, seed: int = 1) -> list[Task]:
-    """List the utterances of the corpus; the test splits come first and do not depend on its size."""
+    """List the utterances of the corpus.
+
+    The test splits come first and do not depend on its size.
+    """
     rng = random.Random(seed)
     recorded = [Voice("rhvoice", base, base.lower()) for base in KNOWN_RHVOICE]
     variants = [Voice("espeak", variant, variant) for variant in ESPEAK_VARIANTS]
@@ -79,7 +82,10 @@ def plan(utterances: int, seed: int = 1) -> list[Task]:
 
 
 def speak_all(tasks: list[Task]) -> list[Spoken | None]:
-    """Synthesise a part of the plan in one process; None for what an engine could not time."""
+    """Synthesise a part of the plan in one process.
+
+    The result is None for what an engine could not time.
+    """
     engines: dict[str, RHVoice | Espeak] = {"rhvoice": RHVoice(), "espeak": Espeak()}
     by_festival = [task for task in tasks if task.voice.engine == "festival"]
     festival_results = iter(festival([task.text for task in by_festival], by_festival[0].voice) if by_festival else [])

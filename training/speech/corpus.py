@@ -58,7 +58,10 @@ def load(folder: Path = CORPUS) -> Corpus:
 
 
 def save(folder: Path, speech: NDArray[np.int16], records: list[Record]) -> None:
-    """Replace the corpus as a whole, so that a reader sees the old one or the new one."""
+    """Replace the corpus as a whole.
+
+    A reader sees the old one or the new one.
+    """
     fresh, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
     fresh.mkdir(parents=True, exist_ok=True)
     np.save(fresh / "speech.npy", speech)

@@ -21,7 +21,10 @@ _FESTIVAL_SCRIPT = """(voice_msu_ru_nsh_clunits)
 
 
 FESTIVAL_START_S, FESTIVAL_END_S = 0.010, -0.025
-"""Corrections of word edges beside a pause, measured on the sound: Festival's words are a little too wide."""
+"""Corrections of word edges beside a pause, measured on the sound.
+
+Festival's words are a little too wide.
+"""
 PAUSE_S = 0.08
 
 
@@ -36,7 +39,10 @@ def _without_silence(spans: Sequence[Span]) -> list[Span]:
 
 
 def festival(texts: Sequence[str], voice: Voice) -> list[Spoken | None]:
-    """Synthesise many texts in one process; None where the timed words are not those of the text."""
+    """Synthesise many texts in one process.
+
+    The result is None where the timed words are not those of the text.
+    """
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder, "speak.scm")
         calls = "".join(f'(speak_to_file "{text}" "{folder}/{index}.wav")\n' for index, text in enumerate(texts))

@@ -123,7 +123,10 @@ def make_enrolment(engine: RHVoice, rng: np.random.Generator) -> None:
 
 
 def make_tests(speech: corpus.Corpus) -> None:
-    """Write one file per split, and an index of the utterances; word times start at the utterance."""
+    """Write one file per split, and an index of the utterances.
+
+    Word times start at the utterance.
+    """
     index: list[dict[str, Any]] = []
     for split, count in TEST_COUNTS.items():
         records: Sequence[corpus.Record] = speech.split(split)

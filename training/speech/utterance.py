@@ -34,7 +34,10 @@ class Voice:
     rate: float = 1.0
     """Factor on the speed of the base voice, before the formants are moved."""
     formants: float = 1.0
-    """Above 1: a shorter vocal tract. It also raises pitch and speed by as much; `pitch` and `rate` can undo that."""
+    """Factor on the formants; above 1: a shorter vocal tract.
+
+    It also raises pitch and speed by as much; `pitch` and `rate` can undo that.
+    """
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,10 @@ def word_positions(text: str) -> list[int]:
 
 
 def finish(wave: Wave, rate_hz: int, spans: Sequence[Span], formants: float) -> Spoken:
-    """Resample to 16 kHz, move the formants, cut the silence at both ends, scale the peak to 0.5."""
+    """Resample to 16 kHz, move the formants, trim the silence, scale the peak.
+
+    The silence is cut at both ends, and the peak becomes 0.5.
+    """
     wave = soxr.resample(wave, rate_hz * formants, RATE_HZ, quality="HQ").astype(np.float32)
     spans = [(start / formants, end / formants) for start, end in spans]
     first = max(0, round((spans[0][0] - MARGIN_S) * RATE_HZ))

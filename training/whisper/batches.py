@@ -29,11 +29,17 @@ class Batch:
     targets: Tensor
     """(batch, n), int64: the next token, or -100."""
     spans: Tensor
-    """(batch, n, 2), float32: first and last encoder frame of the next token; below 0 where unknown."""
+    """(batch, n, 2), float32: first and last encoder frame of the next token.
+
+    Below 0 where unknown.
+    """
     pieces: Tensor
     """(batch, frames of 20 ms), int64: token of each frame, `<|nospeech|>` for none, -100 if unknown."""
     letters: Tensor
-    """(batch, frames of 20 ms), int64: letter class of each frame, 0 for none, -100 if unknown."""
+    """(batch, frames of 20 ms), int64: letter class of each frame.
+
+    0 for none, -100 if unknown.
+    """
 
 
 @dataclass(frozen=True)
@@ -45,9 +51,15 @@ class Stage:
 
 
 DISTURBED, DISTURBED_LATE = 0.5, 0.3
-"""Part of the windows with a line, a room, noise and another loudness; the rest is clean."""
+"""Part of the windows with a line, a room, noise and another loudness.
+
+The rest is clean.
+"""
 LATE = 0.79
-"""Progress from which on most windows are long and full, so that the decoder learns to keep its place."""
+"""Progress from which on most windows are long and full.
+
+The decoder learns from them to keep its place.
+"""
 TIMED = 0.6
 """Part of the windows that is written with timestamps."""
 SHORT, MIDDLE, FULL = Stage(6.0, 14), Stage(14.0, 6), Stage(30.0, 4)
@@ -137,7 +149,10 @@ class Batches:
 
 
 def mask_some(rng: random.Random, mels: Tensor) -> None:
-    """Blank a few short stretches of time and bands of frequency with the mean, in place (SpecAugment)."""
+    """Blank a few short stretches of time and bands of frequency (SpecAugment).
+
+    They are replaced by the mean, in place.
+    """
     frames, mean = mels.shape[1], float(mels.mean())
     for _ in range(rng.randint(0, max(1, frames // 200))):
         width = rng.randint(1, 14)

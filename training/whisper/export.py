@@ -101,7 +101,10 @@ def preprocessor_config() -> dict[str, Any]:
 
 
 def export(model: SmallWhisper, tokenizer: Tokenizer, folder: Path, quantization: str = "float16") -> None:
-    """Convert, and replace the files of `folder` one by one, so that a reader never sees half a file."""
+    """Convert the model, and replace the files of `folder` one by one.
+
+    A reader never sees half a file.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         stock, converted = Path(scratch) / "transformers", Path(scratch) / "ctranslate2"

@@ -98,7 +98,10 @@ class LogMel:
 
     @staticmethod
     def pass_through(real: Tensor, imag: Tensor, channel: Channel) -> tuple[Tensor, Tensor]:
-        """Add the noise and apply the line to the two halves of a spectrum, each (201, frames)."""
+        """Add the noise and apply the line to the two halves of a spectrum.
+
+        Each half is (201, frames).
+        """
         noise = noise_amplitude(real, imag, channel)
         line = None
         if channel.gain_db is not None:
@@ -115,7 +118,10 @@ class LogMel:
 
 
 def noise_amplitude(real: Tensor, imag: Tensor, channel: Channel) -> Tensor | None:
-    """Compute the standard deviation of the noise in each half of each bin: (201, frames) or (201, 1)."""
+    """Compute the standard deviation of the noise in each half of each bin.
+
+    Its shape is (201, frames) or (201, 1).
+    """
     if channel.noise_db is None:
         return None
     per_frame = (real.square() + imag.square()).mean(dim=0)

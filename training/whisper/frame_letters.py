@@ -39,7 +39,10 @@ class Aligner:
 
     @torch.inference_mode()
     def spikes(self, wave: NDArray[np.float32], letters: str) -> NDArray[np.float64]:
-        """Return the time of each letter's most likely frame, in seconds from the start of `wave`: (letters,)."""
+        """Return the time of each letter's most likely frame.
+
+        The shape is (letters,), the times are seconds from the start of `wave`.
+        """
         inputs = self.processor(wave, sampling_rate=16_000, return_tensors="pt")
         emission = self.model(inputs.input_values).logits[0].log_softmax(-1).numpy()
         tokens = [self.vocabulary[letter] for letter in letters]
@@ -50,7 +53,9 @@ class Aligner:
 
 
 def frame_letters(aligner: Aligner, utterance: Utterance, wave: NDArray[np.float32]) -> NDArray[np.int8]:
-    """Return the class of each 20 ms, (samples // 320,): 0 without speech, else 1 + place in the alphabet.
+    """Return the letter class of each 20 ms.
+
+    The shape is (samples // 320,); a class is 0 without speech, else 1 + place in the alphabet.
 
     A word's frames are those between its known times; a frame belongs to the letter whose spike is nearest.
     """

@@ -1,4 +1,6 @@
-"""A very small Whisper in plain torch, with the parameter names and the arithmetic of transformers' Whisper.
+"""A very small Whisper in plain torch.
+
+It has the parameter names and the arithmetic of transformers' Whisper.
 
 Written out here because training needs two things that the stock model does not give cheaply: the cross-attention
 weights of a few heads (they are guided by the known word times), and encoder inputs shorter than 30 s.
@@ -34,7 +36,7 @@ class Shape:
 
     @property
     def alignment_heads(self) -> list[list[int]]:
-        """Pairs (decoder layer, head) whose cross-attention follows the words."""
+        """Pairs (decoder layer, head) with a cross-attention that follows the words."""
         return [[layer, head] for layer in self.guided_layers[1:] for head in self.guided_heads]
 
     @property

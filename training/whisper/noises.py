@@ -63,7 +63,10 @@ def clicks(rng: np.random.Generator, count: int) -> Wave:
 
 
 def music(rng: np.random.Generator, count: int) -> Wave:
-    """Make notes of a few harmonics on a scale, two or three at a time, each dying away."""
+    """Make decaying notes of a few harmonics on a scale.
+
+    Two or three sound at a time.
+    """
     wave = np.zeros(count + SAMPLE_RATE_HZ)
     scale_hz = rng.uniform(110, 330) * 2.0 ** (np.array([0, 2, 4, 5, 7, 9, 11, 12, 14, 16]) / 12)
     beat = int(rng.uniform(0.12, 0.5) * SAMPLE_RATE_HZ)

@@ -27,7 +27,10 @@ class Sequence:
     tokens: list[int]
     targets: list[int]
     spans: list[Span]
-    """Start and end of the next token in the audio, in seconds; (-1, -1) where it does not matter."""
+    """Start and end of the next token in the audio, in seconds.
+
+    (-1, -1) where it does not matter.
+    """
 
 
 class Writer:
@@ -150,7 +153,9 @@ def letters_of(text: str) -> str:
 
 
 def letter_start(frames: NDArray[np.int8] | None, timed: TimedWord, letters: str, place: int) -> float:
-    """Return the start of the letter at `place` of a word, in seconds, or the word's end behind the last letter.
+    """Return the start of the letter at `place` of a word, in seconds.
+
+    Behind the last letter it is the word's end.
 
     It is read off the letters of the frames where these differ, and is in proportion elsewhere.
     """

@@ -54,7 +54,10 @@ class SpecialIds:
     size: int
 
     def timestamp(self, seconds: float) -> int:
-        """Return the token of a time from the window's start, on the 20 ms grid, 0 to 30 s."""
+        """Return the timestamp token of a time from the window's start.
+
+        The time is rounded to the 20 ms grid and limited to 0 to 30 s.
+        """
         step = round(seconds / TIMESTAMP_STEP_S)
         return self.notimestamps + 1 + min(max(step, 0), TIMESTAMPS - 1)
 

@@ -33,9 +33,15 @@ from training.whisper.windows import ALPHABET, IGNORE
 ENCODER_PART = 0.08
 """Part of the training in which only the encoder learns."""
 DROPOUT = 0.05
-"""In the decoder; the encoder has SpecAugment, and drawing its masks would cost a tenth of the time."""
+"""Dropout in the decoder.
+
+The encoder has SpecAugment, and drawing its masks would cost a tenth of the time.
+"""
 REPLACED_TOKENS = 0.03
-"""Part of the text tokens replaced at random in the decoder's input, so that one mistake does not cause the next."""
+"""Part of the text tokens replaced at random in the decoder's input.
+
+With it one mistake does not cause the next.
+"""
 
 
 @dataclass

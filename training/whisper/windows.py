@@ -22,7 +22,10 @@ IGNORE = UNKNOWN
 ALPHABET = "абвгдежзийклмнопрстуфхцчшщъыьэюя"
 ENCODER_FRAMES_PER_S = 50
 MIN_WORD_PART = 0.6
-"""Part of a word cut by the window's edge that must be inside for the word to be written."""
+"""Part of a cut word that must be inside the window for it to be written.
+
+The word is cut by the window's edge.
+"""
 
 Span = tuple[float, float]
 TimedWord = tuple[str, float, float]

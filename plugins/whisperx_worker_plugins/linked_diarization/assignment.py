@@ -139,7 +139,7 @@ def _nearest_free_piece(
     scores: NDArray[np.float32],
     first: int,
 ) -> int:
-    """Return the nearest piece whose speaker is not active in a track, else the nearest.
+    """Return the nearest piece of a speaker inactive in a track, else the nearest.
 
     Args:
         pieces: All pieces.

@@ -20,7 +20,10 @@ SATURATION_S: Seconds = 5.0
 SAME_TRACK_DISCOUNT = 0.4
 """Part by which merging pieces of one track costs less."""
 CANNOT_LINK_COST = 0.2
-"""Cost of a merge per second that a window contains as two speakers; it can be wrong."""
+"""Cost of a merge per second that a window contains as two speakers.
+
+The window can be wrong.
+"""
 MAX_GROUPS = 2_000
 """Number of pieces above which neighbours are merged first.
 

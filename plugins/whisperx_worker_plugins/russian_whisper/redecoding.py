@@ -28,7 +28,7 @@ class Redecoded:
     misplaced: list[RemovedText]
     """Segments that were removed because their text belongs to another time."""
     doubtful: list[Segment]
-    """Segments whose speech is to be decoded again."""
+    """Segments with speech that is to be decoded again."""
 
 
 def redecode_gaps(

@@ -37,7 +37,7 @@ def warn_of_short_speech(voices: Sequence[Voice], is_comparable: NDArray[np.bool
 
 
 def warn_of_taken_names(named: Sequence[tuple[Voice, Naming]], people: Sequence[Person], job: Job) -> None:
-    """Warn of speakers whose nearest person is another speaker's name."""
+    """Warn of speakers with a nearest person that is another speaker's name."""
     for voice, naming in named:
         if naming.taken is not None:
             other = next(v.speaker for v, given in named if given.person == naming.taken)

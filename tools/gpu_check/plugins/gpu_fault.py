@@ -1,4 +1,4 @@
-"""Plugin whose `transcribe` causes the GPU fault that a job names."""
+"""Plugin with a `transcribe` that causes the GPU fault named by a job."""
 
 from __future__ import annotations
 
