@@ -16,7 +16,14 @@ from whisperx_worker.audio import download, ssrf_guard
 from whisperx_worker.audio.fetch import fetch
 from whisperx_worker.audio.source_description import describe_source
 from whisperx_worker.cli.main import result_names
-from whisperx_worker.contract.audio_source import parse_source, source_mistakes, source_stem
+from whisperx_worker.contract.audio_source import (
+    InlineAudio,
+    LocalPath,
+    UrlSource,
+    parse_source,
+    source_mistakes,
+    source_stem,
+)
 from whisperx_worker.contract.request import SpeakerSample, sample_name
 from whisperx_worker.contract.settings import load_settings
 from whisperx_worker.contract.validation import Abilities, parse_request
@@ -105,6 +112,24 @@ def test_the_name_of_a_sample_comes_from_a_file_that_is_there(folder) -> None:
         (folder / name).write_bytes(BODY)
         request, _ = parse_request({"audio_file": name, "speaker_samples": [{"url": name}]}, NOTHING, local=True)
         assert sample_name(request.speaker_samples[0]) == name.removesuffix(".wav")
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        (" https://host.example/talk.wav\n", UrlSource("https://host.example/talk.wav")),
+        ("A" * 80, InlineAudio("A" * 80)),
+        ("talk.wav", LocalPath("talk.wav")),
+    ],
+)
+def test_a_request_has_its_parsed_sources_beside_their_texts(folder, text, source) -> None:
+    (folder / "talk.wav").write_bytes(BODY)
+    data = {"audio_file": text, "speaker_samples": [{"name": "Anna", "url": text}]}
+    request, _ = parse_request(data, NOTHING, local=True)
+    assert (request.source, request.speaker_samples[0].source) == (source, source)
+    assert (request.audio_file, request.speaker_samples[0].url) == (text, text)
+    assert "source" not in str(request)
+    assert parse_request({"audio_base64": "A" * 80}, NOTHING)[0].source == InlineAudio("A" * 80)
 
 
 class Server(BaseHTTPRequestHandler):
