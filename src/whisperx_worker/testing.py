@@ -1,4 +1,4 @@
-"""What a plugin author's tests need; nothing here needs torch or a model.
+"""Helpers for tests of plugins; none needs torch or a model.
 
 Example:
     >>> from whisperx_worker import Segment, Transcript, hookimpl
@@ -39,7 +39,7 @@ NO_AUDIO_YET = "UklGRg=="
 
 
 def load_plugin(plugin: object, name: str = "plugin") -> Host:
-    """A host with this one plugin in it, loaded as the worker loads it.
+    """Return a host with this one plugin, loaded as the worker loads it.
 
     Raises:
         PluginError: With the reason, where the worker would list the plugin as failed.
@@ -75,12 +75,12 @@ def make_job(host: Host | None = None, *, observers: Observers = NO_OBSERVERS, *
 
 
 def _settings() -> Settings:
-    """Settings that let every plugin in, whatever this machine's environment says."""
+    """Return settings that allow every plugin, whatever the environment sets."""
     return Settings(plugins_allow=None, plugins_block=(), plugins_dir=None)
 
 
 def run_chain(host: Host, hook: str, value: Any, job: Job | None = None, **extra: Any) -> Any:  # noqa: ANN401
-    """What a chain hook makes of a value; what went wrong is in the job's `warnings`.
+    """Return a chain hook's result for a value; failures are in the job's `warnings`.
 
     Args:
         host: The plugins that the value goes through.
@@ -95,7 +95,7 @@ def run_chain(host: Host, hook: str, value: Any, job: Job | None = None, **extra
 
 
 def run_engine(host: Host, hook: str, expected: type[T], job: Job | None = None, **arguments: Any) -> T:  # noqa: ANN401
-    """What the host's engine answers.
+    """Return the answer of the host's engine.
 
     Args:
         host: A host with one plugin that does this step.
@@ -111,13 +111,13 @@ def run_engine(host: Host, hook: str, expected: type[T], job: Job | None = None,
 
 
 def make_audio(duration_s: Seconds = 1.0, frequency_hz: float = 220.0) -> Audio:
-    """A quiet tone."""
+    """Return a quiet tone."""
     time_s = np.arange(round(duration_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     return Audio((0.1 * np.sin(2 * np.pi * frequency_hz * time_s)).astype(np.float32))
 
 
 def make_transcript(*texts: str, language: str = "ru") -> Transcript:
-    """Segments of one second each, their words spread evenly."""
+    """Return a transcript of one-second segments with words spread evenly."""
     segments = []
     for number, text in enumerate(texts):
         words = text.split()
@@ -131,6 +131,6 @@ def make_transcript(*texts: str, language: str = "ru") -> Transcript:
 
 
 def make_diarization(*turns: tuple[Seconds, Seconds, str]) -> Diarization:
-    """Turns of start, end and speaker, in time order; the exclusive ones are the same."""
+    """Return a diarization of (start, end, speaker) turns; the exclusive ones are the same."""
     made = tuple(SpeakerTurn(start, end, speaker) for start, end, speaker in turns)
     return Diarization(made, exclusive=made, embeddings={})

@@ -491,6 +491,6 @@ def test_a_plugin_that_raises_keyboard_interrupt_costs_its_own_job_only(monkeypa
     def interrupted(*_arguments, **_named):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(handler_module, "answer", interrupted)
+    monkeypatch.setattr(handler_module, "run_request", interrupted)
     response = asyncio.run(handler({"id": "job", "input": {"audio_base64": base64.b64encode(wav(0.5)).decode()}}))
     assert response["error"] == "the worker failed on this job (RuntimeError); its log has the details"

@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    """Stop as Python does, but do not wait long for threads that import or load something."""
+    """Raise KeyboardInterrupt, and exit soon after it while threads still import or load."""
     leave = threading.Timer(_LAST_S, os._exit, (130,))
     leave.daemon = True
     leave.start()
@@ -70,7 +70,7 @@ def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def add_plugin_commands() -> None:
-    """Let installed plugins bring commands: the entry-point group `whisperx_worker.commands`, a typer function each."""
+    """Add the commands of installed plugins: typer functions in the entry-point group `whisperx_worker.commands`."""
     for point in entry_points(group="whisperx_worker.commands"):
         try:
             app.command(point.name)(point.load())
@@ -140,7 +140,7 @@ def transcribe(
 
 
 def print_version(wanted: bool) -> None:
-    """Print the version and do nothing else, where that is asked for."""
+    """Print the version and exit, where the option is set."""
     if wanted:
         typer.echo(__version__)
         raise typer.Exit
@@ -158,10 +158,10 @@ def options(
 def transcribe_all(
     settings: Settings, recordings: list[str], request: dict[str, Any], folder: Path | None, *, quiet: bool
 ) -> int:
-    """Do one job after the other, and tell of those that fail; gives how many do.
+    """Run one job after the other, print failures, and return their number.
 
     Raises:
-        WorkerError: Before any work, when the results have no place.
+        WorkerError: Before any work, when the results cannot be written.
     """
     from whisperx_worker.audio import decode_server
     from whisperx_worker.logs import redaction
@@ -244,7 +244,7 @@ def make_folder(folder: Path) -> None:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that at its place there is the old one or the whole new one, never a part.
+    """Write a file atomically: the old one stays until the new one is complete.
 
     Raises:
         WorkerError: When it cannot be written.
@@ -266,7 +266,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 @contextmanager
 def progress_bar(*, quiet: bool) -> Iterator[OnProgress]:
-    """A bar for the current stage, on a terminal only."""
+    """Show a bar for the current stage, on a terminal only."""
     if quiet or not sys.stderr.isatty():
         yield lambda _stage, _fraction: None
         return
@@ -289,7 +289,7 @@ def progress_bar(*, quiet: bool) -> Iterator[OnProgress]:
 
 
 def folder_or_name(model: str | None) -> str | None:
-    """A model's folder as a whole path, or its name as it is."""
+    """Return a model's folder as an absolute path, or its name unchanged."""
     return str(Path(model).resolve()) if model and Path(model).is_dir() else model
 
 
@@ -301,7 +301,7 @@ def result_names(recordings: list[str]) -> list[str]:
 
 
 def refuse_same_names(names: list[str]) -> None:
-    """Let no result be written over another.
+    """Refuse recordings with the same name of results.
 
     Raises:
         BadInputError: When two have one name.
@@ -314,7 +314,7 @@ def refuse_same_names(names: list[str]) -> None:
 
 
 def parse_plugin_options(given: list[str]) -> dict[str, dict[str, Any]]:
-    """`plugin.option=value` as the request's `plugins`; a value that is no JSON is text.
+    """Parse `plugin.option=value` into the request's `plugins`; a value that is no JSON is text.
 
     Raises:
         BadInputError: When one has another form.
@@ -333,7 +333,7 @@ def parse_plugin_options(given: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def parse_speakers(given: list[str]) -> list[dict[str, str]]:
-    """`NAME=FILE` as the request's `speaker_samples`; the file may be a URL.
+    """Parse `NAME=FILE` into the request's `speaker_samples`; the file may be a URL.
 
     Raises:
         BadInputError: With all that have another form.

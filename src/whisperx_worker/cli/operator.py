@@ -65,21 +65,21 @@ def preload(
     from whisperx_worker.hooks.host import load_host
     from whisperx_worker.hooks.requirements import registered_models
     from whisperx_worker.logs import redaction
-    from whisperx_worker.models.preload import preload as bring
+    from whisperx_worker.models.preload import preload as preload_models
     from whisperx_worker.models.preload import wanted_models
 
     _hide_bars_from_files()
     settings = load_settings()
     names = [name.strip() for given in models or () for name in given.split(",") if name.strip()]
     wanted = wanted_models(registered_models(load_host(settings), settings), names)
-    brought = []
+    preloaded = []
     typer.echo(f"models to bring: {', '.join(one.need.name for one in wanted)}", err=True)
-    for one in bring(wanted, (to or settings.models).absolute(), settings.hf_token):
+    for one in preload_models(wanted, (to or settings.models).absolute(), settings.hf_token):
         typer.echo(f"{one.name}: {one.state}", err=True)
-        brought.append(one)
-    rows = [(one.name, one.revision[:12] or "-", one.state, redaction.mask(one.why)) for one in brought]
+        preloaded.append(one)
+    rows = [(one.name, one.revision[:12] or "-", one.state, redaction.mask(one.why)) for one in preloaded]
     _print_table(("model", "revision", "state", ""), rows)
-    if any(one.state == "failed" for one in brought):
+    if any(one.state == "failed" for one in preloaded):
         raise typer.Exit(1)
 
 

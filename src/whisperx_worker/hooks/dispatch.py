@@ -1,7 +1,4 @@
-"""Calls hooks: chains fold a value through all plugins, engines are one plugin by name, observers are told.
-
-Nothing else calls a per-job hook.
-"""
+"""Calls of per-job hooks: chains, engines and observers. No other module calls one."""
 
 from __future__ import annotations
 
@@ -52,7 +49,7 @@ def run_chain(host: Host, hook: str, value: T, job: Job, **extra: object) -> T:
 
 
 def run_engine(host: Host, hook: str, expected: type[T], job: Job, **arguments: object) -> T:
-    """Let the chosen plugin do the step.
+    """Run an engine hook in the chosen plugin.
 
     Args:
         host: The loaded plugins.
@@ -78,7 +75,7 @@ def run_engine(host: Host, hook: str, expected: type[T], job: Job, **arguments: 
 
 
 def notify_observers(host: Host, hook: str, job: Job, **arguments: object) -> None:
-    """Tell every plugin that implements `hook` of something; one that raises is logged, and the job goes on.
+    """Call an observer hook in every plugin; log what raises.
 
     Args:
         host: The loaded plugins.
@@ -94,7 +91,7 @@ def notify_observers(host: Host, hook: str, job: Job, **arguments: object) -> No
 
 
 def expect(expected: type[T], answer: object) -> T | None:
-    """A plugin's answer, if it is of the promised type or None.
+    """Return a plugin's answer where it has the promised type or is None.
 
     Raises:
         PluginError: When it is something else.
@@ -123,7 +120,7 @@ def call(implementation: HookImpl, arguments: Mapping[str, object], job: Job) ->
 
 
 def failure(error: BaseException) -> str:
-    """What the client may know of an exception: the sentence of one of ours, the kind of any other.
+    """Return what a client may read of an exception: its sentence if it is ours, else its type.
 
     The rest, which may name files or hosts, goes to the log.
     """

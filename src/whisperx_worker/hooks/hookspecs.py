@@ -1,4 +1,4 @@
-"""Every hook: when it is called, what it gets, what None means, what may raise, and an example. This is the reference.
+"""Specifications of all hooks, with their arguments, meaning of None, errors and examples.
 
 A plugin is a module (or an object) with functions marked `@hookimpl`, found through the entry-point group
 `whisperx_worker`. An implementation takes any subset of its hook's arguments, by name. Values are frozen: answer
@@ -6,8 +6,8 @@ with a new one, made with `dataclasses.replace`.
 
 There are three kinds of per-job hooks. A **chain** folds its value through all plugins, in registration order
 (`@hookimpl(tryfirst=True)` and `trylast=True` are honoured). An **engine** is one plugin, chosen by name: by a
-setting, or by the job naming it under `plugins`. An **observer** is told of something and changes nothing: what it
-answers is not looked at, and where it raises, that is logged and the job goes on as if nothing had been.
+setting, or by the job naming it under `plugins`. An **observer** measures and changes nothing: its answer is
+ignored, and where it raises, that is logged and the job goes on as if nothing had been.
 
 Every per-job hook may take `job` (see `whisperx_worker.Job`: the request, settings, models, `warn`, `progress`) and
 `options` (this plugin's own, validated by the schema of `register_options`; None where it has no schema).
@@ -39,7 +39,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def pre_audio(audio: Audio, job: Job, options: object) -> Audio | None:
-    """Chain. Change the recording before anybody hears it: filter, denoise, cut.
+    """Chain. Change the recording before it is transcribed: filter, denoise, cut.
 
     Called once per job, after decoding. None: unchanged. If it raises or returns something else than an `Audio`, the
     recording stays as it was before this plugin and the client gets a warning. Times in the response are times of the
@@ -116,7 +116,7 @@ def diarize(audio: Audio, job: Job, options: object) -> Diarization | None:
     are not as many. Every word gets its speaker from the exclusive turns. Call `job.progress` at each batch: it is what
     stops this thread when the job is cancelled or its text fails.
 
-    None, or raising: the text comes without speakers, and the client gets a warning. So do turns of nobody.
+    None, or raising: the text comes without speakers, and the client gets a warning. So does an empty list of turns.
 
     Example:
         >>> from whisperx_worker import Audio, Diarization, SpeakerTurn, hookimpl
@@ -135,8 +135,8 @@ def verify_speakers(
 
     Called once per job that wants `speaker_verification`, after `diarize` and `post_align`, unless there is neither
     text nor a turn. `audio` is the whole recording. `transcript` has speakers on its words, and its segments are cut
-    where the speaker changes. `diarization` is None where the job asked for none, or nobody's turn was found.
-    `read_sample` gives the audio of each of `job.request.speaker_samples`, and `sample_name` whose it is.
+    where the speaker changes. `diarization` is None where the job asked for none, or no turn was found.
+    `read_sample` gives the audio of each of `job.request.speaker_samples`, and `sample_name` its person.
 
     Answer with one `SpeakerMatch` for each diarized speaker (`speaker` is its label), one for each segment (`segment`
     is its index in `transcript`), or both. A speaker's name holds for all of their segments; a segment's own match
@@ -191,7 +191,7 @@ def stage_ended(ended: StageEnd, job: Job, options: object) -> None:
 
 @hookspec
 def register_options() -> type | None:
-    """Setup. The schema of this plugin's options: a pydantic model or a dataclass whose fields all have defaults.
+    """Setup. Return the options' schema: a pydantic model or dataclass, all fields with defaults.
 
     Called once, when the plugin is loaded. Jobs send `{"plugins": {"<plugin name>": {...}}}`; it is validated before
     any heavy work and arrives in the plugin's hooks as `options`. None: this plugin takes no options.
@@ -210,10 +210,10 @@ def register_options() -> type | None:
 
 @hookspec
 def register_outputs() -> Sequence[OutputFormat] | None:
-    """Setup. Output formats that jobs may name in `output_formats`. Called once, when the plugin is loaded.
+    """Setup. Return output formats that jobs may name in `output_formats`.
 
-    A format that another plugin or the worker already has is a failure of this plugin. None: no formats. A format that
-    raises on a job's result is left out of `outputs`, with a warning.
+    Called once, when the plugin is loaded. A format that another plugin or the worker already has is a failure of this
+    plugin. None: no formats. A format that raises on a job's result is left out of `outputs`, with a warning.
 
     Example:
         >>> from whisperx_worker import OutputFormat, hookimpl
@@ -225,11 +225,11 @@ def register_outputs() -> Sequence[OutputFormat] | None:
 
 @hookspec
 def register_models(settings: Settings) -> Sequence[ModelRequirement] | None:
-    """Setup. The models that this plugin loads under these settings, to be fetched and checked beforehand.
+    """Setup. Return the models that this plugin loads under these settings.
 
-    Called by `whisperx-worker preload`, by `doctor`, when a worker starts on RunPod, and before the plugin's steps, for
-    the libraries that they need: those are imported one thread at a time. Import nothing heavy and look at no file.
-    None: it loads none that the worker could fetch. If it raises, that is logged.
+    Called once per worker, by `whisperx-worker preload` and by `doctor`. The libraries that the models need are
+    imported before the plugin's steps, one thread at a time. Import nothing heavy and look at no file. None: it loads
+    none that the worker could fetch. If it raises, that is logged.
 
     Example:
         >>> from whisperx_worker import ModelRequirement, Settings, hookimpl

@@ -1,4 +1,4 @@
-"""Finds plugins, lets them in or not, checks them and lists them. It calls no per-job hook; `stages` does."""
+"""Plugins of a process: found, admitted, checked and listed. It calls no per-job hook; `dispatch` does."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class PluginRecord:
-    """What `whisperx-worker plugins` says of one plugin."""
+    """Row of one plugin in `whisperx-worker plugins`."""
 
     name: str
     source: str
@@ -75,7 +75,7 @@ class Host:
     """Models by settings and plugin, as far as `hooks.requirements` has asked the plugins."""
 
     def implementations(self, hook: str) -> list[HookImpl]:
-        """Implementations of a hook in the order in which a chain runs them: tryfirst, registration order, trylast."""
+        """Return implementations of a hook in a chain's order: tryfirst, registration order, trylast."""
         registered = [name for name, _ in self.manager.list_name_plugin()]
         return sorted(
             getattr(self.manager.hook, hook).get_hookimpls(),
@@ -83,7 +83,7 @@ class Host:
         )
 
     def arguments(self, hook: str) -> tuple[str, ...]:
-        """Names of a hook's arguments, in the order of its spec."""
+        """Return names of a hook's arguments, in the order of its spec."""
         return tuple(inspect.signature(getattr(hookspecs, hook)).parameters)
 
     @property
@@ -98,7 +98,7 @@ class Host:
 
 
 def load_host(settings: Settings, candidates: Iterable[Candidate] | None = None) -> Host:
-    """Load all plugins that the settings let in; a broken one is recorded as failed and takes nothing down.
+    """Load all plugins that the settings allow; record a broken one as failed.
 
     Args:
         settings: For the allow and block lists and the plugins folder.
@@ -124,7 +124,7 @@ def load_host(settings: Settings, candidates: Iterable[Candidate] | None = None)
 
 
 def installed() -> list[Candidate]:
-    """Plugins that installed distributions offer."""
+    """Return plugins of installed distributions."""
     return [
         Candidate(
             name=point.name,
@@ -137,7 +137,7 @@ def installed() -> list[Candidate]:
 
 
 def mounted(folder: Path | None) -> list[Candidate]:
-    """Plugins in the plugins folder: each `name.py`, and each `name/__init__.py`."""
+    """Return plugins in the plugins folder: each `name.py`, and each `name/__init__.py`."""
     if folder is None:
         return []
     files = [*folder.glob("*.py"), *folder.glob("*/__init__.py")]
@@ -165,7 +165,7 @@ def _mounted_file(file: Path) -> Candidate:
 
 
 def _admit(host: Host, candidate: Candidate) -> PluginRecord:
-    """Load one plugin and check all that it brings; whatever is wrong with it, nothing of it stays behind."""
+    """Load and check one plugin; one that fails leaves nothing registered."""
     if host.manager.has_plugin(candidate.name):
         return _failed(candidate, "another plugin has this name")
     try:
@@ -185,7 +185,7 @@ def _admit(host: Host, candidate: Candidate) -> PluginRecord:
 
 
 def _register(host: Host, name: str, plugin: object) -> tuple[str, ...]:
-    """Hand a plugin to pluggy; the names of its hooks."""
+    """Register a plugin with pluggy and return the names of its hooks."""
     if isinstance(plugin, type):
         raise PluginError("it is a class; offer a module, or an instance of the class")
     host.manager.register(plugin, name)
@@ -202,7 +202,7 @@ def _register(host: Host, name: str, plugin: object) -> tuple[str, ...]:
 
 
 def _setup(host: Host, name: str, hook: str) -> Any:  # noqa: ANN401
-    """What one plugin answers to a setup hook without arguments; None where it has none."""
+    """Return one plugin's answer to a setup hook, or None without an implementation."""
     for implementation in host.implementations(hook):
         if implementation.plugin_name == name:
             return implementation.function()

@@ -1,7 +1,4 @@
-"""One job as plugins see it: what was asked, what the worker has, and how to speak to the client.
-
-A job never holds audio or text; those flow through the hooks.
-"""
+"""Job as plugins see it: request, settings, models, warnings and progress. It never holds audio or text."""
 
 from __future__ import annotations
 
@@ -43,7 +40,7 @@ class StageEnd:
     began_at: float
     """Seconds since the epoch."""
     seconds: Seconds
-    """How long it took, on a clock that nobody sets."""
+    """Duration on a monotonic clock."""
     error: BaseException | None = None
     """What ended it; its text may name files and hosts."""
 
@@ -68,7 +65,7 @@ NO_OBSERVERS = Observers()
 
 @dataclass(eq=False)
 class Job:
-    """What a hook gets beside its value. Safe to use from several threads at once."""
+    """Context of a hook beside its value. Safe to use from several threads at once."""
 
     id: str
     request: Request
@@ -85,9 +82,9 @@ class Job:
     timings: dict[str, Seconds] = field(default_factory=dict)
     """Wall-clock seconds by stage, named `<stage>_s`."""
     notes: dict[str, object] = field(default_factory=dict)
-    """What a job that asks for `debug` is told besides the timings. Values must be JSON."""
+    """Further fields of `debug` in the response. Values must be JSON."""
     health: Health = field(default_factory=Health)
-    """Of the process; is told what plugins raise."""
+    """Health of the process; gets what plugins raise."""
     _began_s: float = field(default_factory=time.monotonic)
     _warnings: list[Warned] = field(default_factory=list)
     _cancelled: threading.Event = field(default_factory=threading.Event)
@@ -95,7 +92,7 @@ class Job:
 
     @property
     def warnings(self) -> tuple[Warned, ...]:
-        """All that was said through `warn`, in order."""
+        """Warnings of `warn`, in order."""
         return tuple(self._warnings)
 
     def warn(self, message: str, span: Span | None = None, *, lossless: bool = False) -> None:
@@ -119,7 +116,7 @@ class Job:
         """Report how far a stage is, and stop here if the job was cancelled. Call it once per batch.
 
         Raises:
-            JobCancelledError: When nobody wants the job any more, its time is over, or a stage beside this
+            JobCancelledError: When the job was cancelled, its time is over, or a stage beside this
                 one failed it.
         """
         self.stop_if_cancelled()
@@ -127,7 +124,7 @@ class Job:
             self.observers.progress(stage, min(1.0, max(0.0, fraction)))
 
     def stop_if_cancelled(self) -> None:
-        """What `progress` does, for a place that does not know how far the stage is.
+        """Raise when the job was cancelled or its time is over; for code without a fraction.
 
         Raises:
             JobCancelledError: As `progress` does.
@@ -160,7 +157,7 @@ class Job:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Time what runs inside, and tell the log and the observers of its end, whatever ended it."""
+        """Time what runs inside; log its end and call the observers, also after an exception."""
         began_at, began_s = time.time(), time.perf_counter()
         error: BaseException | None = None
         try:

@@ -37,7 +37,7 @@ class _Entry:
 
 @dataclass(frozen=True)
 class ModelUse:
-    """A model that somebody began to use."""
+    """Start of one use of a model."""
 
     model: str
     """Its key as text."""
@@ -53,7 +53,7 @@ def _ignore_use(_borrowed: ModelUse) -> None:
 
 @dataclass(eq=False)
 class ModelCache:
-    """Loaded models, each loaded once, shared by all jobs, and let go under the memory budget when nobody uses it."""
+    """Loaded models, each loaded once, shared by all jobs, and dropped under the memory budget when unused."""
 
     budget_mb: float = 0.0
     """0 is no limit."""
@@ -62,15 +62,15 @@ class ModelCache:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def watched(self, on_use: Callable[[ModelUse], None]) -> ModelCache:
-        """The same models, for somebody who is told of each that is borrowed through it."""
+        """Return a view of the same models that calls `on_use` at each use."""
         return replace(self, on_use=on_use)
 
     @contextmanager
     def use(self, key: Hashable, load: Callable[[], T], size_mb: float = 0.0) -> Iterator[T]:
-        """Use a model, loading it if it is not here. While it is borrowed it is not let go.
+        """Use a model, loading it if it is not here. A model in use is not dropped.
 
         Args:
-            key: What tells this model from every other: kind, folder, device, precision.
+            key: Identity of the model: kind, folder, device, precision.
             load: Makes the model. Two jobs that want the same one wait for one loading.
             size_mb: What it counts in the memory budget.
 

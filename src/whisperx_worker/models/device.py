@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def torch_device(settings: Settings) -> Literal["cpu", "cuda"]:
-    """Where torch models run.
+    """Return the device of torch models.
 
     Raises:
         DeviceError: As `pick_device` does.
@@ -25,7 +25,7 @@ def torch_device(settings: Settings) -> Literal["cpu", "cuda"]:
 
 
 def pick_device(settings: Settings, has_gpu: Callable[[], bool]) -> Literal["cpu", "cuda"]:
-    """Where models of a library run that says by `has_gpu` whether it can use a GPU.
+    """Return the device of models of a library, by its own answer about GPUs.
 
     Raises:
         DeviceError: When the library cannot use a GPU, and the settings want one, or the machine has one that other

@@ -1,4 +1,4 @@
-"""Downloads for whoever can wait: tried again, gone on with where they broke off, and measured."""
+"""Downloads with retries, resumption and checksums."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _BLOCK_BYTES = 1 << 20
 
 
 def patiently(call: Callable[[], T]) -> T:
-    """Call again what the network or an overloaded server broke off; a refusal stands."""
+    """Retry a call that the network or an overloaded server broke off."""
     for wait_s in WAITS_S:
         try:
             return call()
@@ -41,7 +41,7 @@ def patiently(call: Callable[[], T]) -> T:
 
 
 def fetch_url(url: str, file: Path) -> LockedFile:
-    """Fetch a file of which only the URL is known.
+    """Download a file by URL.
 
     Returns:
         Its size and checksum.
@@ -64,7 +64,7 @@ def fetch_url(url: str, file: Path) -> LockedFile:
 
 
 def _go_on(url: str, file: Path) -> None:
-    """Fetch what a file lacks.
+    """Download the rest of a file.
 
     Raises:
         requests.RequestException: When it is not whole then.

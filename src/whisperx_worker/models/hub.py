@@ -28,13 +28,13 @@ _OFFLINE_TOO = "TRANSFORMERS_OFFLINE"
 """Both forbid the hub's client to ask the hub."""
 
 MAIN = "main"
-"""The revision of a model that nobody pinned: whatever the hub has at that time."""
+"""Revision of an unpinned model: the newest on the hub."""
 
 NO_ROOM = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS}
 
 
 def forbid_hub_by_default(settings: Settings) -> None:
-    """Keep every library of this process from the hub, where no model may be downloaded and nobody says otherwise.
+    """Forbid the hub to every library where no model may be downloaded, unless the environment allows it.
 
     To be called before a plugin imports the hub's client, which reads the variable once.
     """
@@ -60,13 +60,13 @@ def download_model(hub_id: str, revision: str, token: SecretStr | None) -> Path:
     log.info("downloading the model %s at %s", hub_id, revision)
     if revision == MAIN:
         log.warning("the revision of %s is not pinned, and may be another one next time", hub_id)
-    with told_errors_of_the_hub(hub_id):
+    with translate_hub_errors(hub_id):
         return Path(snapshot_download(hub_id, revision=revision, token=token.get_secret_value() if token else False))
 
 
 @contextmanager
-def told_errors_of_the_hub(hub_id: str) -> Iterator[None]:
-    """What the hub's client raises while a model is fetched becomes one sentence.
+def translate_hub_errors(hub_id: str) -> Iterator[None]:
+    """Turn exceptions of the hub's client into one sentence each.
 
     Raises:
         GatedModelError: When the model is gated and the token does not open it.
@@ -98,7 +98,7 @@ def told_errors_of_the_hub(hub_id: str) -> Iterator[None]:
 
 
 def is_offline(error: BaseException) -> bool:
-    """Return whether the hub's client was forbidden to ask the hub; downloads of several files say so by a cause."""
+    """Return whether an exception comes from the client's offline mode, directly or as a cause."""
     from huggingface_hub.errors import OfflineModeIsEnabled
 
     return any(isinstance(one, OfflineModeIsEnabled) for one in causes(error))

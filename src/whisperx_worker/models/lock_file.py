@@ -1,4 +1,4 @@
-"""The lock file of a models folder: which revision of each model was fetched, and what its files must be.
+"""Lock file of a models folder: revisions, sizes and checksums of its models.
 
 It is the record that folders are compared with, and, copied into the models folder of the next build, it pins that
 build to the same revisions.
@@ -26,7 +26,7 @@ _BLOCK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class LockedFile:
-    """What the hub says of one file at a revision."""
+    """Size and checksum of one file at a revision, from the hub."""
 
     size: int
     """Bytes."""
@@ -52,7 +52,7 @@ _MODELS = TypeAdapter(dict[str, LockedModel])
 
 
 def read_lock(models: Path) -> dict[str, LockedModel]:
-    """What is written down of a models folder, by the model's name; empty where nothing is.
+    """Return the locked models of a models folder by name; empty without a lock file.
 
     Raises:
         ModelNotFoundError: When the file cannot be read.
@@ -66,7 +66,7 @@ def read_lock(models: Path) -> dict[str, LockedModel]:
 
 
 def write_lock(models: Path, locked: Mapping[str, LockedModel]) -> None:
-    """Write the file anew, whole or not at all."""
+    """Write the lock file atomically."""
     part = models / f".{NAME}.{os.getpid()}.part"
     try:
         content = _MODELS.dump_json(dict(sorted(locked.items())), indent=2, exclude_none=True)
@@ -77,7 +77,7 @@ def write_lock(models: Path, locked: Mapping[str, LockedModel]) -> None:
 
 
 def faults(folder: Path, locked: LockedModel, *, every_byte: bool) -> list[str]:
-    """How a folder differs from what was fetched into it.
+    """Return differences between a folder and its locked model.
 
     Args:
         folder: The model's.

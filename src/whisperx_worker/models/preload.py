@@ -1,8 +1,8 @@
-"""Brings models into the models folder before any job needs them, and checks every byte of them against the hub.
+"""Preloading of models into the models folder, with every byte checked against the hub.
 
 A model is fetched at the revision that is named (`org/name@revision`), else at the one in the folder's lock file, else
 at the one that a plugin pins (`models.pins`), else at what `main` is now. The commit is written into the lock file, so
-that the next run fetches the same one. What somebody copied here by hand is compared, and never touched.
+that the next run fetches the same one. What was copied here by hand is compared, and never touched.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from whisperx_worker.contract.fields import is_model_name
 from whisperx_worker.errors import BadInputError, GatedModelError, ModelNotFoundError, WorkerError
 from whisperx_worker.models.download import fetch_url, patiently
-from whisperx_worker.models.hub import MAIN, told_errors_of_the_hub
+from whisperx_worker.models.hub import MAIN, translate_hub_errors
 from whisperx_worker.models.locate import shipped_models
 from whisperx_worker.models.lock_file import LockedFile, LockedModel, faults, read_lock, write_lock
 from whisperx_worker.models.pins import hub_id_of, pinned_revision, short_name_of
@@ -34,18 +34,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Wanted:
-    """A model to bring."""
+    """Model to preload."""
 
     need: ModelRequirement
     revision: str | None = None
-    """The one that was asked for."""
+    """Requested revision."""
     by_name: bool = False
-    """Whether somebody asked for this very model: then a gated one that stays closed is a failure."""
+    """Whether this model was requested by name: then a gated one that stays closed is a failure."""
 
 
 @dataclass(frozen=True)
-class Brought:
-    """What became of one model."""
+class Preloaded:
+    """Result of preloading one model."""
 
     name: str
     state: Literal["downloaded", "already whole", "not compared", "shipped", "left out", "failed"]
@@ -56,7 +56,7 @@ class Brought:
 
 
 def wanted_models(needs: Sequence[ModelRequirement], names: Sequence[str]) -> list[Wanted]:
-    """The models that are named, `name@revision` each; without names, all that the plugins need by themselves.
+    """Return the models to preload: those named, or without names all that plugins require.
 
     Raises:
         BadInputError: When one is no name of a model.
@@ -72,16 +72,16 @@ def wanted_models(needs: Sequence[ModelRequirement], names: Sequence[str]) -> li
     return wanted if names else [Wanted(need) for need in known.values() if not need.on_request]
 
 
-def preload(wanted: Sequence[Wanted], models: Path, token: SecretStr | None) -> Iterator[Brought]:
-    """Bring models, one after the other.
+def preload(wanted: Sequence[Wanted], models: Path, token: SecretStr | None) -> Iterator[Preloaded]:
+    """Preload models, one after the other.
 
     Args:
-        wanted: What to bring.
+        wanted: Models to preload.
         models: The folder for them, which is made if need be.
         token: For gated models.
 
     Yields:
-        What became of each. A failure leaves nothing of its download behind.
+        The result of each. A failure leaves nothing of its download behind.
 
     Raises:
         WorkerError: Before anything is fetched, when the folder or its lock file cannot be used.
@@ -93,15 +93,15 @@ def preload(wanted: Sequence[Wanted], models: Path, token: SecretStr | None) -> 
     read_lock(models)
     for one in wanted:
         try:
-            yield _bring(one, models, token)
+            yield _preload_one(one, models, token)
         except GatedModelError as error:
-            yield Brought(one.need.name, "failed" if one.by_name else "left out", why=str(error))
+            yield Preloaded(one.need.name, "failed" if one.by_name else "left out", why=str(error))
         except WorkerError as error:
-            yield Brought(one.need.name, "failed", why=str(error))
+            yield Preloaded(one.need.name, "failed", why=str(error))
 
 
-def _bring(wanted: Wanted, models: Path, token: SecretStr | None) -> Brought:
-    """Bring one model, unless it is here.
+def _preload_one(wanted: Wanted, models: Path, token: SecretStr | None) -> Preloaded:
+    """Preload one model, unless it is here.
 
     Raises:
         GatedModelError: When the token does not open it.
@@ -109,21 +109,21 @@ def _bring(wanted: Wanted, models: Path, token: SecretStr | None) -> Brought:
     """
     name = wanted.need.name
     if wanted.need.url:
-        return _bring_file(wanted, wanted.need.url, models)
+        return _preload_file(wanted, wanted.need.url, models)
     folder, before = models / name, read_lock(models).get(name)
     here = folder.is_dir() and any(folder.iterdir())
     if before and here and (wanted.revision or before.revision) == before.revision:
         if not faults(folder, before, every_byte=True):
-            return Brought(name, "already whole", before.revision)
+            return Preloaded(name, "already whole", before.revision)
     elif not here and not wanted.revision and (shipped_models() / name).is_dir():
-        return Brought(name, "shipped")
+        return Preloaded(name, "shipped")
     pinned = wanted.revision or (before.revision if before else None) or pinned_revision(name)
     try:
         at_hub = _ask(wanted.need, pinned or MAIN, token)
     except ModelNotFoundError as error:
         if not here or before or wanted.revision or wanted.need.lacking(folder):
             raise
-        return Brought(name, "not compared", why=f"it was put here by hand, and {error}")
+        return Preloaded(name, "not compared", why=f"it was put here by hand, and {error}")
     wrong = faults(folder, at_hub, every_byte=True) if here else ["it is not here"]
     if wrong and here and not before:
         raise ModelNotFoundError(
@@ -133,11 +133,11 @@ def _bring(wanted: Wanted, models: Path, token: SecretStr | None) -> Brought:
     if wrong:
         _download(name, at_hub, models, token)
     write_lock(models, {**read_lock(models), name: at_hub})
-    return Brought(name, "downloaded" if wrong else "already whole", at_hub.revision)
+    return Preloaded(name, "downloaded" if wrong else "already whole", at_hub.revision)
 
 
-def _bring_file(wanted: Wanted, url: str, models: Path) -> Brought:
-    """Bring a model of one file that is not on the hub. Its first content is written down, and must stay the same.
+def _preload_file(wanted: Wanted, url: str, models: Path) -> Preloaded:
+    """Preload a model of one file that is not on the hub. Its first content is written down, and must stay the same.
 
     Raises:
         ModelNotFoundError: When it cannot be had, or is another one than before.
@@ -148,9 +148,9 @@ def _bring_file(wanted: Wanted, url: str, models: Path) -> Brought:
     folder, before = models / name, read_lock(models).get(name)
     if (folder / file).is_file():
         if before is None:
-            return Brought(name, "not compared", why="it was put here by hand, and nobody publishes its checksum")
+            return Preloaded(name, "not compared", why="it was put here by hand, and nobody publishes its checksum")
         if not faults(folder, before, every_byte=True):
-            return Brought(name, "already whole")
+            return Preloaded(name, "already whole")
     stage = models / f".{name}.part"
     try:
         stage.mkdir(exist_ok=True)
@@ -164,11 +164,11 @@ def _bring_file(wanted: Wanted, url: str, models: Path) -> Brought:
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     write_lock(models, {**read_lock(models), name: fetched})
-    return Brought(name, "downloaded")
+    return Preloaded(name, "downloaded")
 
 
 def _ask(need: ModelRequirement, revision: str, token: SecretStr | None) -> LockedModel:
-    """What the hub has of a model at a revision, those files left out that nobody reads.
+    """Return files and commit of a model on the hub, without its unused files.
 
     Raises:
         GatedModelError: When the token does not open it.
@@ -179,27 +179,27 @@ def _ask(need: ModelRequirement, revision: str, token: SecretStr | None) -> Lock
     hub_id = hub_id_of(need.name)
     if "/" not in hub_id:
         raise ModelNotFoundError(f"the model {need.name!r} is not on the hub under this name; it must be org/name")
-    with told_errors_of_the_hub(hub_id):
+    with translate_hub_errors(hub_id):
         ask = functools.partial(HfApi().model_info, hub_id, revision=revision, files_metadata=True, token=_plain(token))
-        said = patiently(ask)
-    if said.sha is None:
+        info = patiently(ask)
+    if info.sha is None:
         raise ModelNotFoundError(f"the hub does not say which revision of {hub_id!r} it has")
     files = {
         file.rfilename: LockedFile(file.size or 0, file.lfs.sha256 if file.lfs else None, file.blob_id)
-        for file in said.siblings or ()
+        for file in info.siblings or ()
     }
     unused = list(need.unused)
     for group in need.files:
         alternatives = [one for one in group.split("|") if one in files]
         if not alternatives:
-            raise ModelNotFoundError(f"the model {hub_id!r} has no {group.replace('|', ' or ')} at {said.sha[:12]}")
+            raise ModelNotFoundError(f"the model {hub_id!r} has no {group.replace('|', ' or ')} at {info.sha[:12]}")
         unused += alternatives[1:]
     kept = {name: file for name, file in files.items() if not any(fnmatch(name, pattern) for pattern in unused)}
-    return LockedModel(hub_id, said.sha, kept)
+    return LockedModel(hub_id, info.sha, kept)
 
 
 def _download(name: str, at_hub: LockedModel, models: Path, token: SecretStr | None) -> None:
-    """Fetch a model beside its place, check every byte, and only then put it there.
+    """Download a model into a temporary folder, check every byte, and move it into place.
 
     A process that was killed leaves its part of the download, which the next run goes on with.
 
@@ -209,7 +209,7 @@ def _download(name: str, at_hub: LockedModel, models: Path, token: SecretStr | N
     """
     stage = models / f".{name.replace('/', '--')}.{at_hub.revision[:12]}.part"
     try:
-        with told_errors_of_the_hub(at_hub.hub_id):
+        with translate_hub_errors(at_hub.hub_id):
             stage.mkdir(exist_ok=True)
             _refuse_small_disk(at_hub, stage)
             log.info("downloading the model %s at %s", at_hub.hub_id, at_hub.revision)
@@ -223,7 +223,7 @@ def _download(name: str, at_hub: LockedModel, models: Path, token: SecretStr | N
 
 
 def _fetch(at_hub: LockedModel, stage: Path, token: SecretStr | None) -> None:
-    """Fetch what a stage lacks of a model's files, once."""
+    """Download the missing files of a model once."""
     import requests
     from huggingface_hub import snapshot_download
 
@@ -240,7 +240,7 @@ def _fetch(at_hub: LockedModel, stage: Path, token: SecretStr | None) -> None:
 
 
 def _put(stage: Path, folder: Path) -> None:
-    """Let a whole folder take the place of what is there."""
+    """Replace a folder by a complete one."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     old = stage.with_suffix(".old")
     if folder.exists():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelRequirement:
-    """A model that a plugin loads, as `register_models` tells it."""
+    """Model that a plugin loads, as `register_models` returns it."""
 
     name: str
     """As `find_model` takes it: a folder's name, `org/name` of the hub, or a path."""
@@ -28,9 +28,9 @@ class ModelRequirement:
     libraries: tuple[str, ...] = ()
     """Modules that must be importable."""
     unused: tuple[str, ...] = ()
-    """Patterns of files on the hub that nobody here reads, such as weights for other libraries."""
+    """Patterns of files on the hub that no code reads, such as weights for other libraries."""
     optional: tuple[str, ...] = ()
-    """Files that such models have, but whose place the plugin fills by itself."""
+    """Files that such models have, but that the plugin can replace."""
     imports: tuple[str, ...] = ()
     """Modules that its first use imports; else the libraries. The worker imports them before that, in this order, one
     thread at a time; `module:function` is called in its turn."""
@@ -52,16 +52,16 @@ class ModelRequirement:
         pins.pin(self.name, self.hub_id, self.pinned_revision)
 
     def lacking(self, folder: Path) -> list[str]:
-        """Files that a folder does not have, or has empty."""
+        """Return required files that a folder lacks or has empty."""
         return [file for file in self.files if not any(_has(folder / one) for one in file.split("|"))]
 
     def located(self, settings: Settings) -> Path | None:
-        """The folder that it is in on this machine, or None."""
+        """Return the model's folder on this machine, or None."""
         others = (folder for folder in self.folders if not self.lacking(folder))
         return locate_model(self.name, settings) or next(others, None)
 
     def revision(self, settings: Settings) -> str | None:
-        """The revision that the worker may download: empty of what has none, None where it may not."""
+        """Return the revision that may be downloaded: empty without revisions, None where not allowed."""
         if self.url:
             return "" if {self.name, "*"} & set(settings.hub_models) else None
         return None if hub_is_forbidden() else allowed_revision(pins.hub_id_of(self.name), settings)

@@ -1,4 +1,4 @@
-"""Results that are too large for RunPod go to the operator's bucket, through RunPod's own uploader."""
+"""Operator's bucket for results too large for RunPod, through RunPod's own uploader."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ VARIABLES = ("BUCKET_ENDPOINT_URL", "BUCKET_ACCESS_KEY_ID", "BUCKET_SECRET_ACCES
 
 
 def is_there() -> bool:
-    """Whether the operator named a bucket; without one RunPod's uploader would write a file on the worker's disk."""
+    """Return whether the operator configured a bucket; else RunPod's uploader would write to the disk."""
     return all(os.environ.get(name) for name in VARIABLES)
 
 
 def upload(job_id: str, content: bytes, bucket_name: str | None) -> str:
-    """Put a result into the bucket.
+    """Upload a result into the bucket.
 
     Args:
         job_id: The result is `<job_id>/result.json` there.

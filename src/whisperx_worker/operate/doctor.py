@@ -120,8 +120,8 @@ def _settings(_settings: Settings, _host: Host) -> Iterator[Finding]:
 def _python(_settings: Settings, _host: Host) -> Iterator[Finding]:
     cores, seen = machine.cores(), len(os.sched_getaffinity(0))
     limited = f" of {seen}, by the container's limit" if cores < seen else ""
-    said = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {cores} CPU cores{limited}"
-    yield Finding("python", "ok" if (3, 10) <= sys.version_info < (3, 14) else "warning", said)
+    text = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {cores} CPU cores{limited}"
+    yield Finding("python", "ok" if (3, 10) <= sys.version_info < (3, 14) else "warning", text)
 
 
 def _memory(_settings: Settings, _host: Host) -> Iterator[Finding]:
@@ -144,14 +144,14 @@ def _gpu(settings: Settings, _host: Host) -> Iterator[Finding]:
     else:
         names = ", ".join(f"{name} with {size:.0f} GB" for name, size in found.gpus)
         fits = found.cuda >= _CUDA
-        said = f"{names}; its driver runs CUDA up to {found.cuda[0]}.{found.cuda[1]}"
-        yield Finding("gpu", "ok" if fits else "failure", said if fits else f"{said}, and the worker needs 12")
+        text = f"{names}; its driver runs CUDA up to {found.cuda[0]}.{found.cuda[1]}"
+        yield Finding("gpu", "ok" if fits else "failure", text if fits else f"{text}, and the worker needs 12")
 
 
 def _plugins(_settings: Settings, host: Host) -> Iterator[Finding]:
     for record in host.records:
-        said = f"{record.state}: {record.reason or ', '.join(record.hooks)}"
-        yield Finding(f"plugin {record.name}", "warning" if record.state in {"failed", "missing"} else "ok", said)
+        text = f"{record.state}: {record.reason or ', '.join(record.hooks)}"
+        yield Finding(f"plugin {record.name}", "warning" if record.state in {"failed", "missing"} else "ok", text)
 
 
 def _engines(settings: Settings, host: Host) -> Iterator[Finding]:
@@ -165,10 +165,10 @@ def _engines(settings: Settings, host: Host) -> Iterator[Finding]:
 def _models(settings: Settings, host: Host) -> Iterator[Finding]:
     for need in required_models(host, settings):
         try:
-            state, said = _model(need, settings)
+            state, text = _model(need, settings)
         except (ModelNotFoundError, OSError) as error:
-            state, said = _weight(need.step), f"it cannot be looked at: {error}"
-        yield Finding(f"model for {need.step}", state, f"{need.name}: {said}")
+            state, text = _weight(need.step), f"it cannot be looked at: {error}"
+        yield Finding(f"model for {need.step}", state, f"{need.name}: {text}")
 
 
 def _model(need: ModelRequirement, settings: Settings) -> tuple[State, str]:
@@ -185,14 +185,14 @@ def _model(need: ModelRequirement, settings: Settings) -> tuple[State, str]:
     if locked and (wrong := faults(folder, locked, every_byte=False)):
         return _weight(need.step), f"in {folder}, {wrong[0]}"
     size_mb = folder_mb(folder / need.files[0] if need.url else folder)
-    said = f"in {folder}, {size_mb:,.0f} MB"
+    text = f"in {folder}, {size_mb:,.0f} MB"
     if locked and locked.revision:
-        said += f", revision {locked.revision[:12]}"
+        text += f", revision {locked.revision[:12]}"
     if without := [file for file in need.optional if not (folder / file).is_file()]:
-        said += f", without {' and '.join(without)}, which its loader does not need"
+        text += f", without {' and '.join(without)}, which its loader does not need"
     if folder == settings.models / need.name and not locked and is_unpinned(need.name):
-        return "warning", f"{said}; nothing says which revision it is: `whisperx-worker preload` compares and notes it"
-    return "ok", said
+        return "warning", f"{text}; nothing says which revision it is: `whisperx-worker preload` compares and notes it"
+    return "ok", text
 
 
 def _token(settings: Settings, host: Host) -> Iterator[Finding]:
@@ -207,8 +207,8 @@ def _token(settings: Settings, host: Host) -> Iterator[Finding]:
 def _hub(settings: Settings, _host: Host) -> Iterator[Finding]:
     """Whether the hub can be asked for the models that may be downloaded."""
     if settings.hub_models and hub_is_forbidden():
-        said = f"models may be downloaded (WHISPERX_WORKER_HUB_MODELS), but {OFFLINE} forbids to ask the hub for any"
-        yield Finding("hub", "warning", f"{said}; unset it")
+        text = f"models may be downloaded (WHISPERX_WORKER_HUB_MODELS), but {OFFLINE} forbids to ask the hub for any"
+        yield Finding("hub", "warning", f"{text}; unset it")
 
 
 def _installed(settings: Settings, host: Host) -> Iterator[Finding]:
@@ -235,22 +235,22 @@ def _imported(settings: Settings, host: Host) -> Iterator[Finding]:
 def _library(library: str, weight: State, driver: machine.Driver | None, setup: Sequence[str] = ()) -> Finding:
     version = machine.version_of(library) or "?"
     try:
-        said = machine.import_library(library, setup)
+        probe = machine.import_library(library, setup)
     except ImportError as error:
         return Finding(library, weight, f"{version} cannot be imported: {error}")
     if library == "torch":
-        return _torch(version, said, driver)
-    if "gpus" in said and driver and driver.gpus and not said["gpus"]:
+        return _torch(version, probe, driver)
+    if "gpus" in probe and driver and driver.gpus and not probe["gpus"]:
         return Finding(library, "failure", f"{version} sees no GPU, while there is one")
-    if "gpus" in said:
-        where = "with cuBLAS 12" if said["gpus"] else "on the CPU"
-        return Finding(library, "ok", f"{version}, {where}, computes in {', '.join(said['types'])}")
+    if "gpus" in probe:
+        where = "with cuBLAS 12" if probe["gpus"] else "on the CPU"
+        return Finding(library, "ok", f"{version}, {where}, computes in {', '.join(probe['types'])}")
     return Finding(library, "ok", f"{version}{', no ffmpeg is needed' if library == 'av' else ''}")
 
 
-def _torch(version: str, said: dict[str, Any], driver: machine.Driver | None) -> Finding:
+def _torch(version: str, probe: dict[str, Any], driver: machine.Driver | None) -> Finding:
     """Whether PyTorch's CUDA is one that the driver runs, and its cuDNN the one that CTranslate2 knows too."""
-    cuda, cudnn = said["cuda"], said["cudnn"] or 0
+    cuda, cudnn = probe["cuda"], probe["cudnn"] or 0
     major = cudnn // 10_000 or cudnn // 1_000  # 91002 is 9.10.2, and 8902 was 8.9.2
     built = f"{version}, CUDA {cuda}, cuDNN {major}" if cuda else f"{version}, without CUDA"
     if not (driver and driver.gpus):
@@ -259,7 +259,7 @@ def _torch(version: str, said: dict[str, Any], driver: machine.Driver | None) ->
         return Finding("torch", "failure", f"{built}, while there is a GPU")
     if int(cuda.split(".")[0]) > driver.cuda[0]:
         return Finding("torch", "failure", f"{built}, but the driver runs CUDA up to {driver.cuda[0]}.{driver.cuda[1]}")
-    if not said["gpus"]:
+    if not probe["gpus"]:
         return Finding("torch", "failure", f"{built}, but it sees no GPU")
     fits = major == _CUDNN
     return Finding("torch", "ok" if fits else "warning", built if fits else f"{built}, and 9 is wanted")
@@ -274,10 +274,10 @@ def _disk(settings: Settings, _host: Host) -> Iterator[Finding]:
         return
     decoded = settings.max_audio_s * SAMPLE_RATE_HZ * SAMPLE_BYTES / 1e6
     little = free < settings.max_audio_mb + decoded
-    said = f"{temporary} has {free:,.0f} MB free"
+    text = f"{temporary} has {free:,.0f} MB free"
     sizes = f"{settings.max_audio_mb:,.0f} MB, and {decoded:,.0f} MB decoded"
     more = f", less than the largest recording may take ({sizes})" if little else ""
-    yield Finding("temporary folder", "warning" if little else "ok", said + more)
+    yield Finding("temporary folder", "warning" if little else "ok", text + more)
 
 
 def _log_file(settings: Settings, _host: Host) -> Iterator[Finding]:

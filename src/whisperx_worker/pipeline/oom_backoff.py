@@ -1,4 +1,4 @@
-"""Batches that fit into memory. Knows no model library; `failures` judges their exceptions."""
+"""OOM back-off: batch sizes halved until they fit into memory."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ R = TypeVar("R")
 
 @dataclass
 class OomBackoff:
-    """Works through batches in pieces that fit into memory.
+    """Back-off that halves batches until they fit into memory.
 
-    The first size that does not fit is tried once more, after what nobody uses was given back. From then on each size
+    The first size that does not fit is tried once more, after unused memory was released. From then on each size
     that does not fit is halved, and never tried again.
     """
 
     job: Job
-    """Is told of each halving."""
+    """Gets a warning at each halving."""
     stage: str
     """Its name in warnings and errors."""
     most: int = sys.maxsize
@@ -41,7 +41,7 @@ class OomBackoff:
     _was_released: bool = False
 
     def run(self, batch: Sequence[T], work: Callable[[Sequence[T]], Sequence[R]]) -> list[R]:
-        """The answers of a batch, in order.
+        """Return the answers of a batch, in order.
 
         Args:
             batch: What to work on.
@@ -60,7 +60,7 @@ class OomBackoff:
         return answers
 
     def run_at_size(self, size: int, work: Callable[[int], R]) -> R:
-        """What work gives at the first size of its batches that fits; it may begin anew several times.
+        """Call work with the largest batch size that fits and return its answer; it may be called several times.
 
         Args:
             size: Items in a batch at most.
@@ -96,8 +96,8 @@ class OomBackoff:
         if size == 1:
             raise MemoryExhaustedError(f"{self.stage} ran out of memory, with a batch of one even")
         self.most = size // 2
-        told = f"{self.stage} ran out of memory with a batch of {size}, and went on with {self.most}"
-        self.job.warn(told, lossless=True)
+        sentence = f"{self.stage} ran out of memory with a batch of {size}, and went on with {self.most}"
+        self.job.warn(sentence, lossless=True)
 
 
 def in_batches(

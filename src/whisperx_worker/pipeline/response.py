@@ -56,7 +56,7 @@ def write_outputs(job: Job, result: Result, host: Host, names: Iterable[str]) ->
             text = host.outputs[name].write(result)
             json.dumps(text).encode()
         except Exception as error:
-            log.error("the output format %s raised", name, exc_info=error)  # noqa: TRY400  a warning is told to the client
+            log.error("the output format %s raised", name, exc_info=error)  # noqa: TRY400  the client gets a warning
             job.health.note(error)
             job.warn(f"the output format {name} failed ({type(error).__name__}) and is left out")
         else:

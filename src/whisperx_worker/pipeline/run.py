@@ -1,4 +1,4 @@
-"""One job from top to bottom: fetch, decode, pre_audio; text beside speakers; both joined, verify_speakers, finalize.
+"""Stages of one job: fetch, decode, pre_audio; text beside speakers; verify_speakers, finalize.
 
 The picture in docs/architecture.md has the order. This module decides what a failure of each hook means;
 `hooks.dispatch` decides how hooks are called.
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 def run_job(job: Job, host: Host) -> Result:
-    """Do the whole job.
+    """Run the whole job, timed.
 
     Raises:
         WorkerError: With one sentence for the client.
@@ -44,7 +44,7 @@ def run_job(job: Job, host: Host) -> Result:
 
 
 def run_stages(job: Job, host: Host) -> Result:
-    """Every step of the job, in order."""
+    """Run every stage of the job, in order."""
     warn_of_missing_plugins(job, host)
     audio = load_recording(job)
     with step(job, host, "pre_audio"):
@@ -66,14 +66,14 @@ def run_stages(job: Job, host: Host) -> Result:
 
 @contextmanager
 def step(job: Job, host: Host, hook: str) -> Iterator[None]:
-    """Time a step, which begins with the imports of its plugins."""
+    """Time a stage, which begins with the imports of its plugins."""
     with job.stage(hook):
         import_for(host, hook, job)
         yield
 
 
 def import_for(host: Host, hook: str, job: Job) -> None:
-    """Import the libraries of those who do a step, in turn with all other threads."""
+    """Import the libraries of a stage's plugins, one thread at a time."""
     try:
         doers = [engine_for_job(host, hook, job)] if hook in ENGINES else host.implementations(hook)
     except PluginError:  # which is raised where the step is done
@@ -83,14 +83,14 @@ def import_for(host: Host, hook: str, job: Job) -> None:
 
 
 def warn_of_missing_plugins(job: Job, host: Host) -> None:
-    """Say which plugins should take part and could not be loaded; why stands in the log and in the list of plugins."""
+    """Warn of plugins that could not be loaded; the log has the reasons."""
     for record in host.records:
         if record.state == "failed":
             job.warn(f"plugin {record.name} could not be loaded and takes no part in this job")
 
 
 def load_recording(job: Job) -> Audio:
-    """Bring the job's recording here and decode it; its file is gone when this returns, whatever happens."""
+    """Fetch and decode the job's recording; its file is removed in any case."""
     with tempfile.TemporaryDirectory(prefix="whisperx-worker-") as folder:
         with job.stage("fetch"):
             path = fetch(job.request.source, Path(folder), job.settings, check_cancelled=job.stop_if_cancelled)
@@ -102,7 +102,7 @@ def load_recording(job: Job) -> Audio:
 
 
 def transcribe_and_align(job: Job, host: Host, audio: Audio) -> Transcript:
-    """What is said, with word times where the job wants them: transcribe, align, post_align."""
+    """Run transcribe, align where requested, and post_align."""
     with step(job, host, "transcribe"):
         transcript = run_engine(host, "transcribe", Transcript, job, audio=audio)
     if job.request.align_output and transcript.segments:
@@ -114,7 +114,7 @@ def transcribe_and_align(job: Job, host: Host, audio: Audio) -> Transcript:
 
 
 def run_diarization(job: Job, host: Host, audio: Audio) -> Diarization | None:
-    """Who speaks when, or None and a warning; another warning where it is not as many as the job said."""
+    """Run diarize and return its turns; None and a warning where it fails."""
     without = "the text comes without speakers"
     diarization = run_optional_engine(host, "diarize", Diarization, job, without, audio=audio)
     if diarization is None:
@@ -128,7 +128,7 @@ def run_diarization(job: Job, host: Host, audio: Audio) -> Diarization | None:
 
 
 def with_speakers(job: Job, transcript: Transcript, diarization: Diarization | None) -> Transcript:
-    """The transcript with speakers on words, cut where the speaker changes; warns of what is doubtful."""
+    """Return the transcript with speakers on words; warn of overlaps and uncertain splits."""
     if diarization is None or not transcript.segments:
         return transcript
     if not diarization.turns:
@@ -145,7 +145,7 @@ def with_speakers(job: Job, transcript: Transcript, diarization: Diarization | N
 def run_verification(
     job: Job, host: Host, audio: Audio, transcript: Transcript, diarization: Diarization | None
 ) -> tuple[SpeakerMatch, ...]:
-    """Which enrolled person each speaker, or each segment, is; none and a warning where that cannot be said."""
+    """Run verify_speakers and return its matches; none and a warning where it fails."""
     known = diarization if diarization and diarization.turns else None
     if not job.request.wants_verification or not (transcript.segments or known):
         return ()
@@ -162,17 +162,17 @@ def run_verification(
 
 
 def is_sound_turn(turn: object) -> bool:
-    """Whether an item of a plugin's answer is a turn with times."""
+    """Return whether an item of a plugin's answer is a turn with times."""
     return isinstance(turn, SpeakerTurn) and are_numbers(turn.start, turn.end) and turn.start <= turn.end
 
 
 def is_sound_match(match: object) -> bool:
-    """Whether an item of a plugin's answer is a match with similarities."""
+    """Return whether an item of a plugin's answer is a match with similarities."""
     return isinstance(match, SpeakerMatch) and are_numbers(match.similarity, match.runner_up or 0.0, match.speech_s)
 
 
 def are_numbers(*values: object) -> bool:
-    """Whether these are numbers that the response can carry, which NaN and infinity are not."""
+    """Return whether these are numbers that the response can carry, which NaN and infinity are not."""
     return all(isinstance(value, Real) and math.isfinite(value) for value in values)
 
 

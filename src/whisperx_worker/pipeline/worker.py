@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from whisperx_worker.hooks.job import Observers, StageEnd
     from whisperx_worker.types import Seconds
 
-# Libraries that plugins load later report to their makers unless they are told not to before they are imported.
+# Libraries that plugins load later report to their makers unless that is switched off before they are imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")
 
@@ -51,7 +51,7 @@ class Worker:
 
 
 def open_worker(settings: Settings | None = None) -> Worker:
-    """A worker made from the environment, its plugins loaded.
+    """Return a worker made from the environment, with its plugins loaded.
 
     Raises:
         SettingsError: When the environment cannot be used.
@@ -65,7 +65,7 @@ def open_worker(settings: Settings | None = None) -> Worker:
 
 
 def warm_up(worker: Worker) -> str | None:
-    """Let plugins load what every job needs, two at a time: one reads its model while another imports its libraries.
+    """Run the warm_up hooks, two at a time: one reads its model while another imports.
 
     One that fails is logged, and jobs load their models themselves.
 
@@ -78,13 +78,13 @@ def warm_up(worker: Worker) -> str | None:
     log.info("warmed up in %.2f s", time.perf_counter() - began_s)
     try:
         plain = default_engine(worker.host, "transcribe", worker.settings).plugin_name
-    except PluginError:  # nobody recognises speech, which is a finding of its own
+    except PluginError:  # no plugin transcribes, which is a finding of its own
         return None
     return dict(filter(None, failures)).get(plain)
 
 
 def _warm_up_one(implementation: HookImpl, worker: Worker) -> tuple[str, str] | None:
-    """Name of a plugin and why it failed, where it does."""
+    """Run one warm_up; return the plugin's name and the reason where it fails."""
     name, arguments = implementation.plugin_name, {"models": worker.models, "settings": worker.settings}
     try:
         import_libraries(worker.host, name, worker.settings)
@@ -140,6 +140,6 @@ def new_job(  # noqa: PLR0913  what is named has a default
 
 
 def note_model(notes: dict[str, object], borrowed: ModelUse) -> None:
-    """Keep for `debug` which models a job borrowed, and whether each was there when it first did."""
+    """Record for `debug` which models a job used, and whether each was loaded at its first use."""
     models: dict[str, object] = notes.setdefault("models", {})  # type: ignore[assignment]
     models.setdefault(redaction.without_paths(borrowed.model), {"cached": borrowed.cached, "seconds": borrowed.seconds})

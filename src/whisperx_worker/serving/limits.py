@@ -1,4 +1,4 @@
-"""How long a job may take and how large it may be, and when a worker should be replaced or end."""
+"""Limits of a job's time and payload, and of a worker's memory and life."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 def time_limit_s(job: Mapping[str, Any], settings: Settings) -> Seconds:
-    """How long a job may take: the operator's limit, or one that ends before RunPod's policy for the job does."""
+    """Return a job's time limit: the operator's, or one just below RunPod's policy."""
     policy = job.get("policy")
     timeout_ms = policy.get("executionTimeout") if isinstance(policy, Mapping) else None
     limits = [settings.max_job_s or math.inf]
@@ -41,7 +41,7 @@ def time_limit_s(job: Mapping[str, Any], settings: Settings) -> Seconds:
 
 
 def payload_too_large(data: object, settings: Settings) -> str | None:
-    """Why a request is not even looked at."""
+    """Return why a request is refused for its size, or None."""
     size_mb = len(json.dumps(data)) / 1e6
     if size_mb <= settings.max_payload_mb:
         return None
@@ -52,11 +52,11 @@ def payload_too_large(data: object, settings: Settings) -> str | None:
 
 
 def reason_to_refresh(settings: Settings, given_up: Sequence[threading.Thread], health: Health) -> str | None:
-    """Why RunPod should replace this worker.
+    """Return why RunPod should replace this worker, or None.
 
     Args:
         settings: For the memory that it may hold.
-        given_up: Threads of jobs that nobody waits for any more.
+        given_up: Threads of abandoned jobs.
         health: Of its process.
     """
     if health.fault:
@@ -70,12 +70,12 @@ def reason_to_refresh(settings: Settings, given_up: Sequence[threading.Thread], 
 
 
 def most_memory_mb(settings: Settings) -> float:
-    """Memory above which the worker takes one job at a time, and wants to be replaced."""
+    """Return the memory above which the worker takes one job at a time, and wants to be replaced."""
     return settings.max_memory_mb or _SHARE_OF_MEMORY * 1000 * memory_gb()[0]
 
 
 def jobs_at_once(settings: Settings) -> int:
-    """How many jobs a worker should have now."""
+    """Return how many jobs a worker should have now."""
     return settings.jobs_at_once if held_mb() <= most_memory_mb(settings) else 1
 
 

@@ -1,4 +1,4 @@
-"""What goes out to RunPod: progress and stream while a job runs, and in the end a result of a size that it carries."""
+"""Progress and stream of a running job, sent to RunPod."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 
 
 class ProgressSender:
-    """Sends a job's progress, and its segments where it asked for `stream`, in order, and none after the answer.
+    """Sender of a job's progress and, with `stream`, its segments; none after the answer.
 
-    The SDK's own `progress_update` sends in threads that nobody can wait for, and a late one puts a finished job back
+    The SDK's own `progress_update` sends in threads that cannot be joined, and a late one puts a finished job back
     among those in progress. It streams what generators yield, but then there is no other answer. This sends both with
     the functions that the SDK sends them with. To be made in the event loop; what it gets may come from any thread.
 
@@ -45,11 +45,11 @@ class ProgressSender:
         data = job.get("input")
         self._job = dict(job)
         # Without these the SDK has nowhere to send to: a local run.
-        self._tells_progress = "RUNPOD_WEBHOOK_POST_OUTPUT" in os.environ
+        self._sends_progress = "RUNPOD_WEBHOOK_POST_OUTPUT" in os.environ
         self._streams = (
             isinstance(data, Mapping) and data.get("stream") is True and "RUNPOD_WEBHOOK_POST_STREAM" in os.environ
         )
-        self._told_s = float("-inf")
+        self._sent_s = float("-inf")
         self._loop = asyncio.get_running_loop()
         self._messages: asyncio.Queue[_Message | None] = asyncio.Queue()
         self._sending = self._loop.create_task(self._send())
@@ -57,9 +57,9 @@ class ProgressSender:
     def progress(self, stage: str, fraction: float) -> None:
         """Send how far a stage is, unless something was sent a moment ago."""
         now_s = time.monotonic()
-        if not self._tells_progress or now_s - self._told_s < _PROGRESS_EVERY_S:
+        if not self._sends_progress or now_s - self._sent_s < _PROGRESS_EVERY_S:
             return
-        self._told_s = now_s
+        self._sent_s = now_s
         far = {"stage": redaction.for_client(stage), "fraction": round(fraction, 3)}
         self._post(_Message({"status": "IN_PROGRESS", "output": far}))
 
@@ -90,7 +90,7 @@ class ProgressSender:
             self._loop.call_soon_threadsafe(self._messages.put_nowait, message)
 
     async def _send(self) -> None:
-        if not (self._tells_progress or self._streams):
+        if not (self._sends_progress or self._streams):
             return
         import_runpod()
         from runpod.http_client import AsyncClientSession
@@ -111,7 +111,7 @@ class _Message:
 
 
 def _pieces(name: str, items: Iterable[Any]) -> Iterator[dict[str, Any]]:
-    """Items in lists that RunPod takes at once."""
+    """Yield items in lists small enough for RunPod."""
     piece: list[Any] = []
     size_mb = 0.0
     for item in items:

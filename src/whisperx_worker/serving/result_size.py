@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def fit_result(response: dict[str, Any], job_id: str, settings: Settings) -> dict[str, Any]:
-    """What RunPod carries: the response, or where its result is, or an error where it would be lost.
+    """Return the response, or its URL in the bucket, or an error, within RunPod's limit.
 
     Half of a surrogate pair, which JSON can carry and UTF-8 cannot, becomes a question mark.
     """
@@ -37,7 +37,7 @@ def fit_result(response: dict[str, Any], job_id: str, settings: Settings) -> dic
 
 
 def _in_the_bucket(response: dict[str, Any], content: bytes, job_id: str, settings: Settings) -> dict[str, Any]:
-    """The response without what makes it large, and where to get the whole of it."""
+    """Upload the response and return its URL with the small fields."""
     too_large = f"the result has {len(content) / 1e6:.1f} MB, more than the {MAX_RESULT_MB:g} MB that RunPod carries"
     if not bucket.is_there():
         return {

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LAST_WAIT_S = 5.0
-"""How long a job whose time is over may take to notice it."""
+"""Time for a job to stop after its time limit."""
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ _in_flight: set[str] = set()
 _is_main = threading.Event()
 """Set where this process is the worker: its log goes to the console too."""
 _given_up: list[threading.Thread] = []
-"""Threads of jobs that nobody waits for any more."""
+"""Threads of abandoned jobs."""
 
 
 async def handler(job: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def _warm_up_local(opened: Worker) -> None:
 
 
 def _leave_local_api() -> None:
-    """End a process that serves RunPod's local API and whose GPU failed, once all requests are answered.
+    """End a process of RunPod's local API after a GPU failure, when all requests are answered.
 
     There is no RunPod that would replace it, so that whatever started it must.
     """
@@ -106,7 +106,7 @@ def _leave_local_api() -> None:
 
 
 async def _answered(job: Mapping[str, Any], job_id: str) -> dict[str, Any]:
-    """A job's response, its progress and its stream sent before."""
+    """Run a job and return its response, after its progress and stream were sent."""
     opened, data = worker(), job.get("input")
     limit_s = limits.time_limit_s(job, opened.settings)
     sender = ProgressSender(job)
@@ -131,7 +131,7 @@ async def _answered(job: Mapping[str, Any], job_id: str) -> dict[str, Any]:
             if not response["error"]:
                 observers = Observers(progress=sender.progress, segments=sender.segments, started=started)
                 response = run_request(opened, job_id, data, observers=observers, time_limit_s=limit_s).response
-        except JobCancelledError as error:  # RunPod would hear of a traceback, if it was not RunPod who cancelled
+        except JobCancelledError as error:  # else RunPod would get a traceback, where it did not cancel the job itself
             response = {"error": str(error)}
         release_jobs(begun)
         return response, fit_result(response, job_id, opened.settings)
@@ -150,7 +150,7 @@ async def _answered(job: Mapping[str, Any], job_id: str) -> dict[str, Any]:
 
 
 def _in_a_thread(work: Callable[[], T]) -> tuple[asyncio.Future[T], threading.Thread]:
-    """Do something in a thread of its own, which nobody waits for when the process ends."""
+    """Run a function in a daemon thread of its own."""
     done: Future[T] = Future()
     done.set_running_or_notify_cancel()  # from now on it cannot be cancelled
 
@@ -171,7 +171,7 @@ def _in_a_thread(work: Callable[[], T]) -> tuple[asyncio.Future[T], threading.Th
 
 @functools.cache
 def worker() -> Worker:
-    """This process's worker and its log, opened once.
+    """Open this process's worker and its log, at the first call.
 
     Raises:
         SettingsError: When the environment cannot be used.
@@ -183,7 +183,7 @@ def worker() -> Worker:
 
 
 def jobs_at_once(_now: int) -> int:
-    """How many jobs the SDK may give to this worker; it asks before it takes some."""
+    """Return how many jobs the SDK may give to this worker."""
     _mend_end()
     return limits.jobs_at_once(worker().settings)
 
