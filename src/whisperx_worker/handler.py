@@ -5,4 +5,4 @@ from whisperx_worker.serving.runpod_handler import handler, main
 __all__ = ["handler", "main"]
 
 if __name__ == "__main__":
-    main()
+    main(console=True)

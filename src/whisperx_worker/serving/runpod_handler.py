@@ -51,8 +51,8 @@ log = logging.getLogger(__name__)
 
 _in_flight: set[str] = set()
 """Ids of the jobs that RunPod waits for."""
-_is_main = threading.Event()
-"""Set where this process is the worker: its log goes to the console too."""
+_logs_to_console = threading.Event()
+"""Set in a process that is the worker and nothing else."""
 _given_up: list[threading.Thread] = []
 """Threads of abandoned jobs."""
 
@@ -178,7 +178,7 @@ def worker() -> Worker:
         OSError: When the log file cannot be written.
     """
     settings = load_settings()
-    job_log.start_logging(settings.log_file, console=_is_main.is_set(), log_format=settings.log_format)
+    job_log.start_logging(settings.log_file, console=_logs_to_console.is_set(), log_format=settings.log_format)
     return open_worker(settings)
 
 
@@ -193,11 +193,16 @@ def _mend_end() -> None:
     limits.exit_on_sigterm_when_idle(jobs_in_progress)
 
 
-def main() -> None:
-    """Start the worker as RunPod's SDK wants it, with its arguments (`--test_input`, `--rp_serve_api`, ...)."""
+def main(*, console: bool = False) -> None:
+    """Start the worker by RunPod's SDK, with its arguments (`--test_input`, `--rp_serve_api`, ...).
+
+    Args:
+        console: Whether the log goes to standard error too.
+    """
     if re.search(r"--rp_l\w*[ =](DEBUG|TRACE)", " ".join(sys.argv)):
         sys.exit("the worker cannot start: at this --rp_log_level RunPod's SDK would print jobs with their tokens")
-    _is_main.set()
+    if console:
+        _logs_to_console.set()
     try:
         opened = worker()
     except SettingsError as error:
