@@ -221,7 +221,7 @@ class Track:
         self._reset_wait()
 
     def _is_plausible(self, position_s: Seconds, unexplained_s: Seconds) -> bool:
-        """Return whether a jump of the clock is a gap, and not a broken clock or a second recording."""
+        """Return whether a jump of the clock is a gap, not a broken clock or second recording."""
         if unexplained_s < -_JITTER_S:
             return False
         if self._claim.end_s is not None and self._claim.possible:

@@ -1,4 +1,4 @@
-"""Commands for whoever runs a worker: what is installed, what is there and whether it works, and fetching of models."""
+"""Commands of an operator: `plugins`, `doctor` and `preload`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ app = typer.Typer()
 
 @app.command()
 def plugins(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """List plugins. Says version, hooks, and whether each is active, blocked, failed or missing, and why."""
+    """List plugins: version, hooks, and whether each is active, blocked, failed or missing, and why."""
     from whisperx_worker.contract.settings import load_settings
     from whisperx_worker.hooks.host import load_host
 
@@ -36,7 +36,10 @@ def doctor(
     quick: Annotated[bool, typer.Option("--quick", help="Import no library: a second, not half a minute.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Say what is there and whether it works. Ends non-zero where a plain transcription job could not be served."""
+    """Check what is there and whether it works.
+
+    Ends non-zero where a plain transcription job could not be served.
+    """
     from whisperx_worker.operate.doctor import examine
 
     found = examine(quick=quick)

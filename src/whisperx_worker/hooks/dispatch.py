@@ -102,7 +102,9 @@ def expect(expected: type[T], answer: object) -> T | None:
 
 
 def call(implementation: HookImpl, arguments: Mapping[str, object], job: Job) -> object:
-    """Call one plugin with the arguments that it asks for. A fault of the GPU is noted, whoever isolates it.
+    """Call one plugin with the arguments in its signature.
+
+    A fault of the GPU is noted, whoever isolates it.
 
     Raises:
         PluginError: In place of the plugin's SystemExit: a plugin must not end the worker.

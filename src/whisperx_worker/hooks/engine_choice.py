@@ -18,7 +18,7 @@ ENGINES = ("transcribe", "align", "diarize", "verify_speakers")
 
 
 def engine_for_job(host: Host, hook: str, job: Job) -> HookImpl:
-    """Return the plugin that runs an engine hook in a job: the one that the job names, else the `default_engine`.
+    """Return the engine that the job names, else the `default_engine`.
 
     Raises:
         PluginError: When there is none, or several and none of them is named.

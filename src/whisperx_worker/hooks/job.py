@@ -52,7 +52,10 @@ class Observers:
     progress: OnProgress = lambda _stage, _fraction: None
     """Called by one thread at a time."""
     segments: OnSegments = lambda _segments: None
-    """Gets segments as they are recognised, where the job asked for `stream`; called by one thread at a time."""
+    """Gets segments as they are recognised, where the job asked for `stream`.
+
+    Called by one thread at a time.
+    """
     stage_ended: Callable[[Job, StageEnd], None] = lambda _job, _ended: None
     """Called in the thread that ran the stage."""
     started: Callable[[Job], None] = lambda _job: None
@@ -75,7 +78,10 @@ class Job:
     options: Mapping[str, object] = field(default_factory=dict)
     """Each plugin's validated options, by plugin name; a hook gets its own one as the argument `options`."""
     local: bool = False
-    """Whether the job comes from a person on this machine, so that samples that a plugin makes may be paths."""
+    """Whether samples that a plugin makes may be paths.
+
+    True of a job from a person on this machine.
+    """
     observers: Observers = NO_OBSERVERS
     time_limit_s: Seconds = math.inf
     """How long the job may take, from its making on."""
@@ -113,7 +119,9 @@ class Job:
         self._warnings.append(warned)
 
     def progress(self, stage: str, fraction: float) -> None:
-        """Report how far a stage is, and stop here if the job was cancelled. Call it once per batch.
+        """Report how far a stage is, and stop here if the job was cancelled.
+
+        Call it once per batch.
 
         Raises:
             JobCancelledError: When the job was cancelled, its time is over, or a stage beside this

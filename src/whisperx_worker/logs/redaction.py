@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 _MIN_SECRET = 4
 _MIN_ANONYMOUS_SECRET = 8
-"""Length below which a value in a query is more often a word such as "ru" or "2026" than a secret."""
+"""Length from which a value in a query may be a secret.
+
+Shorter ones are words and numbers, such as "ru" and "2026".
+"""
 _MAX_DEPTH = 4
 """Depth from which nested data is written as its text."""
 

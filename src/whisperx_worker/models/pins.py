@@ -28,7 +28,7 @@ def pin(name: str, hub_id: str | None, revision: str | None) -> None:
 
 
 def hub_id_of(name: str) -> str:
-    """Return the hub id of a model by its name, which is the id itself where it has no short name."""
+    """Return the hub id of a model; a name without an entry is its own hub id."""
     return _hub_ids.get(name, name)
 
 

@@ -137,7 +137,9 @@ def _preload_one(wanted: Wanted, models: Path, token: SecretStr | None) -> Prelo
 
 
 def _preload_file(wanted: Wanted, url: str, models: Path) -> Preloaded:
-    """Preload a model of one file that is not on the hub. Its first content is written down, and must stay the same.
+    """Preload a model of one file that is not on the hub.
+
+    Its first content is written down, and must stay the same.
 
     Raises:
         ModelNotFoundError: When it cannot be had, or is another one than before.

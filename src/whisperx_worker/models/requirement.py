@@ -32,8 +32,10 @@ class ModelRequirement:
     optional: tuple[str, ...] = ()
     """Files that such models have, but that the plugin can replace."""
     imports: tuple[str, ...] = ()
-    """Modules that its first use imports; else the libraries. The worker imports them before that, in this order, one
-    thread at a time; `module:function` is called in its turn."""
+    """Modules that its first use imports; else the libraries.
+
+    The worker imports them before that, in this order, one thread at a time; `module:function` is called in its turn.
+    """
     gpu_setup: tuple[str, ...] = ()
     """What the plugin calls before it lets its libraries use a GPU, as `module:function`; `doctor` calls it too."""
     url: str | None = None

@@ -1,4 +1,4 @@
-"""What must be right before jobs are taken: one table of checks, walked by `doctor` and when a worker starts.
+"""Checks before jobs are taken, for `doctor` and for the start of a worker.
 
 A failure means that a plain transcription job could not be served; a warning, that something else could not.
 """
@@ -73,7 +73,9 @@ class Check:
 
 
 def examine(*, quick: bool) -> list[Finding]:
-    """Look at everything, or at what a worker looks at when it starts. It never raises: what is broken is a row.
+    """Run all checks, or those of a worker that starts.
+
+    It never raises: what is broken is a row.
 
     Args:
         quick: Only what needs no library to be imported.
@@ -172,7 +174,7 @@ def _models(settings: Settings, host: Host) -> Iterator[Finding]:
 
 
 def _model(need: ModelRequirement, settings: Settings) -> tuple[State, str]:
-    """How it is with one model: whether it is here, has what its loader needs, and is what was fetched."""
+    """Check one model: that it is here, whole, and what was fetched."""
     folder = need.located(settings)
     if folder is None:
         if (revision := need.revision(settings)) is not None:
@@ -219,7 +221,7 @@ def _installed(settings: Settings, host: Host) -> Iterator[Finding]:
 
 
 def _imported(settings: Settings, host: Host) -> Iterator[Finding]:
-    """Libraries by what their import says."""
+    """Libraries, by the result of their import."""
     wanted = {library: weight for library, weight in _libraries(settings, host).items() if not _is_missing(library)}
     found = machine.driver() if settings.device != "cpu" else None
     # Two at a time: each import takes a core and up to a gigabyte.

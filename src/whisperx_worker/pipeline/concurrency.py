@@ -1,4 +1,7 @@
-"""Two branches of one job at the same time, and how they end when one fails. It knows no hook and no audio."""
+"""Two branches of one job at the same time, and how they end when one fails.
+
+It knows no hook and no audio.
+"""
 
 from __future__ import annotations
 

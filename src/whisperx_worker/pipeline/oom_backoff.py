@@ -60,7 +60,9 @@ class OomBackoff:
         return answers
 
     def run_at_size(self, size: int, work: Callable[[int], R]) -> R:
-        """Call work with the largest batch size that fits and return its answer; it may be called several times.
+        """Call work with the largest batch size that fits, and return its answer.
+
+        It may be called several times.
 
         Args:
             size: Items in a batch at most.

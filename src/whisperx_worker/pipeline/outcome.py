@@ -1,4 +1,7 @@
-"""Outcome of a job, and the one way to run a job: for the endpoint, the command line and other programs."""
+"""The one way to run a job, and its outcome.
+
+For the endpoint, the command line and other programs.
+"""
 
 from __future__ import annotations
 

@@ -70,7 +70,10 @@ class Health:
             self._last = None
 
     def job_failed(self, error: BaseException) -> None:
-        """Check the exception of a failed job; two internal errors in a row at one place are a fault."""
+        """Check the exception of a failed job.
+
+        Two internal errors in a row at one place are a fault.
+        """
         self.note(error)
         if not is_internal(error):
             return

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from whisperx_worker.types import Seconds
 
 _STOP_BEFORE_S = 10.0
-"""How long before RunPod's own limit a job ends by itself, or a tenth of the limit where that is less."""
+"""Time by which a job ends before RunPod's own limit; at most a tenth of that limit."""
 _SHARE_OF_MEMORY = 0.9
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,9 @@ def jobs_at_once(settings: Settings) -> int:
 
 
 def exit_on_sigterm_when_idle(in_progress: Callable[[], int]) -> None:
-    """Make SIGTERM end a worker that has no job at once; the SDK would wait for its poll, and may lose what that gets.
+    """Make SIGTERM end a worker that has no job at once.
+
+    The SDK would wait for its poll, and may lose what that gets.
 
     A worker that has jobs finishes them and then ends, which is the SDK's own answer. To be called once it has set it.
 
