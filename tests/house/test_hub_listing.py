@@ -20,7 +20,7 @@ from whisperx_worker.contract.settings import Settings, load_settings, variables
 from whisperx_worker.contract.validation import parse_request
 from whisperx_worker.hooks.host import load_host
 from whisperx_worker.logs import redaction
-from whisperx_worker.models.pins import short_name_of
+from whisperx_worker.models.registry import short_name_of
 from whisperx_worker.operate import bucket
 from whisperx_worker.pipeline.outcome import answer
 from whisperx_worker.pipeline.worker import open_worker

@@ -19,7 +19,7 @@ from tests.hub import COMMIT, LISTING, TOKEN, reach, serving
 from whisperx_worker import BadInputError, ModelRequirement, Settings, WorkerError, find_model
 from whisperx_worker.hooks.host import load_host
 from whisperx_worker.hooks.requirements import required_models
-from whisperx_worker.models import download, pins, preload
+from whisperx_worker.models import download, preload, registry
 from whisperx_worker.models.lock_file import read_lock
 from whisperx_worker.models.preload import wanted_models
 
@@ -109,13 +109,13 @@ def test_what_is_whole_is_skipped_without_asking_the_hub(hub, folder):
     [
         (WHISPER, "main"),
         (f"bzikst/{WHISPER}@v2", "v2"),
-        (ENCODER, pins.pinned_revision(ENCODER)),
+        (ENCODER, registry.pinned_revision(ENCODER)),
         (f"{ENCODER}@main", "main"),
     ],
 )
 def test_a_named_revision_wins_over_the_pinned_one_and_main_is_the_last(hub, folder, name, asked):
     (brought,) = bring(folder, name).values()
-    hub_id = pins.hub_id_of(brought.name)
+    hub_id = registry.hub_id_of(brought.name)
     assert hub.asked[0][0] == f"/api/models/{hub_id}/revision/{asked}"
     assert read_lock(folder)[brought.name].revision == COMMIT
 

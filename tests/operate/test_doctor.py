@@ -478,9 +478,9 @@ def test_the_whole_table_of_this_machine_with_the_shipped_models(monkeypatch):
 def test_the_russian_aligner_is_the_one_of_whisperx():
     from whisperx.alignment import DEFAULT_ALIGN_MODELS_HF
 
-    from whisperx_worker_plugins.wav2vec2_alignment.checkpoints import RUSSIAN_MODEL
+    from whisperx_worker_plugins.wav2vec2_alignment.pinned_model import PINNED_MODEL
 
-    assert DEFAULT_ALIGN_MODELS_HF["ru"] == RUSSIAN_MODEL
+    assert DEFAULT_ALIGN_MODELS_HF["ru"] == PINNED_MODEL.name
 
 
 # --- the start on RunPod

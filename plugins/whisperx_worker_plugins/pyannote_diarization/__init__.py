@@ -18,9 +18,10 @@ from whisperx_worker import (
     hookimpl,
 )
 from whisperx_worker_plugins._shared.model_folder import use_model_folder
-from whisperx_worker_plugins._shared.production_model import with_production_model
+from whisperx_worker_plugins._shared.model_requirements import with_production_model
 from whisperx_worker_plugins.pyannote_diarization import pipeline
 from whisperx_worker_plugins.pyannote_diarization.inference import run_pipeline
+from whisperx_worker_plugins.pyannote_diarization.pinned_model import PINNED_MODEL
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -53,7 +54,7 @@ def register_options() -> type[Options]:
 def register_models(settings: Settings) -> list[ModelRequirement]:
     """Return the operator's diarization model."""
     name = settings.diarization_model
-    parts = pipeline.COMMUNITY_FILES if name == pipeline.COMMUNITY else ()
+    parts = pipeline.PARTS if name == PINNED_MODEL.name else ()
     return with_production_model(
         ModelRequirement(
             name,
@@ -62,7 +63,7 @@ def register_models(settings: Settings) -> list[ModelRequirement]:
             libraries=("pyannote.audio", "torch"),
             imports=pipeline.IMPORTS,
         ),
-        ModelRequirement(pipeline.COMMUNITY, "diarize", on_request=True, pinned_revision=pipeline.COMMUNITY_REVISION),
+        PINNED_MODEL,
     )
 
 

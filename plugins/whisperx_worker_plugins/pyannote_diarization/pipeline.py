@@ -12,24 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from whisperx_worker import WorkerError, torch_loading
 from whisperx_worker_plugins.pyannote_diarization.long_recordings.clustering import use_low_memory_clustering
+from whisperx_worker_plugins.pyannote_diarization.pinned_model import PINNED_MODEL
 from whisperx_worker_plugins.pyannote_diarization.shared_embedding import use_shared_embedding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-COMMUNITY = "pyannote/speaker-diarization-community-1"
-"""Model with the parts that a folder of pyannote's own pipeline does not name."""
-
-COMMUNITY_REVISION = "3533c8cf8e369892e6b79ff1bf80f7b0286a54ee"
-
-COMMUNITY_FILES = (
+PARTS = (
     "segmentation/pytorch_model.bin",
     "embedding/pytorch_model.bin",
     "plda/plda.npz",
     "plda/xvec_transform.npz",
 )
-"""Its files beside `config.yaml`."""
+"""Files of the production model beside `config.yaml`."""
 
 IMPORTS = (
     f"{__name__}:silence_pyannote",
@@ -122,15 +118,15 @@ def _locate_parts(pipeline: Mapping[str, Any], folder: Path, locate: Callable[[s
     params = dict(pipeline.get("params") or {})
     if pipeline["name"].rpartition(".")[2] == _PYANNOTE_PIPELINE:
         for part in _PARTS:
-            params.setdefault(part, f"{COMMUNITY}/{part}")
+            params.setdefault(part, f"{PINNED_MODEL.name}/{part}")
     for part in _PARTS:
         value = params.get(part)
         if not isinstance(value, str):
             continue
         if value.startswith("$model/"):
             params[part] = {"checkpoint": str(folder), "subfolder": value.removeprefix("$model/")}
-        elif value.startswith(f"{COMMUNITY}/"):
-            params[part] = {"checkpoint": str(locate(COMMUNITY)), "subfolder": part}
+        elif value.startswith(f"{PINNED_MODEL.name}/"):
+            params[part] = {"checkpoint": str(locate(PINNED_MODEL.name)), "subfolder": part}
         elif _MODEL_ID.fullmatch(value):
             params[part] = {"checkpoint": str(locate(value))}
     return params

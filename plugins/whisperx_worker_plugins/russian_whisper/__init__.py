@@ -21,7 +21,7 @@ from whisperx_worker import (
     hookimpl,
     intervals,
 )
-from whisperx_worker_plugins._shared.production_model import with_production_model
+from whisperx_worker_plugins._shared.model_requirements import with_production_model
 from whisperx_worker_plugins.russian_whisper import cuda_libraries, whisper_model
 from whisperx_worker_plugins.russian_whisper.language_detection import detect_language
 from whisperx_worker_plugins.russian_whisper.model_folder import (

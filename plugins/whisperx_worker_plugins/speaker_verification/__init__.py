@@ -14,13 +14,14 @@ from pydantic import BaseModel, ConfigDict
 
 from whisperx_worker import ModelName, ModelRequirement, OomBackoff, SpeakerMatch, WorkerError, hookimpl, intervals
 from whisperx_worker_plugins._shared.model_folder import use_model_folder
-from whisperx_worker_plugins._shared.production_model import with_production_model
+from whisperx_worker_plugins._shared.model_requirements import with_production_model
 from whisperx_worker_plugins.speaker_verification import encoder as encoders
 from whisperx_worker_plugins.speaker_verification import notices
 from whisperx_worker_plugins.speaker_verification.comparison import Comparison
 from whisperx_worker_plugins.speaker_verification.embeddings import similarities
 from whisperx_worker_plugins.speaker_verification.enrolment import enrol
 from whisperx_worker_plugins.speaker_verification.naming import UNKNOWN, name_independently, name_uniquely
+from whisperx_worker_plugins.speaker_verification.pinned_model import PINNED_MODEL
 from whisperx_worker_plugins.speaker_verification.threshold import threshold_of_job
 from whisperx_worker_plugins.speaker_verification.voices import voices_of
 
@@ -36,15 +37,6 @@ if TYPE_CHECKING:
     from whisperx_worker_plugins.speaker_verification.enrolment import Person
     from whisperx_worker_plugins.speaker_verification.naming import Naming
     from whisperx_worker_plugins.speaker_verification.voices import Voice
-
-
-PRODUCTION_MODEL = ModelRequirement(
-    "speechbrain/spkrec-ecapa-voxceleb",
-    "verify_speakers",
-    on_request=True,
-    pinned_revision="0f99f2d0ebe89ac095bcc5903c4dd8f72b367286",
-)
-"""Default model, at the revision that its threshold was measured with."""
 
 
 class Options(BaseModel):
@@ -76,7 +68,7 @@ def register_models(settings: Settings) -> list[ModelRequirement]:
             libraries=("speechbrain", "torch"),
             imports=encoders.IMPORTS,
         ),
-        PRODUCTION_MODEL,
+        PINNED_MODEL,
     )
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import typer
 
 from whisperx_worker import BadInputError, Job, ModelCache, Request, Settings, SpeakerSample, read_sample
-from whisperx_worker_plugins.speaker_verification import PRODUCTION_MODEL, use_encoder
+from whisperx_worker_plugins.speaker_verification import use_encoder
 from whisperx_worker_plugins.speaker_verification.calibration import calibrate, trials_of
 from whisperx_worker_plugins.speaker_verification.enrolment import analyse_sample
+from whisperx_worker_plugins.speaker_verification.pinned_model import PINNED_MODEL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +49,7 @@ def calibrate_speakers(
         check_picture_path(plot)
     model_name = str(Path(model).resolve()) if model and Path(model).is_dir() else model
     settings = Settings(speaker_model=model_name) if model_name else Settings()
-    PRODUCTION_MODEL.pin()
+    PINNED_MODEL.register()
     job = Job("calibrate-speakers", Request(), settings, ModelCache(), local=True)
     with use_encoder(settings.speaker_model, job.models, settings, None) as encoder:
         embedded = [(person, embed_file(file, job, encoder)) for person, file in files]

@@ -31,8 +31,9 @@ from whisperx_worker import (
     torch_device,
     torch_stage,
 )
-from whisperx_worker_plugins._shared.production_model import with_production_model
+from whisperx_worker_plugins._shared.model_requirements import with_production_model
 from whisperx_worker_plugins.wav2vec2_alignment import checkpoints, torchaudio_bundles
+from whisperx_worker_plugins.wav2vec2_alignment.pinned_model import PINNED_MODEL
 from whisperx_worker_plugins.wav2vec2_alignment.transcript_alignment import align_transcript, warn_unaligned_speech
 from whisperx_worker_plugins.wav2vec2_alignment.vad_clamp import clamp_segment, unaligned_speech
 
@@ -63,16 +64,13 @@ def register_options() -> type[Options]:
 @hookimpl
 def register_models(settings: Settings) -> list[ModelRequirement]:
     """Return the operator's alignment model, or the Russian one; torchaudio's bundles on request."""
-    name = settings.align_model or checkpoints.RUSSIAN_MODEL
+    name = settings.align_model or PINNED_MODEL.name
     others = [
         torchaudio_bundles.bundle_requirement(bundle, settings, checkpoints.LAZY_IMPORTS, on_request=bundle != name)
         for bundle in torchaudio_bundles.BUNDLES
     ]
-    production = ModelRequirement(
-        checkpoints.RUSSIAN_MODEL, "align", on_request=True, pinned_revision=checkpoints.RUSSIAN_REVISION
-    )
     if name in torchaudio_bundles.BUNDLES:
-        return [*others, production]
+        return [*others, PINNED_MODEL]
     configured = with_production_model(
         ModelRequirement(
             name,
@@ -82,7 +80,7 @@ def register_models(settings: Settings) -> list[ModelRequirement]:
             imports=checkpoints.LAZY_IMPORTS,
             unused=("flax_model.msgpack", "tf_model.h5", "language_model/*", "*.onnx"),
         ),
-        production,
+        PINNED_MODEL,
     )
     return [*configured, *others]
 

@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from whisperx_worker import Settings
     from whisperx_worker_plugins.wav2vec2_alignment.acoustic_model import Batching
 
-
-RUSSIAN_MODEL = "jonatasgrosman/wav2vec2-large-xlsr-53-russian"
-"""Model for Russian in whisperX's table, which cannot be imported without PyTorch."""
-RUSSIAN_REVISION = "2329100508896c6d9b157019803ab5601e6f3406"
-
 REQUIRED_FILES = ("config.json", "preprocessor_config.json", "vocab.json")
 """Files of a transformers folder beside its weights."""
 

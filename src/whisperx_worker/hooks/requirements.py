@@ -53,7 +53,7 @@ def _requirements(host: Host, settings: Settings) -> dict[str, list[ModelRequire
             except (Exception, SystemExit):
                 log.exception("plugin %s failed in register_models", implementation.plugin_name)
         for need in itertools.chain.from_iterable(found.values()):
-            need.pin()
+            need.register()
         host.requirements[settings] = found
     return host.requirements[settings]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from whisperx_worker.errors import ModelNotFoundError
 from whisperx_worker.models.hub import MAIN, download_model
-from whisperx_worker.models.pins import hub_id_of, pinned_revision, short_name_of
+from whisperx_worker.models.registry import hub_id_of, pinned_revision, short_name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

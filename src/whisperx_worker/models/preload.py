@@ -1,7 +1,7 @@
 """Preloading of models into the models folder, with every byte checked against the hub.
 
 A model is fetched at the revision that is named (`org/name@revision`), else at the one in the folder's lock file, else
-at the one that a plugin pins (`models.pins`), else at what `main` is now. The commit is written into the lock file, so
+at the one that a plugin pins, else at what `main` is now. The commit is written into the lock file, so
 that the next run fetches the same one. What was copied here by hand is compared, and never touched.
 """
 
@@ -20,7 +20,7 @@ from whisperx_worker.models.download import fetch_url, patiently
 from whisperx_worker.models.hub import MAIN, translate_hub_errors
 from whisperx_worker.models.locate import shipped_models
 from whisperx_worker.models.lock_file import LockedFile, LockedModel, faults, read_lock, write_lock
-from whisperx_worker.models.pins import hub_id_of, pinned_revision, short_name_of
+from whisperx_worker.models.registry import hub_id_of, pinned_revision, short_name_of
 from whisperx_worker.models.requirement import ModelRequirement
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from whisperx_worker.models import pins
+from whisperx_worker.models import registry
 from whisperx_worker.models.hub import hub_is_forbidden
 from whisperx_worker.models.locate import allowed_revision, locate_model
 
@@ -49,9 +49,9 @@ class ModelRequirement:
     pinned_revision: str | None = None
     """Commit on the hub that is downloaded where no other is named; without it `main`."""
 
-    def pin(self) -> None:
+    def register(self) -> None:
         """Let `find_model` use this hub id and revision, everywhere in this process."""
-        pins.pin(self.name, self.hub_id, self.pinned_revision)
+        registry.register(self.name, self.hub_id, self.pinned_revision)
 
     def lacking(self, folder: Path) -> list[str]:
         """Return required files that a folder lacks or has empty."""
@@ -66,7 +66,7 @@ class ModelRequirement:
         """Return the revision that may be downloaded: empty without revisions, None where not allowed."""
         if self.url:
             return "" if {self.name, "*"} & set(settings.hub_models) else None
-        return None if hub_is_forbidden() else allowed_revision(pins.hub_id_of(self.name), settings)
+        return None if hub_is_forbidden() else allowed_revision(registry.hub_id_of(self.name), settings)
 
 
 def _has(file: Path) -> bool:

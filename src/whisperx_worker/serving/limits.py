@@ -1,4 +1,4 @@
-"""Limits of a job's time and payload, and of a worker's memory and life."""
+"""Limits of a job's time and payload, and the end of an idle worker."""
 
 from __future__ import annotations
 
@@ -10,21 +10,15 @@ import signal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from whisperx_worker.runtime.machine import memory_gb
-from whisperx_worker.runtime.process import held_mb
-
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from types import FrameType
 
     from whisperx_worker.contract.settings import Settings
-    from whisperx_worker.runtime.health import Health
     from whisperx_worker.types import Seconds
 
 _STOP_BEFORE_S = 10.0
 """Time by which a job ends before RunPod's own limit; at most a tenth of that limit."""
-_SHARE_OF_MEMORY = 0.9
 
 log = logging.getLogger(__name__)
 
@@ -49,34 +43,6 @@ def payload_too_large(data: object, settings: Settings) -> str | None:
         f"the request has {size_mb:.3g} MB, more than the {settings.max_payload_mb:g} MB that this worker takes; "
         "send a URL in place of the recording itself"
     )
-
-
-def reason_to_refresh(settings: Settings, given_up: Sequence[threading.Thread], health: Health) -> str | None:
-    """Return why RunPod should replace this worker, or None.
-
-    Args:
-        settings: For the memory that it may hold.
-        given_up: Threads of abandoned jobs.
-        health: Of its process.
-    """
-    if health.fault:
-        return health.fault.reason
-    now_mb, most_mb = held_mb(), most_memory_mb(settings)
-    if now_mb > most_mb:
-        return f"it holds {now_mb:.0f} MB, more than {most_mb:.0f} MB"
-    if any(thread.is_alive() for thread in given_up):
-        return "a job that was given up has not stopped"
-    return None
-
-
-def most_memory_mb(settings: Settings) -> float:
-    """Return the memory above which the worker takes one job at a time, and wants to be replaced."""
-    return settings.max_memory_mb or _SHARE_OF_MEMORY * 1000 * memory_gb()[0]
-
-
-def jobs_at_once(settings: Settings) -> int:
-    """Return how many jobs a worker should have now."""
-    return settings.jobs_at_once if held_mb() <= most_memory_mb(settings) else 1
 
 
 def exit_on_sigterm_when_idle(in_progress: Callable[[], int]) -> None:

@@ -32,7 +32,7 @@ from whisperx_worker.pipeline.response import error_response
 from whisperx_worker.pipeline.worker import Worker, open_worker, warm_up
 from whisperx_worker.runtime.process import age_s
 from whisperx_worker.runtime.runpod_sdk import import_runpod, jobs_in_progress, mode, take_jobs_until
-from whisperx_worker.serving import limits
+from whisperx_worker.serving import limits, worker_refresh
 from whisperx_worker.serving.fitness import register_fitness_checks
 from whisperx_worker.serving.progress import ProgressSender
 from whisperx_worker.serving.result_size import fit_result
@@ -79,7 +79,7 @@ async def handler(job: Mapping[str, Any]) -> dict[str, Any]:
             log.exception("failed outside of the job")
             response = error_response(error)
         alone = len(_in_flight) == 1  # else the others would be lost with the worker
-        if alone and (reason := limits.reason_to_refresh(worker().settings, _given_up, worker().health)):
+        if alone and (reason := worker_refresh.reason_to_refresh(worker().settings, _given_up, worker().health)):
             log.warning("asking RunPod for a fresh worker: %s", reason)
             response["refresh_worker"] = True
             _leave_local_api()
@@ -185,7 +185,7 @@ def worker() -> Worker:
 def jobs_at_once(_now: int) -> int:
     """Return how many jobs the SDK may give to this worker."""
     _mend_end()
-    return limits.jobs_at_once(worker().settings)
+    return worker_refresh.jobs_at_once(worker().settings)
 
 
 @functools.cache

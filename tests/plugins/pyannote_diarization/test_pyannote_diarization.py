@@ -33,8 +33,8 @@ from whisperx_worker.testing import load_plugin, make_audio, make_job, run_engin
 from whisperx_worker_plugins import pyannote_diarization
 from whisperx_worker_plugins.pyannote_diarization import inference
 from whisperx_worker_plugins.pyannote_diarization.inference import diarization_of, run_pipeline
+from whisperx_worker_plugins.pyannote_diarization.pinned_model import PINNED_MODEL
 from whisperx_worker_plugins.pyannote_diarization.pipeline import (
-    COMMUNITY,
     LoadedPipeline,
     _locate_parts,
     load_pipeline,
@@ -140,8 +140,8 @@ def test_what_pyannote_would_download_by_default_is_found_by_the_worker():
 
     assert _locate_parts(pipeline, Path("/folder"), locate) == {
         "segmentation": {"checkpoint": "/folder", "subfolder": "s"},
-        "embedding": {"checkpoint": f"/found/{COMMUNITY}", "subfolder": "embedding"},
-        "plda": {"checkpoint": f"/found/{COMMUNITY}", "subfolder": "plda"},
+        "embedding": {"checkpoint": f"/found/{PINNED_MODEL.name}", "subfolder": "embedding"},
+        "plda": {"checkpoint": f"/found/{PINNED_MODEL.name}", "subfolder": "plda"},
     }
 
 

@@ -13,7 +13,7 @@ _revisions: dict[str, str] = {}
 """Pinned revisions by hub id."""
 
 
-def pin(name: str, hub_id: str | None, revision: str | None) -> None:
+def register(name: str, hub_id: str | None, revision: str | None) -> None:
     """Register the hub id and the pinned revision of a model.
 
     Args:
