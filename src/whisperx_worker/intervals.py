@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from whisperx_worker.deprecation import warn_renamed
 from whisperx_worker.types import Seconds, Span
@@ -75,7 +75,7 @@ def seconds_within(spans: Sequence[Span], start: Seconds, end: Seconds) -> Secon
     return total_s(within(spans, start, end))
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:  # noqa: ANN401
     if (current := _RENAMED.get(name)) is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     warn_renamed(f"whisperx_worker.spans.{name}", f"whisperx_worker.intervals.{current}")

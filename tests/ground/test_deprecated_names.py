@@ -46,3 +46,14 @@ def test_a_name_that_never_was_is_still_an_error():
         _ = whisperx_worker.nothing
     with pytest.raises(AttributeError, match="nothing"):
         _ = intervals.nothing
+
+
+def test_an_observer_that_is_assigned_by_its_old_name_is_called():
+    job, seen = make_job(), []
+    with pytest.warns(
+        DeprecationWarning, match=r"Job\.on_progress is deprecated: use Job\.observers\.progress"
+    ) as caught:
+        job.on_progress = lambda stage, fraction: seen.append((stage, fraction))
+    job.progress("transcribe", 0.5)
+    assert seen == [("transcribe", 0.5)]
+    assert [warning.filename for warning in caught] == [__file__]

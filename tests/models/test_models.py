@@ -93,11 +93,17 @@ def test_a_name_is_never_a_folder_of_the_current_directory(places, tmp_path, mon
 
 
 @pytest.mark.parametrize(
-    "name", ["/models/whisper", "./whisper", "../whisper", "a/b/c", "a/../b", "~/whisper", "", " "]
+    "name", ["/models/whisper", "./whisper", "../whisper", "a/b/c", "a/../b", "~/whisper", "", " ", "x" * 201]
 )
 def test_a_job_may_not_name_a_path(name):
     with pytest.raises(BadInputError, match=r"^model must be a model's name"):
         make_job(model=name)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "/" + "x" * 300, "org/" + "x" * 300])
+def test_a_name_that_no_file_system_takes_is_nowhere(name):
+    with pytest.raises(ModelNotFoundError, match="is not on this worker"):
+        find_model(name, Settings())
 
 
 def test_an_empty_folder_is_no_model(places):

@@ -350,7 +350,10 @@ def _start_log(settings: Settings, *, console: bool) -> None:
 
     # A person's folder gets a log file only where they ask for one.
     log_file = settings.log_file if "log_file" in settings.model_fields_set else None
-    job_log.start_logging(log_file, console=console, log_format=settings.log_format)
+    try:
+        job_log.start_logging(log_file, console=console, log_format=settings.log_format)
+    except OSError as error:
+        raise WorkerError(f"the log file (WHISPERX_WORKER_LOG_FILE) cannot be written: {error.strerror}") from None
 
 
 def _given(**values: Any) -> dict[str, Any]:  # noqa: ANN401

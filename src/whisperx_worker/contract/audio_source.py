@@ -104,7 +104,10 @@ def source_mistakes(name: str, source: AudioSource) -> list[str]:
         case LocalPath(text):
             if _is_file(text):
                 return []
-            found = "is a folder, not a recording" if source.path.is_dir() else "does not exist"
+            path = source.path
+            found = (
+                "is a folder, not a recording" if path.is_dir() else "is no file" if path.exists() else "does not exist"
+            )
             return [f"{name}: {shown(text)} {found}"]
         case InlineAudio(text) if text.startswith("data:"):
             return base64_mistakes(name, text)

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _MAX_SHOWN = 40
+_MAX_MODEL_NAME = 200
+"""Letters; the hub's ids are shorter, and no folder's name may have more than 255 bytes."""
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?", re.ASCII)
 
 
 def is_model_name(text: str) -> bool:
     """Return whether text is a model's name or org/name, and not a path on the machine."""
-    return _MODEL_NAME.fullmatch(text) is not None
+    return len(text) <= _MAX_MODEL_NAME and _MODEL_NAME.fullmatch(text) is not None
 
 
 def _model_name(text: str) -> str:

@@ -8,9 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from whisperx_worker.deprecation import warn_renamed
 from whisperx_worker.errors import JobCancelledError, OutOfTimeError, StrictError
 from whisperx_worker.logs.job_log import events
 from whisperx_worker.runtime.health import Health
@@ -64,6 +65,20 @@ class Observers:
 
 NO_OBSERVERS = Observers()
 """Observers that ignore every call."""
+
+
+def _renamed_observer(old: str, current: str) -> property:
+    """Property of a job for an observer's name before 0.2."""
+
+    def get(job: Job) -> object:
+        warn_renamed(f"Job.{old}", f"Job.observers.{current}")
+        return getattr(job.observers, current)
+
+    def set_(job: Job, value: Any) -> None:  # noqa: ANN401
+        warn_renamed(f"Job.{old}", f"Job.observers.{current}")
+        job.observers = replace(job.observers, **{current: value})
+
+    return property(get, set_, doc="Deprecated name of an observer.")
 
 
 @dataclass(eq=False)
@@ -180,3 +195,7 @@ class Job:
             fields = {"event": "stage_ended", "stage": name, "seconds": seconds, "error": kind}
             events.info("stage %s: %.3f s%s", name, seconds, f", ended by {kind}" if kind else "", extra=fields)
             self.observers.stage_ended(self, StageEnd(name, began_at, seconds, error))
+
+    on_progress = _renamed_observer("on_progress", "progress")
+    on_segments = _renamed_observer("on_segments", "segments")
+    on_stage_ended = _renamed_observer("on_stage_ended", "stage_ended")

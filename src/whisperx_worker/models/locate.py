@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from importlib import resources
@@ -52,9 +53,14 @@ def find_model(name: str, settings: Settings, token: SecretStr | None = None) ->
 
 def locate_model(name: str, settings: Settings) -> Path | None:
     """Return the folder of a model on this machine, or None; the order is that of `find_model`."""
-    if Path(name).is_absolute() and Path(name).is_dir():
-        return Path(name)
-    return next((place for place in _places(name, settings) if place.is_dir() and any(place.iterdir())), None)
+    try:
+        if Path(name).is_absolute() and Path(name).is_dir():
+            return Path(name)
+        return next((place for place in _places(name, settings) if place.is_dir() and any(place.iterdir())), None)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return None
 
 
 def shipped_models() -> Path:
