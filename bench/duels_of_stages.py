@@ -188,7 +188,10 @@ def speakers() -> Outcome:
 
 
 def diarization_identical() -> Outcome:
-    """Pyannote's own pipeline in the layout of production: whisperX's segmentation and a random ResNet34."""
+    """Compare pyannote's own pipeline in the layout of production.
+
+    It has whisperX's segmentation and a random ResNet34.
+    """
     import torch
     import whisperx
     from pyannote.audio import Model

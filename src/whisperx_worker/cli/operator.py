@@ -97,7 +97,7 @@ def _print_json(records: Iterable[object]) -> None:
 
 
 def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns as wide as they must be, but for the last."""
+    """Print columns as wide as they must be, but for the last."""
     lines = [head, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head) - 1)]
     for line in lines:

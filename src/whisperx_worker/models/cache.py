@@ -47,7 +47,7 @@ class ModelUse:
     """How long that took: loading it, or waiting for another job that was loading it."""
 
 
-def _ignore_use(_borrowed: ModelUse) -> None:
+def _ignore_use(_use: ModelUse) -> None:
     pass
 
 
@@ -115,7 +115,7 @@ class ModelCache:
         return ModelUse(model, cached, seconds)
 
     def loaded(self) -> list[Hashable]:
-        """Keys of the models that are here."""
+        """Return the keys of the loaded models."""
         with self._lock:
             return [key for key, kept in self._entries.items() if kept.loaded]
 

@@ -92,7 +92,7 @@ def examine(*, quick: bool) -> list[Finding]:
 
 
 def findings(settings: Settings, host: Host, *, at_start: bool) -> list[Finding]:
-    """Rows of the checks, in their order, masked; those that are not quick run side by side.
+    """Return the rows of the checks, in order and masked; those that are not quick run side by side.
 
     Args:
         settings: What the operator decided.
@@ -207,14 +207,14 @@ def _token(settings: Settings, host: Host) -> Iterator[Finding]:
 
 
 def _hub(settings: Settings, _host: Host) -> Iterator[Finding]:
-    """Whether the hub can be asked for the models that may be downloaded."""
+    """Check that the hub can be asked for the models that may be downloaded."""
     if settings.hub_models and hub_is_forbidden():
         text = f"models may be downloaded (WHISPERX_WORKER_HUB_MODELS), but {OFFLINE} forbids to ask the hub for any"
         yield Finding("hub", "warning", f"{text}; unset it")
 
 
 def _installed(settings: Settings, host: Host) -> Iterator[Finding]:
-    """Libraries by their versions alone, without an import."""
+    """Check libraries by their versions alone, without an import."""
     for library, weight in _libraries(settings, host).items():
         if _is_missing(library):
             yield Finding(library, weight, "not installed; `pip install '.[worker]'` brings the whole worker")
@@ -251,7 +251,7 @@ def _library(library: str, weight: State, driver: machine.Driver | None, setup: 
 
 
 def _torch(version: str, probe: dict[str, Any], driver: machine.Driver | None) -> Finding:
-    """Whether PyTorch's CUDA is one that the driver runs, and its cuDNN the one that CTranslate2 knows too."""
+    """Check that the driver runs PyTorch's CUDA, and that CTranslate2 knows its cuDNN."""
     cuda, cudnn = probe["cuda"], probe["cudnn"] or 0
     major = cudnn // 10_000 or cudnn // 1_000  # 91002 is 9.10.2, and 8902 was 8.9.2
     built = f"{version}, CUDA {cuda}, cuDNN {major}" if cuda else f"{version}, without CUDA"
@@ -328,7 +328,7 @@ CHECKS = (
 
 
 def _libraries(settings: Settings, host: Host) -> dict[str, State]:
-    """Every library that this worker needs, and what it means if one is missing."""
+    """Return the libraries that this worker needs, with the state of a missing one."""
     found: dict[str, State] = dict.fromkeys(SOUND_LIBRARIES, "failure")
     found["runpod"] = "warning"  # the command line works without
     for need in required_models(host, settings):
