@@ -92,7 +92,7 @@ def examine(*, quick: bool) -> list[Finding]:
 
 
 def findings(settings: Settings, host: Host, *, at_start: bool) -> list[Finding]:
-    """Return the rows of the checks, in order and masked; those that are not quick run side by side.
+    """Return the rows of the checks, in order and masked; slow ones run side by side.
 
     Args:
         settings: What the operator decided.
