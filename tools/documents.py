@@ -99,7 +99,7 @@ def rendered(name: str, rows: list[tuple[str, ...]], *, russian: bool) -> str:
     """Return a Markdown table."""
     lines = [HEADS[name], tuple("---" for _ in HEADS[name]), *rows]
     if russian:
-        lines = [tuple(RUSSIAN.get(cell, cell) for cell in row) for row in lines]
+        lines = [tuple(map(_in_russian, row)) for row in lines]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines)
 
 
@@ -139,6 +139,11 @@ def untranslated() -> list[str]:
         c for head in HEADS.values() for c in head
     }
     return sorted(cell for cell in cells if cell not in RUSSIAN and not cell.startswith("`"))
+
+
+def _in_russian(cell: str) -> str:
+    """Return a cell of a table in Russian; names of types stay."""
+    return RUSSIAN.get(cell) or cell.replace("or null", RUSSIAN["or null"])
 
 
 def _hook_section(name: str, function: Callable[..., object]) -> str:
