@@ -3,6 +3,12 @@
 import warnings
 
 
-def warn_renamed(old: str, new: str) -> None:
-    """Warn the caller's caller that a public name has a new one."""
-    warnings.warn(f"{old} is deprecated: use {new}", DeprecationWarning, stacklevel=3)
+def warn_renamed(old: str, new: str, *, frames: int = 2) -> None:
+    """Warn that a public name has a new one.
+
+    Args:
+        old: The deprecated name.
+        new: The current one.
+        frames: Calls between this one and the code that used the old name.
+    """
+    warnings.warn(f"{old} is deprecated: use {new}", DeprecationWarning, stacklevel=frames + 1)

@@ -57,3 +57,12 @@ def test_an_observer_that_is_assigned_by_its_old_name_is_called():
     job.progress("transcribe", 0.5)
     assert seen == [("transcribe", 0.5)]
     assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_models_tell_of_each_use_by_the_old_name_too():
+    uses = []
+    with pytest.warns(DeprecationWarning, match=r"use ModelCache\(on_use=\)$") as caught:
+        models = ModelCache(on_borrowed=uses.append)
+    with models.watched(uses.append).use("key", object):
+        assert [use.model for use in uses] == ["key"]
+    assert [warning.filename for warning in caught] == [__file__]

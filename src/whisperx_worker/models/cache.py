@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from whisperx_worker.deprecation import warn_renamed
@@ -58,8 +58,15 @@ class ModelCache:
     budget_mb: float = 0.0
     """0 is no limit."""
     on_use: Callable[[ModelUse], None] = _ignore_use
+    on_borrowed: InitVar[Callable[[ModelUse], None] | None] = None
+    """Deprecated name of `on_use`."""
     _entries: dict[Hashable, _Entry] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self, on_borrowed: Callable[[ModelUse], None] | None) -> None:
+        if on_borrowed is not None:
+            warn_renamed("ModelShelf(on_borrowed=)", "ModelCache(on_use=)", frames=3)
+            self.on_use = on_borrowed
 
     def watched(self, on_use: Callable[[ModelUse], None]) -> ModelCache:
         """Return a view of the same models that calls `on_use` at each use."""
