@@ -166,7 +166,7 @@ class Settings(BaseSettings):
     )
     min_fetch_kb_per_s: float = described(
         16.0,
-        "slowest pace of a server after the first `fetch_timeout_s`, in kilobytes per second; 0 is any",
+        "slowest pace of a server after the first `WHISPERX_WORKER_FETCH_TIMEOUT_S`, in kilobytes per second; 0 is any",
         "a number of at least 0",
         ge=0,
     )
