@@ -19,7 +19,7 @@ def seconds(some):
 
 
 @given(times, st.integers(0, 3))
-def test_joined_spans_are_apart_and_cover_the_same(pairs, gap):
+def test_merged_spans_are_apart_and_cover_the_same(pairs, gap):
     joined = intervals.merge(made(pairs), gap)
 
     assert seconds(made(pairs)) <= seconds(joined)
@@ -29,7 +29,7 @@ def test_joined_spans_are_apart_and_cover_the_same(pairs, gap):
 
 
 @given(times, times)
-def test_shared_spans_are_what_both_have(some, others):
+def test_intersected_spans_are_what_both_have(some, others):
     both = intervals.intersect(intervals.merge(made(some)), intervals.merge(made(others)))
 
     assert seconds(both) == seconds(made(some)) & seconds(made(others))

@@ -269,7 +269,7 @@ def threads_that(count, function):
 
 
 def test_eight_jobs_that_want_the_same_model_load_it_once():
-    shelf, all_here = ModelCache(), threading.Barrier(8, timeout=20)
+    loaded_models, all_here = ModelCache(), threading.Barrier(8, timeout=20)
     loads, borrowed = [], []
 
     def load():
@@ -278,18 +278,18 @@ def test_eight_jobs_that_want_the_same_model_load_it_once():
 
     def job(_number):
         all_here.wait()
-        with shelf.use("model", load) as model:
+        with loaded_models.use("model", load) as model:
             borrowed.append(model)
             all_here.wait()
 
     assert threads_that(8, job) == []
     assert len(loads) == 1
     assert borrowed == loads * 8
-    assert shelf.loaded() == ["model"]
+    assert loaded_models.loaded() == ["model"]
 
 
 def test_a_loading_that_fails_leaves_nothing_and_the_next_one_tries_again():
-    shelf, tries = ModelCache(), []
+    loaded_models, tries = ModelCache(), []
 
     def load():
         tries.append(len(tries))
@@ -297,16 +297,16 @@ def test_a_loading_that_fails_leaves_nothing_and_the_next_one_tries_again():
             raise OSError("broken off")
         return "model"
 
-    with pytest.raises(OSError, match="broken off"), shelf.use("key", load):
+    with pytest.raises(OSError, match="broken off"), loaded_models.use("key", load):
         pass
-    assert shelf.loaded() == []
-    with shelf.use("key", load) as model:
+    assert loaded_models.loaded() == []
+    with loaded_models.use("key", load) as model:
         assert model == "model"
     assert tries == [0, 1]
 
 
 def test_those_who_wait_for_a_loading_that_fails_try_it_themselves():
-    shelf, all_here = ModelCache(), threading.Barrier(4, timeout=20)
+    loaded_models, all_here = ModelCache(), threading.Barrier(4, timeout=20)
     tries, got = [], []
 
     def load():
@@ -317,7 +317,7 @@ def test_those_who_wait_for_a_loading_that_fails_try_it_themselves():
 
     def job(_number):
         all_here.wait()
-        with shelf.use("key", load) as model:
+        with loaded_models.use("key", load) as model:
             got.append(model)
 
     assert [type(error) for error in threads_that(4, job)] == [OSError]
@@ -326,91 +326,91 @@ def test_those_who_wait_for_a_loading_that_fails_try_it_themselves():
 
 
 def test_a_job_that_fails_gives_its_model_back():
-    shelf = ModelCache(budget_mb=10)
-    with pytest.raises(ValueError, match="job"), shelf.use("old", object, 8):
+    loaded_models = ModelCache(budget_mb=10)
+    with pytest.raises(ValueError, match="job"), loaded_models.use("old", object, 8):
         raise ValueError("job")
-    with shelf.use("new", object, 8):
-        assert shelf.loaded() == ["new"]
+    with loaded_models.use("new", object, 8):
+        assert loaded_models.loaded() == ["new"]
 
 
 def test_the_budget_lets_go_of_the_least_recently_used_first(monkeypatch):
     clock = iter(range(100))
     monkeypatch.setattr(cache.time, "monotonic", lambda: float(next(clock)))
-    shelf = ModelCache(budget_mb=30)
+    loaded_models = ModelCache(budget_mb=30)
     for key in ("a", "b", "c", "a"):
-        with shelf.use(key, object, 10):
+        with loaded_models.use(key, object, 10):
             pass
-    with shelf.use("d", object, 10):
-        assert sorted(shelf.loaded()) == ["a", "c", "d"]
-    with shelf.use("e", object, 20):
-        assert sorted(shelf.loaded()) == ["d", "e"]
+    with loaded_models.use("d", object, 10):
+        assert sorted(loaded_models.loaded()) == ["a", "c", "d"]
+    with loaded_models.use("e", object, 20):
+        assert sorted(loaded_models.loaded()) == ["d", "e"]
 
 
 def test_the_budget_never_takes_a_model_that_is_in_use():
-    shelf = ModelCache(budget_mb=10)
-    with shelf.use("used", object, 10) as used:
-        with shelf.use("other", object, 10):
-            assert sorted(shelf.loaded()) == ["other", "used"]
-        with shelf.use("used", object, 10) as again:
+    loaded_models = ModelCache(budget_mb=10)
+    with loaded_models.use("used", object, 10) as used:
+        with loaded_models.use("other", object, 10):
+            assert sorted(loaded_models.loaded()) == ["other", "used"]
+        with loaded_models.use("used", object, 10) as again:
             assert again is used
-    with shelf.use("third", object, 10):
-        assert shelf.loaded() == ["third"]
+    with loaded_models.use("third", object, 10):
+        assert loaded_models.loaded() == ["third"]
 
 
 def test_a_model_larger_than_the_budget_is_loaded_alone():
-    shelf = ModelCache(budget_mb=10)
-    with shelf.use("small", object, 5):
+    loaded_models = ModelCache(budget_mb=10)
+    with loaded_models.use("small", object, 5):
         pass
-    with shelf.use("large", object, 50):
-        assert shelf.loaded() == ["large"]
+    with loaded_models.use("large", object, 50):
+        assert loaded_models.loaded() == ["large"]
 
 
 def test_without_a_budget_everything_is_kept():
-    shelf = ModelCache()
+    loaded_models = ModelCache()
     for number in range(20):
-        with shelf.use(number, object, 1e6):
+        with loaded_models.use(number, object, 1e6):
             pass
-    assert shelf.loaded() == list(range(20))
+    assert loaded_models.loaded() == list(range(20))
 
 
 def test_two_different_models_load_at_the_same_time():
-    shelf, both_load = ModelCache(), threading.Barrier(2, timeout=20)
+    loaded_models, both_load = ModelCache(), threading.Barrier(2, timeout=20)
 
     def job(number):
-        with shelf.use(number, both_load.wait):
+        with loaded_models.use(number, both_load.wait):
             pass
 
     assert threads_that(2, job) == []
-    assert sorted(shelf.loaded()) == [0, 1]
+    assert sorted(loaded_models.loaded()) == [0, 1]
 
 
 def test_what_is_being_loaded_counts_in_the_budget():
-    shelf, both_load = ModelCache(budget_mb=20), threading.Barrier(2, timeout=20)
-    with shelf.use("idle", object, 5):
+    loaded_models, both_load = ModelCache(budget_mb=20), threading.Barrier(2, timeout=20)
+    with loaded_models.use("idle", object, 5):
         pass
 
     def job(number):
-        with shelf.use(number, both_load.wait, 10):
+        with loaded_models.use(number, both_load.wait, 10):
             pass
 
     assert threads_that(2, job) == []
-    assert sorted(shelf.loaded(), key=str) == [0, 1]
+    assert sorted(loaded_models.loaded(), key=str) == [0, 1]
 
 
 def test_a_model_that_was_let_go_is_loaded_again():
-    shelf, loads = ModelCache(budget_mb=10), []
+    loaded_models, loads = ModelCache(budget_mb=10), []
     for key in ("a", "b", "a"):
         with ExitStack() as stack:
-            stack.enter_context(shelf.use(key, lambda key=key: loads.append(key), 10))
+            stack.enter_context(loaded_models.use(key, lambda key=key: loads.append(key), 10))
     assert loads == ["a", "b", "a"]
 
 
 def test_who_watches_a_shelf_is_told_what_is_borrowed_through_it_and_whether_it_was_there():
-    shelf, told = ModelCache(), []
-    watched = shelf.watched(told.append)
+    loaded_models, told = ModelCache(), []
+    watched = loaded_models.watched(told.append)
     with watched.use(("kind", "/models/large", "cpu"), load=object) as model:
         pass
-    with shelf.use(("kind", "/models/large", "cpu"), load=object) as unwatched:
+    with loaded_models.use(("kind", "/models/large", "cpu"), load=object) as unwatched:
         pass
     with watched.use(("kind", "/models/large", "cpu"), load=object) as again:
         pass

@@ -252,7 +252,7 @@ def test_a_recording_that_does_not_fit_into_memory_is_one_sentence():
 
 
 @pytest.fixture(scope="module")
-def shelf():
+def loaded_models():
     import torch
 
     # Its threads wait for each other by spinning, which is slow where tests share a processor.
@@ -261,13 +261,13 @@ def shelf():
 
 
 @pytest.fixture(scope="module")
-def diarize(shelf):
+def diarize(loaded_models):
     """What the plugin makes of a recording with the shipped folder."""
     host = load_plugin(pyannote_diarization, name=NAME)
 
     def run(audio, warned=None, **fields):
         job = make_job(host, plugins={NAME: {"model": "demo-diarization"}}, **fields)
-        job.models = shelf
+        job.models = loaded_models
         found = run_engine(host, "diarize", Diarization, job, audio=audio)
         if warned is not None:
             warned += map(str, job.warnings)
@@ -316,10 +316,12 @@ def test_the_shipped_dialogue_is_told_apart(told, dialogue):
 
 
 @models
-def test_windows_that_do_not_fit_into_memory_together_go_through_in_smaller_batches(shelf, diarize, told, dialogue):
+def test_windows_that_do_not_fit_into_memory_together_go_through_in_smaller_batches(
+    loaded_models, diarize, told, dialogue
+):
     import torch
 
-    (pipeline,) = [kept.model.pipeline for kept in shelf._entries.values()]
+    (pipeline,) = [kept.model.pipeline for kept in loaded_models._entries.values()]
     sizes = []
 
     def with_little_memory(_model, given):
@@ -360,13 +362,13 @@ def test_every_speaker_of_the_dialogue_has_an_embedding(told):
 
 
 @models
-def test_a_second_run_gives_the_same(diarize, dialogue, shelf):
+def test_a_second_run_gives_the_same(diarize, dialogue, loaded_models):
     audio = Audio(dialogue[0].between(0, 8).copy())
 
     one, other = diarize(audio), diarize(audio)
 
     assert (one.turns, one.exclusive) == (other.turns, other.exclusive)
-    assert len(shelf.loaded()) == 1
+    assert len(loaded_models.loaded()) == 1
 
 
 @models
@@ -673,12 +675,12 @@ def test_a_job_is_cancelled_while_its_voices_are_told_apart(production, dialogue
 
 
 @models
-def test_a_model_that_is_warmed_up_is_there_for_the_first_job(shelf, diarize, dialogue):
-    before = shelf.loaded()
-    pyannote_diarization.warm_up(shelf, Settings(diarization_model="demo-diarization"))
+def test_a_model_that_is_warmed_up_is_there_for_the_first_job(loaded_models, diarize, dialogue):
+    before = loaded_models.loaded()
+    pyannote_diarization.warm_up(loaded_models, Settings(diarization_model="demo-diarization"))
     diarize(Audio(dialogue[0].between(0, 1).copy()))
 
-    assert len({*before, *shelf.loaded()}) == 1
+    assert len({*before, *loaded_models.loaded()}) == 1
 
 
 @models

@@ -77,10 +77,10 @@ def job_of():
     """A job with the shipped encoder."""
     host = load_plugin(speaker_verification, name=NAME)
 
-    def make(*samples, shelf=SHELF, settings=None, **fields):
+    def make(*samples, loaded_models=SHELF, settings=None, **fields):
         job = make_job(host, speaker_samples=list(samples), **fields)
         job.settings = settings or Settings(speaker_model=SHIPPED, device="cpu")
-        job.models = shelf
+        job.models = loaded_models
         return job
 
     return make
@@ -449,10 +449,10 @@ def counted(monkeypatch):
 
 
 def test_a_sample_is_remembered_by_its_sound_and_not_by_its_name(job_of, call, counted):
-    shelf = ModelCache()
-    first = job_of(sample("Ivan", sound("ivan")), shelf=shelf)
-    second = job_of(sample("Pyotr", sound("ivan")), shelf=shelf)
-    third = job_of(sample("Ivan", sound("olga")), shelf=shelf)
+    loaded_models = ModelCache()
+    first = job_of(sample("Ivan", sound("ivan")), loaded_models=loaded_models)
+    second = job_of(sample("Pyotr", sound("ivan")), loaded_models=loaded_models)
+    third = job_of(sample("Ivan", sound("olga")), loaded_models=loaded_models)
 
     assert names(verify(first, *call))["SPEAKER_01"] == "Ivan"
     assert names(verify(second, *call))["SPEAKER_01"] == "Pyotr"
@@ -462,7 +462,7 @@ def test_a_sample_is_remembered_by_its_sound_and_not_by_its_name(job_of, call, c
 
 def test_another_model_remembers_nothing(job_of, call, counted):
     for _ in range(2):
-        verify(job_of(*OLGA, shelf=ModelCache()), *call)
+        verify(job_of(*OLGA, loaded_models=ModelCache()), *call)
     assert len(counted) == 2
 
 
@@ -550,9 +550,9 @@ def test_a_cancelled_job_stops(job_of, call):
 
 
 def test_warming_up_loads_the_encoder():
-    shelf = ModelCache()
-    speaker_verification.warm_up(shelf, Settings(speaker_model=SHIPPED, device="cpu"))
-    assert [key[0] for key in shelf.loaded()] == [NAME]
+    loaded_models = ModelCache()
+    speaker_verification.warm_up(loaded_models, Settings(speaker_model=SHIPPED, device="cpu"))
+    assert [key[0] for key in loaded_models.loaded()] == [NAME]
 
 
 def test_a_model_that_is_nowhere_is_a_clear_error(job_of, call):
@@ -585,7 +585,7 @@ def test_a_folder_in_the_production_layout_goes_through_the_same_plugin(tmp_path
     make_ecapa(tmp_path / "speechbrain" / "spkrec-ecapa-voxceleb")
 
     audio, transcript, diarization = call
-    job = job_of(*ANNA[:1], settings=Settings(models=tmp_path, device="cpu"), shelf=ModelCache())
+    job = job_of(*ANNA[:1], settings=Settings(models=tmp_path, device="cpu"), loaded_models=ModelCache())
     with speaker_verification.use_encoder(job.settings.speaker_model, job.models, job.settings, None) as encoder:
         assert encoder.threshold == Threshold(0.25, "default")
         assert encoder.embed([sound("anna")]).shape == (1, 192)
