@@ -65,6 +65,15 @@ def pytest_runtest_makereport():
     return report
 
 
+@pytest.fixture
+def runpod_server():
+    """RunPod on the loopback, with a recording of half a second."""
+    from tests.runpod_server import serving_half_a_second
+
+    with serving_half_a_second() as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def empty_cache(tmp_path_factory):
     """A folder in place of the caches of models in the home folder."""

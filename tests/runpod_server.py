@@ -19,6 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.clips import wav
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -274,6 +276,17 @@ class WorkerProcess:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(timeout=20)
+
+
+@contextlib.contextmanager
+def serving_half_a_second() -> Iterator[RunpodServer]:
+    """A server that has half a second of sound at `/half-a-second.wav`."""
+    server = RunpodServer()
+    server.serve("/half-a-second.wav", wav(0.5))
+    try:
+        yield server
+    finally:
+        server.close()
 
 
 def start_worker(

@@ -29,17 +29,6 @@ def speech(tmp_path_factory):
     return [content[at : at + SPEECH_BYTES] for at in range(0, len(content), SPEECH_BYTES)][:100]
 
 
-@pytest.fixture
-def decoded(tmp_path):
-    def decode_bytes(content, settings=SETTINGS):
-        path = tmp_path / "call"
-        path.write_bytes(content)
-        audio, warnings = decode(path, settings)
-        return audio, [str(warned) for warned in warnings]
-
-    return decode_bytes
-
-
 def wide_speech(frames=100):
     rng = np.random.default_rng(1)
     return [bytes([4]) + rng.bytes(WIDE_SPEECH_BYTES - 1) for _ in range(frames)]

@@ -13,7 +13,7 @@ from whisperx_worker.audio.decode import decode, decode_into
 from whisperx_worker.audio.waveform import new_store
 from whisperx_worker.contract.settings import load_settings
 from whisperx_worker.errors import BadInputError
-from whisperx_worker.types import SAMPLE_RATE_HZ, Audio, Span
+from whisperx_worker.types import SAMPLE_RATE_HZ, Span
 
 SPEECH = Path(__file__).resolve().parents[3] / "shared" / "audio" / "jfk.flac"
 SETTINGS = load_settings()
@@ -66,19 +66,6 @@ def made(tmp_path_factory):
         return known[form]
 
     return bytes_of
-
-
-@pytest.fixture
-def decoded(tmp_path):
-    """Decodes bytes: the audio, and the warnings as text."""
-
-    def decode_bytes(content: bytes, settings=SETTINGS) -> tuple[Audio, list[str]]:
-        path = tmp_path / "audio"
-        path.write_bytes(content)
-        audio, warnings = decode(path, settings)
-        return audio, [str(warned) for warned in warnings]
-
-    return decode_bytes
 
 
 def error(content: bytes, decoded, settings=SETTINGS) -> str:

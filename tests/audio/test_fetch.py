@@ -12,24 +12,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tests.fetching import describe, fetch_text
 from whisperx_worker.audio import download, job_file
-from whisperx_worker.audio.fetch import fetch
-from whisperx_worker.audio.source_description import describe_source
-from whisperx_worker.contract.audio_source import parse_source
 from whisperx_worker.contract.settings import load_settings
 from whisperx_worker.errors import BadInputError, FetchError
 
 BODY = bytes(range(256)) * 40
 SECRET = "s3cr3t"
 QUERY = f"?token={SECRET}&X-Amz-Signature={SECRET}#{SECRET}"
-
-
-def fetch_text(text, folder, settings, *, local=False):
-    return fetch(parse_source(text, local=local), folder, settings)
-
-
-def describe(text, *, local=False):
-    return describe_source(parse_source(text, local=local))
 
 
 class Server(BaseHTTPRequestHandler):

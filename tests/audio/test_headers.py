@@ -10,11 +10,9 @@ import pytest
 
 from tests.audio.test_decode import click_at
 from tests.media import CLICK_S, LENGTH_S, Format, tone_with_click, write
-from whisperx_worker.audio.decode import decode
 from whisperx_worker.contract.settings import load_settings
 from whisperx_worker.errors import BadInputError
 
-SETTINGS = load_settings()
 HUGE = 0x7FF0_0000
 FORMATS = {
     "mka": Format("mka", "flac", 16_000, sample_format="s16", container="matroska"),
@@ -22,19 +20,6 @@ FORMATS = {
     "mp3": Format("mp3", "libmp3lame", 16_000),
     "m4a": Format("m4a", "aac", 44_100, container="ipod"),
 }
-
-
-@pytest.fixture
-def decoded(tmp_path):
-    """Decodes bytes: the audio, and the warnings as text."""
-
-    def decode_bytes(content, settings=SETTINGS):
-        path = tmp_path / "audio"
-        path.write_bytes(content)
-        audio, warnings = decode(path, settings)
-        return audio, [str(warned) for warned in warnings]
-
-    return decode_bytes
 
 
 def by_library(kind, subtype="PCM_16", length_s=LENGTH_S):

@@ -12,9 +12,8 @@ from urllib.parse import quote
 import pytest
 
 from tests.clips import wav
+from tests.fetching import describe, fetch_text
 from whisperx_worker.audio import download, ssrf_guard
-from whisperx_worker.audio.fetch import fetch
-from whisperx_worker.audio.source_description import describe_source
 from whisperx_worker.cli.main import result_names
 from whisperx_worker.contract.audio_source import (
     InlineAudio,
@@ -38,14 +37,6 @@ ODD_NAMES = [
     pytest.param("запись.wav", marks=pytest.mark.skipif(sys.getfilesystemencoding() == "ascii", reason="names of files are ASCII here")),
 ]  # fmt: skip
 BODY = wav(0.3) + bytes(range(256))
-
-
-def fetch_text(text, folder, settings, *, local=False):
-    return fetch(parse_source(text, local=local), folder, settings)
-
-
-def describe(text, *, local=False):
-    return describe_source(parse_source(text, local=local))
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from tests.clips import wav
 from tests.hub import TOKEN
-from tests.runpod_server import RunpodServer, actor_environment, workers_in
+from tests.runpod_server import actor_environment, workers_in
 from whisperx_worker import Settings
 from whisperx_worker.cli.main import app
 from whisperx_worker.models.lock_file import LockedFile, LockedModel, write_lock
@@ -484,14 +483,6 @@ def test_the_russian_aligner_is_the_one_of_whisperx():
 
 
 # --- the start on RunPod
-
-
-@pytest.fixture
-def runpod_server():
-    server = RunpodServer()
-    server.serve("/half-a-second.wav", wav(0.5))
-    yield server
-    server.close()
 
 
 @pytest.fixture

@@ -13,8 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.clips import wav
-from tests.runpod_server import RunpodServer, actor_environment, workers_in
 from whisperx_worker.audio.waveform import new_store, samples_in
 from whisperx_worker.contract.settings import load_settings
 from whisperx_worker.runtime.process import held_mb
@@ -23,24 +21,6 @@ from whisperx_worker.serving import limits
 PATIENCE_S = 60.0
 """Time for what takes a moment, on any machine."""
 FOREVER_S = 10 * PATIENCE_S
-
-
-@pytest.fixture
-def runpod_server():
-    server = RunpodServer()
-    server.serve("/half-a-second.wav", wav(0.5))
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def start(tmp_path, runpod_server):
-    """Start workers with the actor for an engine."""
-    environment = {**actor_environment(tmp_path / "plugins"), **runpod_server.environment()}
-    with workers_in(tmp_path) as start:
-        yield lambda **settings: start(
-            environment | {f"WHISPERX_WORKER_{name.upper()}": str(value) for name, value in settings.items()}
-        )
 
 
 @pytest.fixture

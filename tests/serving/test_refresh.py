@@ -11,7 +11,7 @@ import urllib.request
 import pytest
 
 from tests.clips import wav
-from tests.runpod_server import RunpodServer, actor_environment, free_port, workers_in
+from tests.runpod_server import free_port
 from whisperx_worker.contract.settings import Settings
 from whisperx_worker.hooks.hookspecs import hookimpl
 from whisperx_worker.hooks.host import Candidate, load_host
@@ -23,25 +23,6 @@ from whisperx_worker.serving import fitness
 
 POISON = "CUDA error: an illegal memory access was encountered"
 FAILED = "transcribe failed in plugin actor: the worker's GPU failed (RuntimeError)"
-
-
-@pytest.fixture
-def runpod_server():
-    server = RunpodServer()
-    server.serve("/half-a-second.wav", wav(0.5))
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def start(tmp_path, runpod_server):
-    """Start workers with the actor for an engine."""
-    environment = {**actor_environment(tmp_path / "plugins"), **runpod_server.environment()}
-    with workers_in(tmp_path) as start:
-        yield lambda *arguments, **settings: start(
-            environment | {f"WHISPERX_WORKER_{name.upper()}": str(value) for name, value in settings.items()},
-            *arguments,
-        )
 
 
 @pytest.fixture

@@ -19,7 +19,14 @@ from pathlib import Path
 import pytest
 
 from tests.clips import wav
-from tests.runpod_server import TWO_AT_ONCE, RunpodServer, actor_environment, free_port, workers_in
+from tests.runpod_server import (
+    TWO_AT_ONCE,
+    RunpodServer,
+    actor_environment,
+    free_port,
+    serving_half_a_second,
+    workers_in,
+)
 from whisperx_worker.logs import job_log
 from whisperx_worker.serving import runpod_handler as handler_module
 from whisperx_worker.serving.runpod_handler import handler
@@ -29,10 +36,8 @@ SPEECH = Path(__file__).parents[1] / "speech"
 
 @pytest.fixture(scope="module")
 def runpod_server():
-    server = RunpodServer()
-    server.serve("/half-a-second.wav", wav(0.5))
-    yield server
-    server.close()
+    with serving_half_a_second() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
