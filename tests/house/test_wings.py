@@ -33,8 +33,7 @@ def rank(module):
     return [*GROUND, "front", *WINGS, *DOORS].index(top)
 
 
-def known_modules():
-    return {module_of(path) for path in CORE}
+KNOWN = {module_of(path) for path in CORE}
 
 
 def modules_among(known, path):
@@ -44,7 +43,7 @@ def modules_among(known, path):
 
 def imported_modules(path):
     """Modules of the core that a file imports."""
-    return modules_among(known_modules(), path)
+    return modules_among(KNOWN, path)
 
 
 def upward(module, imported):
@@ -94,7 +93,7 @@ def test_the_command_line_and_the_endpoint_do_not_know_each_other():
 
 def test_the_core_imports_its_modules_and_not_its_front():
     def from_front(path):
-        return {name for name in imports(path) if re.fullmatch(r"whisperx_worker\.\w+", name)} - known_modules()
+        return {name for name in imports(path) if re.fullmatch(r"whisperx_worker\.\w+", name)} - KNOWN
 
     assert offences([path for path in CORE if path.parent != PACKAGE or path.stem != "__init__"], from_front) == {}
 
@@ -131,7 +130,7 @@ modules = {name.partition(".")[0] for name in sys.modules}
 every = [importlib.import_module(name).__name__ for name in sys.argv[1:]]
 print(json.dumps([sorted(active), sorted(modules), every]))
 """
-IMPORTABLE = sorted(known_modules() - {"whisperx_worker.cli.__main__"})
+IMPORTABLE = sorted(KNOWN - {"whisperx_worker.cli.__main__"})
 
 
 @pytest.fixture(scope="module")

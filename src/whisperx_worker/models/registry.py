@@ -7,8 +7,6 @@ from __future__ import annotations
 
 _hub_ids: dict[str, str] = {}
 """Hub ids of models by their short name."""
-_short_names: dict[str, str] = {}
-"""Short names of models by their hub id."""
 _revisions: dict[str, str] = {}
 """Pinned revisions by hub id."""
 
@@ -22,7 +20,7 @@ def register(name: str, hub_id: str | None, revision: str | None) -> None:
         revision: The commit to download where no other is named.
     """
     if hub_id:
-        _hub_ids[name], _short_names[hub_id] = hub_id, name
+        _hub_ids[name] = hub_id
     if revision:
         _revisions[hub_id or name] = revision
 
@@ -34,7 +32,7 @@ def hub_id_of(name: str) -> str:
 
 def short_name_of(hub_id: str) -> str:
     """Return the name of a model's folder by its hub id."""
-    return _short_names.get(hub_id, hub_id)
+    return next((name for name, other in _hub_ids.items() if other == hub_id), hub_id)
 
 
 def pinned_revision(name: str) -> str | None:

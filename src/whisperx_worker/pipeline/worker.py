@@ -139,7 +139,7 @@ def new_job(  # noqa: PLR0913  what is named has a default
     )
 
 
-def note_model(notes: dict[str, object], borrowed: ModelUse) -> None:
+def note_model(notes: dict[str, object], use: ModelUse) -> None:
     """Record for `debug` which models a job used, and whether each was loaded at its first use."""
     models: dict[str, object] = notes.setdefault("models", {})  # type: ignore[assignment]
-    models.setdefault(redaction.without_paths(borrowed.model), {"cached": borrowed.cached, "seconds": borrowed.seconds})
+    models.setdefault(redaction.without_paths(use.model), {"cached": use.cached, "seconds": use.seconds})
