@@ -44,6 +44,12 @@ def groups(labels):
     return sorted(found.values())
 
 
+def scipy_groups(points, threshold):
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    return groups(fcluster(linkage(points, method="centroid"), threshold, criterion="distance"))
+
+
 # --- centroid linkage
 
 
@@ -52,25 +58,21 @@ def groups(labels):
     st.integers(2, 80), st.integers(1, 6), st.floats(0.1, 2.0), st.integers(2, 40), st.floats(0.05, 1.5), st.integers(0, 10**6)
 )  # fmt: skip
 def test_clusters_are_those_of_scipy(count, people, spread, d, threshold, seed):
-    from scipy.cluster.hierarchy import fcluster, linkage
-
     points = unit(talk(count, people, spread, seed, d))
-    tree = linkage(points, method="centroid", metric="euclidean")
-    assume(np.abs(tree[:, 2] - threshold).min() > 1e-4)
+    expected = scipy_groups(points, threshold)
+    # Where two merges are all but equally good, rounding decides, and it differs between processors.
+    noise = np.random.default_rng(seed).normal(scale=1e-5, size=(8, *points.shape))
+    assume(all(scipy_groups(points + part, threshold) == expected for part in noise))
 
-    assert groups(centroid_labels(points, threshold)) == groups(fcluster(tree, threshold, criterion="distance"))
+    assert groups(centroid_labels(points, threshold)) == expected
 
 
 @models
 @pytest.mark.parametrize("spread", [0.4, 0.8, 1.0, 1.3])
 def test_clusters_of_a_long_talk_are_those_of_scipy(spread):
-    from scipy.cluster.hierarchy import fcluster, linkage
-
     points = unit(talk(800, 7, spread, d=256))
 
-    expected = fcluster(linkage(points, method="centroid"), 0.6, criterion="distance")
-
-    assert groups(centroid_labels(points, 0.6)) == groups(expected)
+    assert groups(centroid_labels(points, 0.6)) == scipy_groups(points, 0.6)
 
 
 def test_the_memory_does_not_grow_with_the_square_of_the_number():
