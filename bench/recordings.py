@@ -35,6 +35,8 @@ NOISE_STRETCH_S: Seconds = 15.0
 EDGE_S: Seconds = 0.3
 """Margin around a word that is no silence: its echo, and the inaccuracy of times."""
 MIN_PAUSE_S: Seconds = 0.4
+TELEPHONE_RATE_HZ = 8_000
+LINE_EDGES_HZ = (200.0, 350.0, 3_300.0, 3_600.0)
 
 Sound: TypeAlias = NDArray[np.float32]
 """Shape (n,), mono, nominally in -1..1, at 16,000 Hz."""
@@ -290,20 +292,35 @@ def over_telephone(piece: Piece, _draw: Rng) -> Sound:
 
     The line passes 300 to 3,400 Hz at a rate of 8 kHz, with µ-law in 8 bits.
     """
+    return through_codec(narrowed(piece.sound), len(piece.sound))
+
+
+def narrowed(sound: Sound, edges_hz: tuple[float, float, float, float] = LINE_EDGES_HZ) -> NDArray[np.floating]:
+    """Limit a sound to the band of a telephone, at 8 kHz.
+
+    Args:
+        sound: Shape (n,), at 16 kHz.
+        edges_hz: Frequencies between which the line begins to pass, and ceases to.
+    """
+    import soxr
+
+    narrow = soxr.resample(sound, SAMPLE_RATE_HZ, TELEPHONE_RATE_HZ)
+    hertz = np.fft.rfftfreq(len(narrow), 1 / TELEPHONE_RATE_HZ)
+    passed = np.interp(hertz, edges_hz, (0.0, 1.0, 1.0, 0.0))
+    return np.asarray(np.fft.irfft(np.fft.rfft(narrow) * passed, len(narrow)))
+
+
+def through_codec(line: NDArray[np.floating], samples: int) -> Sound:
+    """Write and read µ-law at 8 kHz, and return that at 16 kHz with so many samples."""
     import soundfile
     import soxr
 
-    rate_hz = 8_000
-    narrow = soxr.resample(piece.sound, SAMPLE_RATE_HZ, rate_hz)
-    hertz = np.fft.rfftfreq(len(narrow), 1 / rate_hz)
-    passed = np.interp(hertz, (200.0, 350.0, 3_300.0, 3_600.0), (0.0, 1.0, 1.0, 0.0))
     file = io.BytesIO()
-    line = np.fft.irfft(np.fft.rfft(narrow) * passed, len(narrow))
-    soundfile.write(file, line, rate_hz, format="WAV", subtype="ULAW")
+    soundfile.write(file, line, TELEPHONE_RATE_HZ, format="WAV", subtype="ULAW")
     file.seek(0)
     received, _ = soundfile.read(file, dtype="float32")
-    wide = soxr.resample(received, rate_hz, SAMPLE_RATE_HZ)[: len(piece.sound)]
-    return np.asarray(np.pad(wide, (0, len(piece.sound) - len(wide))), np.float32)
+    wide = soxr.resample(received, TELEPHONE_RATE_HZ, SAMPLE_RATE_HZ)[:samples]
+    return np.asarray(np.pad(wide, (0, samples - len(wide))), np.float32)
 
 
 def with_music(piece: Piece, draw: Rng) -> Sound:
