@@ -34,7 +34,8 @@ documents: $(VENV)/light  ## write the tables and the hook reference of the docu
 bench: $(VENV)/bench  ## how fast it is beside whisperX and pyannote, on the same weights
 	$(BIN)/python -m bench.speed
 
-quality: $(VENV)/bench  ## how well it hears beside whisperX and faster-whisper, on the same weights
+quality: $(VENV)/bench real-models  ## how well it hears beside whisperX and faster-whisper, on the same weights, real voices first
+	$(BIN)/python -m bench.real_quality
 	$(BIN)/python -m bench.quality
 
 real-models: $(VENV)/worker  ## Whisper base and a speaker encoder for tests, checked, into build/real-models
