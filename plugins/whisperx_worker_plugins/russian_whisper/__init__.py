@@ -51,7 +51,7 @@ def register_models(settings: Settings) -> list[ModelRequirement]:
             settings.model,
             "transcribe",
             REQUIRED_FILES,
-            libraries=("faster_whisper", "ctranslate2"),
+            libraries=("faster_whisper", "ctranslate2", "silero_vad"),
             imports=("faster_whisper", "onnxruntime"),
             optional=("preprocessor_config.json",),
             gpu_setup=(f"{cuda_libraries.__name__}:preload_cuda_libraries",),

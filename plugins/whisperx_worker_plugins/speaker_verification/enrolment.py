@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from whisperx_worker import SAMPLE_RATE_HZ, Audio, BadInputError, FetchError, read_sample, sample_name, sample_title
-from whisperx_worker_plugins._shared.silero import detect_speech
+from whisperx_worker_plugins._shared.speech_intervals import detect_speech
 from whisperx_worker_plugins.speaker_verification.bandwidth import is_wideband
 from whisperx_worker_plugins.speaker_verification.embeddings import has_two_voices, mean_embedding
 from whisperx_worker_plugins.speaker_verification.sample_analysis import SampleAnalysis
