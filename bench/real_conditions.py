@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -99,9 +100,8 @@ class RealCondition:
 
 
 def as_piece(clip: Clip) -> Piece:
-    """Return a clip as loud as all others, with its interval of speech as its only word."""
-    gain = np.float32(LEVEL / speech_level(clip.sound))
-    return Piece(clip.sound * gain, (TimedWord(clip.text or "", clip.speech.start, clip.speech.end, exact=False),))
+    """Return a clip as loud as all others, with its words."""
+    return Piece(clip.sound * np.float32(LEVEL / speech_level(clip.sound)), clip.words)
 
 
 def compose(clips: Iterable[Clip], draw: Rng, pauses_s: Range = PAUSES_S) -> Piece:
@@ -125,17 +125,17 @@ def record(  # noqa: PLR0913 - the last two are of few recordings
 
     Args:
         name: For messages.
-        clips: The clips, in the order of the piece's words.
+        clips: The clips, in the order in which the piece has their words.
         piece: What `compose` made of them.
         sound: Distorted sound of the same length; by default the piece's.
         language: Language that the systems are given.
         rate_hz: Sample rate of the file.
     """
     quantized = quantize(name, piece if sound is None else replace(piece, sound=sound))
-    turns = [
-        Turn(clip.text, clip.language, clip.speaker, word.start, word.end)
-        for clip, word in zip(clips, piece.words, strict=True)
-    ]
+    words, turns = iter(piece.words), []
+    for clip in clips:
+        own = list(islice(words, len(clip.words)))
+        turns.append(Turn(clip.text, clip.language, clip.speaker, own[0].start, own[-1].end))
     return RealRecording(name, quantized.sound, piece.words, tuple(turns), language, rate_hz)
 
 

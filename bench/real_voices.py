@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.real_scores import normalise
+from bench.recordings import TimedWord
 from whisperx_worker import SAMPLE_RATE_HZ, Seconds, Span
 
 if TYPE_CHECKING:
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
 OWN_FOLDER = Path(__file__).parent / "voices"
 FRAME_S: Seconds = 0.02
 SPEECH_RANGE_DB = 30.0
-"""Frames of speech are at most so far below the loudest tenth of a clip."""
+"""Active frames are at most so far below the loudest tenth of a clip."""
+ROOM_RANGE_DB = 6.0
+"""Frames of speech are so far above the quietest frames of a clip."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,23 @@ class Clip:
         return len(self.sound) / SAMPLE_RATE_HZ
 
     @cached_property
+    def words(self) -> tuple[TimedWord, ...]:
+        """Spoken words, spread by letters over the frames of speech; one without a text."""
+        frames = np.flatnonzero(speech_frames(self.sound))
+        texts = normalise(self.text or "", self.language) or [""]
+        letters = np.cumsum([0, *(len(text) or 1 for text in texts)])
+        edges = np.round(letters * (len(frames) / letters[-1])).astype(int)
+        return tuple(
+            TimedWord(
+                text, float(frames[first] * FRAME_S), float((frames[max(first, after - 1)] + 1) * FRAME_S), exact=False
+            )
+            for text, first, after in zip(texts, edges, edges[1:], strict=False)
+        )
+
+    @property
     def speech(self) -> Span:
-        """Interval from the first to the last frame of speech, by energy."""
-        active = active_frames(self.sound)
-        first, last = int(np.argmax(active)), len(active) - int(np.argmax(active[::-1]))
-        return Span(first * FRAME_S, min(last * FRAME_S, self.duration_s))
+        """Interval from the first to the last frame of speech."""
+        return Span(self.words[0].start, self.words[-1].end)
 
     @property
     def is_prompt(self) -> bool:
@@ -183,14 +199,25 @@ def active_frames(sound: Sound) -> NDArray[np.bool_]:
     Returns:
         Shape (n // 320,): whether each frame of 20 ms is near enough to the loudest tenth.
     """
-    size = round(FRAME_S * SAMPLE_RATE_HZ)
-    frames = sound[: len(sound) // size * size].reshape(-1, size).astype(np.float64)
-    power = np.mean(np.square(frames), axis=1)
+    power = frame_power(sound)
     return np.asarray(power >= np.quantile(power, 0.9) * 10 ** (-SPEECH_RANGE_DB / 10))
 
 
-def speech_level(sound: Sound) -> float:
-    """Compute the root mean square of the frames of speech."""
+def speech_frames(sound: Sound) -> NDArray[np.bool_]:
+    """Find the frames that are active and louder than the room; argument and result as of `active_frames`."""
+    power = frame_power(sound)
+    room = np.quantile(power, 0.03) * 10 ** (ROOM_RANGE_DB / 10)
+    loud = np.quantile(power, 0.9)
+    return np.asarray(active_frames(sound) & (power >= min(room, loud / 10)))
+
+
+def frame_power(sound: Sound) -> NDArray[np.float64]:
+    """Compute the mean square of each frame."""
     size = round(FRAME_S * SAMPLE_RATE_HZ)
     frames = sound[: len(sound) // size * size].reshape(-1, size).astype(np.float64)
-    return float(np.sqrt(np.mean(np.square(frames[active_frames(sound)]))))
+    return np.asarray(np.mean(np.square(frames), axis=1))
+
+
+def speech_level(sound: Sound) -> float:
+    """Compute the root mean square of the active frames."""
+    return float(np.sqrt(np.mean(frame_power(sound)[active_frames(sound)])))
