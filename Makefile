@@ -83,6 +83,8 @@ $(VENV)/light: $(BIN)/uv setup.cfg setup.py
 
 $(VENV)/worker: $(VENV)/light
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[worker,dev,docs]'
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[evaluate]' 2> /dev/null \
+		|| echo 'meeteval could not be built (it needs a C++ compiler and the headers of Python): its tests are skipped'
 	touch $@
 
 $(VENV)/bench: $(VENV)/worker

@@ -179,8 +179,9 @@ def test_commands_on_the_pages_have_their_options():
     wrong = []
     for path in EVERY_PAGE:
         text = re.sub(r" \\\n +", " ", text_of(path))
-        for name, rest in re.findall(r"whisperx-worker (transcribe|plugins|preload|doctor)([^`#|\n]*)", text):
-            known = {"--help", *(option for parameter in commands[name].params for option in parameter.opts)}
+        for name, rest in re.findall(r"whisperx-worker (transcribe|evaluate|plugins|preload|doctor)([^`#|\n]*)", text):
+            own = [*commands[name].params, *(commands["transcribe"].params if name == "evaluate" else ())]
+            known = {"--help", *(option for parameter in own for option in parameter.opts)}
             wrong += [
                 (path.name, name, option) for option in re.findall(r" (--?[a-z][a-z-]*)", rest) if option not in known
             ]

@@ -20,7 +20,9 @@ def build_requirements():
     return [Requirement(text) for text in re.findall(r'"(.+?)"', listed)]
 
 
-@pytest.mark.parametrize("requirement", [*declared("worker", "dev", "bench"), *build_requirements()], ids=str)
+@pytest.mark.parametrize(
+    "requirement", [*declared("worker", "evaluate", "dev", "bench"), *build_requirements()], ids=str
+)
 def test_a_requirement_has_a_lower_and_an_upper_bound(requirement):
     assert {one.operator for one in requirement.specifier} >= {">=", "<"}
 

@@ -9,23 +9,22 @@ import os
 import signal
 import sys
 import threading
-from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from whisperx_worker.cli import operator
+from whisperx_worker.cli import evaluate, operator
+from whisperx_worker.cli.files import make_folder, write_atomically
+from whisperx_worker.cli.progress import progress_bar
 from whisperx_worker.errors import BadInputError, ModelNotFoundError, WorkerError
 from whisperx_worker.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import FrameType
 
     from whisperx_worker.contract.settings import Settings
-    from whisperx_worker.hooks.job import OnProgress
     from whisperx_worker.pipeline.worker import Worker
 
 _LAST_S = 2.0
@@ -39,6 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # whose import takes longer than all of ours
 )
 app.add_typer(operator.app)
+app.add_typer(evaluate.app)
 
 
 def main() -> None:
@@ -80,6 +80,7 @@ def add_plugin_commands() -> None:
 
 @app.command()
 def transcribe(
+    context: typer.Context,
     recordings: Annotated[list[str], typer.Argument(help="Files, or http(s) URLs.")],
     language: Annotated[str | None, typer.Option(help="ISO code, such as ru; detected where it is not given.")] = None,
     model: Annotated[str | None, typer.Option(help="Name or folder of a CTranslate2 Whisper model.")] = None,
@@ -134,7 +135,8 @@ def transcribe(
         speaker_samples=parse_speakers(speakers or []), speaker_threshold=speaker_threshold,
         output_formats=formats or ["txt"], strict=strict, plugins=parse_plugin_options(plugin_options or []),
     )  # fmt: skip
-    failures = transcribe_all(settings, recordings, request, output, quiet=quiet or verbose)
+    run = context.obj or transcribe_all  # `evaluate` has its own way to run what these options ask for
+    failures = run(settings, recordings, request, output, quiet=quiet or verbose)
     if failures:
         raise typer.Exit(1)
 
@@ -229,63 +231,6 @@ def deliver(written: dict[str, str], name: str, folder: Path | None, *, titled: 
         if titled:
             typer.echo(f"==> {name}{ending} <==")
         typer.echo(text, nl=False)
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder for the results, before any work is done for them.
-
-    Raises:
-        WorkerError: When it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WorkerError(f"{folder} cannot be a folder for results: {error.strerror}") from None
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file atomically: the old one stays until the new one is complete.
-
-    Raises:
-        WorkerError: When it cannot be written.
-    """
-    try:
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            with part.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise WorkerError(f"{path} cannot be written: {error.strerror}") from None
-    typer.echo(f"wrote {path}", err=True)
-
-
-@contextmanager
-def progress_bar(*, quiet: bool) -> Iterator[OnProgress]:
-    """Show a bar for the current stage, on a terminal only."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _stage, _fraction: None
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=100, bar_format="{desc:<11} {bar} {n:.0f} % {elapsed}", leave=False) as bar:
-        running: dict[str, float] = {}
-
-        def report(stage: str, fraction: float) -> None:
-            running[stage] = fraction
-            if fraction >= 1:
-                del running[stage]
-            # Of stages that run side by side, the one that began first.
-            shown, done = next(iter(running.items()), (stage, fraction))
-            bar.set_description_str(shown, refresh=False)
-            bar.n = 100 * done
-            bar.refresh()
-
-        yield report
 
 
 def folder_or_name(model: str | None) -> str | None:

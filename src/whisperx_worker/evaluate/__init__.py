@@ -1,0 +1,1 @@
+"""Measurement of results against references."""
