@@ -4,7 +4,8 @@
 
 `MODEL` is a CTranslate2 folder, such as build/real-models/whisper-base. The plain reading is faster-whisper's, one
 window after the other, at temperature 0 and without any threshold. A word is lost where the plain reading has it and
-the worker's answer has not. `--scores` writes the scores of the plain reading as JSON lines.
+the worker's answer has not. Words may be missing without being lost: where both readings have other words than are
+spoken, the answer may still have fewer. `--scores` writes both readings as JSON lines, the plain one with its scores.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.systems import BEAM_SIZE, COMPUTE_TYPE
 from tests.corpora.repetitions import Recipe, recipes
-from tests.corpora.words import found_words
+from tests.corpora.words import comparable, found_words
 from whisperx_worker.contract.settings import load_settings
 from whisperx_worker.pipeline.outcome import answer
 from whisperx_worker.pipeline.worker import open_worker
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 120
 """Letters of a removed text that are printed."""
+
+COLUMNS = ("spoken", "plain", "worker", "lost", "won", "missing", "in")
+"""Columns of the table: words, and the number of recordings in which any is lost or missing."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,17 @@ class Comparison:
         return sum(plain and not ours for plain, ours in pairs)
 
     @property
-    def counts(self) -> tuple[int, int, int, int, int]:
-        """Words spoken, in the plain reading, in the answer, lost and won."""
+    def missing(self) -> int:
+        """Words, right or wrong, by which the answer is shorter than the plain reading and than what is spoken."""
+        spoken, plain, ours = (len(comparable(text)) for text in (self.reference, self.plain, self.ours))
+        return max(0, min(spoken, plain) - ours)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Words spoken, right in the plain reading and in the answer, lost, won and missing; recordings with losses."""
         plain, ours = found_words(self.reference, self.plain), found_words(self.reference, self.ours)
         won = sum(ours and not plain for plain, ours in zip(plain, ours, strict=True))
-        return len(plain), sum(plain), sum(ours), self.lost, won
+        return len(plain), sum(plain), sum(ours), self.lost, won, self.missing, self.lost > 0 or self.missing > 0
 
 
 def compare(model: Path, chosen: Iterable[Recipe], threads: int = 1) -> Iterable[Comparison]:
@@ -106,6 +116,18 @@ def plain_reader(model: Path, threads: int) -> Callable[[Recording, str], list[d
     return read
 
 
+def print_losses(one: Comparison) -> None:
+    """Print what is lost in one recording, and what the worker's warnings are."""
+    print(f"\n{one.recipe.name}: {one.lost} words lost, {one.missing} missing")
+    print(f"  spoken  {one.reference}\n  plain   {one.plain}\n  worker  {one.ours}")
+    for text in one.removed:
+        print(f"  removed {text}")
+    for text in one.warnings:
+        if "removed" not in text:
+            print(f"  warned  {text}")
+    print(end="", flush=True)
+
+
 def main() -> None:
     """Print the words lost in each recording, and the sum of each kind."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -117,18 +139,16 @@ def main() -> None:
     lines: list[str] = []
     for one in compare(arguments.model, [recipe for recipe in recipes() if arguments.only in recipe.name]):
         for kind in (one.recipe.kind, "all"):
-            sums[kind] = [a + b for a, b in zip(sums.get(kind, [0] * 6), (*one.counts, one.lost > 0), strict=True)]
+            sums[kind] = [a + b for a, b in zip(sums.get(kind, [0] * len(COLUMNS)), one.counts, strict=True)]
         kept = {"name": one.recipe.name, "reference": one.reference, "ours": one.ours, "segments": one.scores}
-        lines.append(json.dumps(kept, ensure_ascii=False))
+        lines.append(json.dumps(kept, ensure_ascii=False) + "\n")
         if arguments.scores:
-            arguments.scores.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        if one.lost:
-            print(f"\n{one.recipe.name}: {one.lost} words lost\n  spoken  {one.reference}\n  plain   {one.plain}")
-            print(f"  worker  {one.ours}", *(f"\n  removed {text}" for text in one.removed), flush=True)
-            print(*(f"  warned  {text}\n" for text in one.warnings if "removed" not in text), sep="", end="")
-    print(f"\n{'':16}{'spoken':>8}{'plain':>8}{'worker':>8}{'lost':>8}{'won':>8}{'recordings with losses':>24}")
+            arguments.scores.write_text("".join(lines), encoding="utf-8")
+        if one.lost or one.missing:
+            print_losses(one)
+    print(f"\n{'':16}" + "".join(f"{head:>9}" for head in COLUMNS))
     for kind, counts in sums.items():
-        print(f"{kind:16}" + "".join(f"{count:8}" for count in counts[:5]) + f"{counts[5]:24}")
+        print(f"{kind:16}" + "".join(f"{count:9}" for count in counts))
 
 
 if __name__ == "__main__":

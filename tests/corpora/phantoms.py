@@ -206,6 +206,19 @@ def shaped_noise(samples: int, draw: Rng) -> Sound:
     return np.asarray(noise(samples, draw, slope=0.5, low_hz=100, high_hz=5_000) * envelope, np.float32)
 
 
+def sung_vowel(samples: int, draw: Rng) -> Sound:
+    """Make a hummed melody: pulses with vibrato through the formants of an open vowel."""
+    time_s = np.arange(samples) / SAMPLE_RATE_HZ
+    steps = draw.choice([146.8, 164.8, 174.6, 196.0, 220.0], samples // SAMPLE_RATE_HZ + 2)
+    hertz = steps[time_s.astype(int)] * (1 + 0.01 * np.sin(2 * np.pi * 5.5 * time_s))
+    phase = 2 * np.pi * np.cumsum(hertz) / SAMPLE_RATE_HZ
+    spectrum = np.fft.rfft(sum(np.sin(n * phase) for n in range(1, 30)))
+    bins = np.fft.rfftfreq(samples, 1 / SAMPLE_RATE_HZ)
+    formants = ((700.0, 90.0, 1.0), (1_200.0, 110.0, 0.5), (2_600.0, 160.0, 0.2))
+    passed = sum(gain / (1 + ((bins - centre) / width) ** 2) for centre, width, gain in formants)
+    return np.asarray(np.fft.irfft(spectrum * passed, samples), np.float32)
+
+
 def hits(samples: int, draw: Rng, *, rate_hz: float, make: Callable[[Rng], Sound]) -> Sound:
     """Place short sounds at random times."""
     sound = np.zeros(samples + SAMPLE_RATE_HZ, np.float32)
@@ -317,6 +330,7 @@ WITHOUT_SPEECH = (
 
 LIKE_SPEECH = (
     Phantom("noise as loud as a voice", "like speech", shaped_noise),
+    Phantom("sung vowel", "like speech", sung_vowel),
     Phantom("one voice backwards", "like speech", partial(reversed_speech, voices=1)),
     Phantom("four voices backwards", "like speech", partial(reversed_speech, voices=4)),
     Phantom("twelve voices backwards", "like speech", partial(reversed_speech, voices=12)),
