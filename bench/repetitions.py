@@ -57,13 +57,13 @@ class Comparison:
 
     @property
     def missing(self) -> int:
-        """Words, right or wrong, by which the answer is shorter than the plain reading and than what is spoken."""
+        """Words, right or wrong, by which the answer is shorter than both the reference and the plain reading."""
         spoken, plain, ours = (len(comparable(text)) for text in (self.reference, self.plain, self.ours))
         return max(0, min(spoken, plain) - ours)
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """Words spoken, right in the plain reading and in the answer, lost, won and missing; recordings with losses."""
+        """Numbers in the order of `COLUMNS`."""
         plain, ours = found_words(self.reference, self.plain), found_words(self.reference, self.ours)
         won = sum(ours and not plain for plain, ours in zip(plain, ours, strict=True))
         return len(plain), sum(plain), sum(ours), self.lost, won, self.missing, self.lost > 0 or self.missing > 0
