@@ -72,6 +72,7 @@ def test_when_every_recording_fails_the_command_does(calls):
         (calls / f"{name}.wav").write_bytes(b"")
     done = run("evaluate", str(calls), "-q")
     assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "whisperx-worker: A: every recording failed; the file is empty"
     assert re.search(r"^WER +100\.0% ", done.stdout, re.MULTILINE)
 
 
@@ -89,7 +90,7 @@ def test_results_are_measured_without_their_recordings(tmp_path):
     assert done.returncode == 0, done.stderr
     assert re.search(r"^WER +75\.0% +50\.0 … 100\.0 +3 +4 +2$", done.stdout, re.MULTILINE)
     assert re.search(r"^b +100\.0% +the audio is empty$", done.stdout, re.MULTILINE)
-    assert re.search(r"^WER +-75\.0% +-100\.0 … -50\.0 +B is better$", done.stdout, re.MULTILINE)
+    assert re.search(r"^WER +-75\.0 pp +-100\.0 … -50\.0 +B is better$", done.stdout, re.MULTILINE)
 
 
 def test_a_result_that_is_missing_counts_as_failed(tmp_path):

@@ -34,7 +34,7 @@ def test_the_report_of_the_page_is_what_the_command_prints(tmp_path):
     assert re.sub(r"[\d. ]+", " ", found) == re.sub(r"[\d. ]+", " ", printed)
     # Processors compute in different precision.
     assert [float(n) for n in NUMBER.findall(found)] == pytest.approx(
-        [float(n) for n in NUMBER.findall(printed)], rel=0.03, abs=1.0
+        [float(n) for n in NUMBER.findall(printed)], rel=0.1, abs=1.0
     )
     assert {path.name for path in tmp_path.iterdir()} == {"evaluation.json", "evaluation.html"}
 

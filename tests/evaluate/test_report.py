@@ -84,7 +84,7 @@ def test_the_table_of_a_comparison(first, second):
     shown = report_text([first, second], compare(first, second))
     assert [re.split("  +", line) for line in shown.split("\n\n")[6].splitlines()[:2]] == [
         ["B less A", "difference", "95 % interval", "paired test"],
-        ["WER", "-22.2%", "-100.0 … 33.3", "no difference shown"],
+        ["WER", "-22.2 pp", "-100.0 … 33.3", "no difference shown"],
     ]
 
 

@@ -18,7 +18,7 @@ from whisperx_worker.cli.transcribe_options import (
     transcription_of,
 )
 from whisperx_worker.contract.fields import joined
-from whisperx_worker.errors import BadInputError
+from whisperx_worker.errors import BadInputError, WorkerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -89,8 +89,10 @@ def evaluate(
     typer.echo(report_text(evaluations, differences), nl=False)
     if report:
         _write_report(report, evaluations, differences)
-    if any(len(one.failed) == len(one.scores) for one in evaluations):
-        raise typer.Exit(1)
+    empty = [one for one in evaluations if len(one.failed) == len(one.scores)]
+    if empty:
+        reasons = dict.fromkeys(f"{one.title}: every recording failed; {one.failed[0].failure}" for one in empty)
+        raise WorkerError(joined(reasons))
 
 
 def _configurations(context: typer.Context, results: Path | None, compare: str | None) -> list[Configuration]:

@@ -28,9 +28,10 @@ details { border: 1px solid #8886; border-radius: .4rem; margin: .5rem 0; paddin
 summary { cursor: pointer; overflow-wrap: anywhere; }
 p.words { line-height: 2; overflow-wrap: anywhere; }
 del, ins { padding: .1rem .2rem; border-radius: .2rem; border: 1px solid; }
-del { text-decoration: line-through; color: var(--missing); }
+del { text-decoration: none; color: var(--missing); }
 ins { text-decoration: underline; color: var(--more); }
 .s del, .s ins { color: var(--wrong); }
+.s del { text-decoration: line-through; }
 .failure { color: var(--wrong); font-weight: bold; }
 """.strip()
 _LEGEND = (

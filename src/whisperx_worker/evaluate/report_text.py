@@ -76,7 +76,7 @@ def figure_row(figure: Figure) -> tuple[str, ...]:
 def difference_row(difference: Difference) -> tuple[str, ...]:
     """Return the cells of a difference."""
     measure = BY_KEY[difference.key]
-    shown = measure.shown(difference.value)
+    shown = measure.shown(difference.value).replace("%", " pp")  # percentage points, no share of the first value
     signed = shown if shown.startswith("-") else f"+{shown}"
     return measure.title, signed, interval_text(difference.interval, measure), difference.verdict
 
