@@ -178,7 +178,7 @@ def pyannote_segmentation() -> Detect:
     pipeline = load_vad_model(torch.device("cpu"), ONSET, OFFSET)
 
     def detect(sound: Sound) -> list[Span]:
-        scores = pipeline({"waveform": torch.from_numpy(sound)[None], "sample_rate": SAMPLE_RATE_HZ})
+        scores = pipeline({"waveform": torch.from_numpy(sound.copy())[None], "sample_rate": SAMPLE_RATE_HZ})
         return threshold(scores.data.max(axis=1), scores.sliding_window.step)
 
     return detect
