@@ -25,6 +25,11 @@ CASES = {
         "b.mp3 has no reference: b with .json, .txt, .stm, .srt, .ctm, or .rttm, or --refs",
     ),
     "a reference without a recording": ({**GOOD, "b.txt": "три"}, ["."], "b has a reference but no recording"),
+    "a reference in a recording's place": (
+        GOOD,
+        ["a.txt"],
+        "a.txt is a reference; name its recording, the folder of both, or a .jsonl manifest",
+    ),
     "two recordings of one name": ({**GOOD, "a.mp3": SOUND}, ["."], "a.mp3 and a.wav have one name, a"),
     "two texts of one recording": (
         {**GOOD, "a.json": '{"text": "раз"}'},

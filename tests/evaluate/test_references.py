@@ -117,6 +117,20 @@ def test_a_manifest_has_everything(folder):
     assert (reference.duration_s, reference.language) == (2.5, "ru")
 
 
+def test_a_manifest_names_a_recording_by_its_path_inside(folder):
+    for audio, name in (("a.wav", "a"), (str(folder / "a.wav"), "a"), ("../calls/a.wav", "a"), ("./a.wav", "a")):
+        line = json.dumps({"audio": audio, "text": "раз"})
+        reference = only(*find_references(write(folder / "m.jsonl", line)))
+        assert (reference.name, reference.audio.samefile(folder / "a.wav")) == (name, True)
+
+
+def test_hidden_files_are_neither_recordings_nor_references(folder):
+    write(folder / "a.txt", "раз")
+    (folder / "._a.wav").write_bytes(b"a Mac's notes")
+    write(folder / "._a.txt", "b")
+    assert only(*find_references(folder)).name == "a"
+
+
 def test_words_of_a_whole_recording_get_into_their_segments(folder):
     words = [{"word": "раз", "start": 0.1, "end": 0.5}, {"word": "два,", "start": 2.0, "end": 2.5}]
     turns = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from whisperx_worker.contract.fields import joined
@@ -56,6 +57,10 @@ def find_references(
         BadInputError: With all mistakes.
     """
     missing = [f"{path} is not there" for path in (source, *refs) if not path.exists()]
+    if source.is_file() and source.suffix.lower() in BESIDE_ENDINGS:
+        missing.append(
+            f"{source.name} is a reference; name its recording, the folder of both, or a {MANIFEST} manifest"
+        )
     if missing:
         raise BadInputError(joined(missing))
     gathering = _Gathering(tuple(path.resolve() for path in ignored))
@@ -101,7 +106,7 @@ def _recordings_of(source: Path) -> dict[str, list[Path]]:
         return {source.stem: [source]}
     found: dict[str, list[Path]] = {}
     for path in sorted(source.rglob("*")):
-        if path.suffix.lower() in SOUND_ENDINGS and path.is_file():
+        if path.suffix.lower() in SOUND_ENDINGS and path.is_file() and not path.name.startswith("."):
             found.setdefault(_name(path, source), []).append(path)
     return found
 
@@ -131,7 +136,8 @@ def _read_refs(
         for file in sorted(path.rglob("*")):
             name = _name(file, path)
             is_result = any(file.resolve().is_relative_to(folder) for folder in gathering.ignored)
-            if file.suffix.lower() in BESIDE_ENDINGS and not is_result and (only is None or name in only):
+            is_reference = file.suffix.lower() in BESIDE_ENDINGS and file.is_file() and not file.name.startswith(".")
+            if is_reference and not is_result and (only is None or name in only):
                 _read_beside(file, name, gathering)
     elif path.suffix == MANIFEST:
         _read_manifest(path, gathering, with_sound=False)
@@ -189,7 +195,7 @@ def _read_manifest(path: Path, gathering: _Gathering, *, with_sound: bool = True
     folder = path.parent
     for entry in entries:
         audio = folder / entry.line.audio if entry.line.audio else None
-        name = entry.line.id or (audio.relative_to(folder).with_suffix("").as_posix() if audio else "")
+        name = entry.line.id or _name_of_text(entry.line.audio or "")
         if "://" in (entry.line.audio or ""):
             gathering.mistakes.append(f"{entry.place}: audio must be a file on this machine, not a URL")
         elif not name:
@@ -200,6 +206,17 @@ def _read_manifest(path: Path, gathering: _Gathering, *, with_sound: bool = True
             gathering.mistakes.append(f"{entry.place}: there is no file {entry.line.audio}")
         else:
             gathering.found[name] = replace(_from_entry(name, entry), audio=audio if with_sound else None)
+
+
+def _name_of_text(audio: str) -> str:
+    """Return the name of a manifest's recording; folders outside of the manifest's own are left out.
+
+    >>> _name_of_text("calls/monday.mp3"), _name_of_text("/home/anna/monday.mp3"), _name_of_text("")
+    ('calls/monday', 'monday', '')
+    """
+    path = PurePath(audio)
+    inside = not path.is_absolute() and ".." not in path.parts
+    return str(path.parent / path.stem) if inside and path.stem else path.stem
 
 
 def _from_entry(name: str, entry: Entry) -> Reference:
