@@ -189,7 +189,7 @@ def this_worker() -> Detect:
     from whisperx_worker_plugins.russian_whisper.speech_detection import detect_speech
 
     def detect(sound: Sound) -> tuple[Span, ...]:
-        return detect_speech(Audio(sound), onset=ONSET, offset=OFFSET)
+        return detect_speech(Audio(sound), onset=ONSET, offset=OFFSET).speech
 
     return detect
 

@@ -288,7 +288,7 @@ def finding_speech() -> Outcome:
     speech: dict[str, list[Span]] = {}
 
     def ours() -> None:
-        speech["ours"] = list(speech_detection.detect_speech(audio, onset=0.5, offset=0.363))
+        speech["ours"] = list(speech_detection.detect_speech(audio, onset=0.5, offset=0.363).speech)
 
     def theirs() -> None:
         found = detector({"waveform": torch.from_numpy(sound)[None], "sample_rate": RATE_HZ})

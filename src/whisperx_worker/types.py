@@ -111,9 +111,13 @@ class Segment:
     no_speech_prob: float | None = None
     """Probability that the chunk holds no speech, 0..1."""
     compression_ratio: float | None = None
-    """How well the chunk's text compresses; above 2.4 it repeats itself."""
+    """Letters of the chunk's text for each byte of it compressed, what people can repeat counted once.
+
+    Above 2.4 it repeats itself."""
     temperature: float | None = None
     """The temperature that the chunk was decoded at."""
+    doubtful: bool = False
+    """True where a sign is against the text; a warning names it."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.evaluate.test_bad_input import CASES
+from tests.evaluate.test_refused_input import CASES
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "docs" / "evaluate.md", ROOT / "docs" / "ru" / "evaluate.md"]

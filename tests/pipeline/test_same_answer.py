@@ -55,13 +55,13 @@ def test_in_smaller_batches_when_memory_ends_while_a_chunk_is_tried_again(picky,
     plenty = transcribe(picky, several)
     batch = 0
 
-    def little(self, encoded, prompt, temperature, beam_size):
+    def little(self, encoded, speech_s, prompt, temperature, beam_size):
         nonlocal batch
         if not temperature:
             batch = encoded.shape[0]
         elif batch > 3:
             raise RuntimeError("CUDA failed with error out of memory")
-        return generate(self, encoded, prompt, temperature, beam_size)
+        return generate(self, encoded, speech_s, prompt, temperature, beam_size)
 
     monkeypatch.setattr(text_generation.TextGenerator, "_run_model", little)
     response = transcribe(picky, several)

@@ -37,7 +37,7 @@ def test_whisper_base_writes_the_demo_as_any_model_of_a_job():
 @real_models
 def test_all_windows_of_a_russian_recording_vote_for_russian():
     audio, _ = decode(DEMO / "dialogue.flac", Settings())
-    speech = speech_detection.detect_speech(audio, onset=0.5, offset=0.363)
+    speech = speech_detection.detect_speech(audio, onset=0.5, offset=0.363).speech
     job = make_job(beam_size=1)
     with whisper_model.use_whisper(ModelCache(), Settings(), WHISPER, None) as whisper:
         votes = language_detection._collect_votes(whisper, audio, speech, job)

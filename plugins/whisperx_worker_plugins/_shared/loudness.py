@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 _TARGET_DB = -20.0
 """Level that the loudest frames nearby are raised or lowered to, relative to full scale."""
-_REACH_S = 2.5
-"""Distance in which the loudest frame decides: longer than most pauses in speech, shorter than most turns."""
 _MAX_EXTRA_DB = 40.0
 """Gain of a quiet place above that of the loudest places of the recording."""
-_SMOOTHING_S = 1.0
+_MIN_SMOOTHING_S = 0.25
 _LOUDEST_PERCENTILE = 99
 _FRAMES_PER_BLOCK = 4096
+_QUIET_DB = -30.0
+_DIGITAL_SILENCE_DB = -120.0
 _NO_POWER = 1e-20
 """Power of digital silence, -200 dB."""
 
@@ -36,15 +36,16 @@ def frame_levels_db(samples: NDArray[np.float32], frame_samples: int) -> NDArray
     return np.asarray(10 * np.log10(power + _NO_POWER), np.float64)
 
 
-def evening_gain(levels_db: NDArray[np.float64], frame_s: float) -> NDArray[np.float32]:
+def evening_gain(levels_db: NDArray[np.float64], frame_s: float, *, reach_s: float) -> NDArray[np.float32]:
     """Return the gain for each frame with which quiet and loud speakers become equally loud.
 
-    The loudest frame within 2.5 s comes to -20 dB. Places more than 40 dB below the loudest of the recording are not
-    raised further, since most of them are pauses. The gain changes within a second, so speech is not distorted.
+    The loudest frame nearby comes to -20 dB. Places more than 40 dB below the loudest of the recording are not raised
+    further, since most of them are pauses. The gain changes slowly enough not to distort speech.
 
     Args:
         levels_db: Shape (frames,), relative to full scale.
         frame_s: Seconds of a frame.
+        reach_s: Distance in which the loudest frame decides.
 
     Returns:
         Shape (frames,), factors.
@@ -52,10 +53,23 @@ def evening_gain(levels_db: NDArray[np.float64], frame_s: float) -> NDArray[np.f
     if not len(levels_db):
         return np.zeros(0, np.float32)
     smooth = _windows(levels_db, 3).mean(axis=1)
-    nearby = _windows(smooth, int(2 * _REACH_S / frame_s)).max(axis=1)
+    nearby = _windows(smooth, int(2 * reach_s / frame_s)).max(axis=1)
     lowest = np.percentile(smooth, _LOUDEST_PERCENTILE) - _MAX_EXTRA_DB
-    reference = _windows(np.maximum(nearby, lowest), int(_SMOOTHING_S / frame_s)).mean(axis=1)
+    smoothing_s = max(reach_s / 2, _MIN_SMOOTHING_S)
+    reference = _windows(np.maximum(nearby, lowest), int(smoothing_s / frame_s)).mean(axis=1)
     return np.asarray(10 ** ((_TARGET_DB - reference) / 20), np.float32)
+
+
+def raise_quiet(samples: NDArray[np.float32], frame_samples: int) -> NDArray[np.float32]:
+    """Raise quiet sound, so that its loudest frame is at -20 dB; other sound stays as it is.
+
+    Quiet is what nowhere reaches -30 dB. Whisper's spectrogram has a floor at a fixed level, in which the details of
+    quiet speech are lost.
+    """
+    loudest_db = frame_levels_db(samples, frame_samples).max(initial=0.0 if not len(samples) else -np.inf)
+    if loudest_db >= _QUIET_DB or loudest_db <= _DIGITAL_SILENCE_DB:
+        return samples
+    return np.asarray(samples * np.float32(10 ** ((_TARGET_DB - loudest_db) / 20)))
 
 
 def _windows(values: NDArray[np.float64], size: int) -> NDArray[np.float64]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FRAME_SAMPLES = 512
 """Samples of one frame of the detector."""
 FRAME_S = FRAME_SAMPLES / SAMPLE_RATE_HZ
+_REACHES_S = (2.5, 0.2)
+"""Distances in which the loudest frame sets the gain: about a turn, and about a word."""
 _CONTEXT_SAMPLES = 64
 """Samples before a frame that the detector gets with it."""
 _STATE_SHAPE = (1, 1, 128)
@@ -30,7 +32,9 @@ _MODEL_FILE = "silero_vad_16k_sequence.onnx"
 def speech_probabilities(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the probability of speech in each frame, at any loudness of the speakers.
 
-    The detector misses very quiet and very loud speech, so it gets the sound at an even loudness.
+    The detector misses very quiet and very loud speech, so it gets the sound at an even loudness: once by turns of
+    speakers, once by words, since the first gain misses a quiet answer between loud turns, and either one may leave
+    the detector deaf for a while. The higher probability counts.
 
     Args:
         samples: Shape (n,), at 16,000 Hz.
@@ -38,7 +42,13 @@ def speech_probabilities(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     Returns:
         Shape (frames,), in 0..1; the last frame may be shorter.
     """
-    gain = evening_gain(frame_levels_db(samples, FRAME_SAMPLES), FRAME_S)
+    levels_db = frame_levels_db(samples, FRAME_SAMPLES)
+    passes = [_run(samples, evening_gain(levels_db, FRAME_S, reach_s=reach_s)) for reach_s in _REACHES_S]
+    return np.asarray(np.maximum.reduce(passes))
+
+
+def _run(samples: NDArray[np.float32], gain: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Run the detector once, with a gain for each frame."""
     run_detector = _load_detector()
     hidden = cell = np.zeros(_STATE_SHAPE, np.float32)
     probabilities = np.zeros(len(gain), np.float32)

@@ -108,7 +108,7 @@ def _cut(probabilities: NDArray[np.float32], start: int, end: int, max_frames: i
     """Yield a range in parts of at most `max_frames`, cut where speech is least probable."""
     while end - start > max_frames:
         earliest = start + (max_frames + 1) // 2
-        window = np.pad(probabilities[earliest : start + max_frames], _CUT_REACH_FRAMES, mode="edge")
+        window = np.pad(probabilities[earliest : start + max_frames + 1], _CUT_REACH_FRAMES, mode="edge")
         smooth = np.convolve(window, np.ones(2 * _CUT_REACH_FRAMES + 1), "valid")
         at = earliest + int(smooth.argmin())
         yield start, at

@@ -2,7 +2,7 @@
 
 In the order of a job: `speech_detection`, `chunking`, `language_detection`, `transcription`. The last one decodes
 chunks (`decoding`, with `temperature_fallback`), cuts their tokens into segments (`timestamp_tokens`), removes
-hallucinations (`filtering`) and decodes speech without text again (`redecoding`). The model is loaded and shared by
+hallucinations (`judgement`) and decodes speech without text again (`redecoding`). The model is loaded and shared by
 `whisper_model`; everything else belongs to one job.
 """
 
@@ -75,14 +75,15 @@ def transcribe(audio: Audio, job: Job) -> Transcript:
     name, token = request.model or job.settings.model, request.huggingface_access_token
     folder = find_model_folder(name, job.settings, token)
     limits = read_chunk_limits(folder, job.settings)
-    speech = detect_speech(audio, onset=request.vad_onset, offset=request.vad_offset, longest_s=limits.longest_s)
+    detected = detect_speech(audio, onset=request.vad_onset, offset=request.vad_offset, longest_s=limits.longest_s)
+    speech = detected.speech
     log.info("speech: %.1f s of %.1f s", intervals.total_s(speech), audio.duration_s)
-    if not speech:
+    if not speech and not detected.faint:
         job.warn("no speech was found", Span(0.0, audio.duration_s))
         return Transcript((), request.language, speech=())
     with whisper_model.use_whisper(job.models, job.settings, folder, request.compute_type) as whisper:
         language, probability = request.language, None
         if language is None:
-            language, probability = detect_language(whisper, audio, speech, job)
-        segments = transcribe_speech(whisper, audio, speech, limits, language, job)
+            language, probability = detect_language(whisper, audio, speech or detected.faint, job)
+        segments = transcribe_speech(whisper, audio, detected, limits, language, job)
     return Transcript(segments, language, probability, speech=speech)

@@ -12,7 +12,7 @@ from whisperx_worker_plugins.russian_whisper.attention_alignment import ChunkTex
 from whisperx_worker_plugins.russian_whisper.encoder_states import encode_spectrograms, select_items
 from whisperx_worker_plugins.russian_whisper.prompt import prompt_for_job
 from whisperx_worker_plugins.russian_whisper.spectrogram import log_mel_spectrogram
-from whisperx_worker_plugins.russian_whisper.temperature_fallback import decode_with_fallback
+from whisperx_worker_plugins.russian_whisper.temperature_fallback import decode_with_fallback, temperature_ladder
 from whisperx_worker_plugins.russian_whisper.text_generation import TextGenerator
 from whisperx_worker_plugins.russian_whisper.thresholds import is_silence
 from whisperx_worker_plugins.russian_whisper.timestamp_tokens import cut_segments
@@ -38,6 +38,7 @@ def decode_chunks(  # noqa: PLR0913 - the last one is named
     job: Job,
     *,
     prompted: bool = True,
+    fallback: bool = True,
 ) -> list[DecodedChunk]:
     """Decode all chunks in batches, with temperature fallback for those that fail.
 
@@ -52,6 +53,7 @@ def decode_chunks(  # noqa: PLR0913 - the last one is named
         language: ISO code.
         job: For the request's decoding fields and the worker's thresholds.
         prompted: Whether chunks may have the job's prompt and hotwords at all.
+        fallback: Whether chunks that fail are decoded again at higher temperatures.
 
     Returns:
         One for each chunk, in order.
@@ -59,7 +61,7 @@ def decode_chunks(  # noqa: PLR0913 - the last one is named
     tokenizer = make_tokenizer(whisper, language, job.request.task)
     prompt = prompt_for_job(whisper, tokenizer, job) if prompted else None
     generator = TextGenerator(whisper, tokenizer, prompt, job.request, job.settings)
-    decoder = _BatchDecoder(generator, audio, speech, job)
+    decoder = _BatchDecoder(generator, audio, speech, job, fallback)
     return in_batches(chunks, job.request.batch_size, decoder.decode, job, "transcribe")
 
 
@@ -71,14 +73,19 @@ class _BatchDecoder:
     audio: Audio
     speech: Sequence[Span]
     job: Job
+    fallback: bool
 
     def decode(self, chunks: Sequence[Span]) -> list[DecodedChunk]:
         """Encode and decode a batch of chunks."""
         whisper = self.generator.whisper
         mels = [log_mel_spectrogram(whisper, self.audio.between(chunk.start, chunk.end)) for chunk in chunks]
         states = encode_spectrograms(whisper, np.stack(mels))
-        prompted = [index for index, chunk in enumerate(chunks) if self._may_have_prompt(chunk)]
-        decoded = decode_with_fallback(self.generator, states, prompted, self.job)
+        speech_s = [intervals.seconds_within(self.speech, chunk.start, chunk.end) for chunk in chunks]
+        prompted = [index for index, duration_s in enumerate(speech_s) if self._may_have_prompt(duration_s)]
+        request = self.job.request
+        step = request.temperature_increment_on_fallback if self.fallback else None
+        temperatures = temperature_ladder(request.temperature, step)
+        decoded = decode_with_fallback(self.generator, states, speech_s, prompted, temperatures, self.job)
         self.job.recognised(
             [
                 Segment(span.start, span.end, chunk.text)
@@ -100,8 +107,5 @@ class _BatchDecoder:
         )
         return [replace(chunk, words=own) for chunk, own in zip(decoded, words, strict=True)]
 
-    def _may_have_prompt(self, chunk: Span) -> bool:
-        return (
-            self.generator.prompt is not None
-            and intervals.seconds_within(self.speech, chunk.start, chunk.end) >= _MIN_SPEECH_FOR_PROMPT_S
-        )
+    def _may_have_prompt(self, speech_s: Seconds) -> bool:
+        return self.generator.prompt is not None and speech_s >= _MIN_SPEECH_FOR_PROMPT_S

@@ -65,9 +65,29 @@ def misplaced_segments(
             continue
         overlapping = [one for one in second if _overlap(one, segment)]
         others = [one for one in segments if one is not segment and one not in doubtful]
-        if not _contains_text(overlapping, segment) and (original := _find_duplicate(segment, others)):
+        if not contains_text(overlapping, segment) and (original := find_duplicate(segment, others)):
             misplaced[segment] = original
     return misplaced
+
+
+def unconfirmed_segments(
+    segments: Iterable[Segment], suspects: Collection[Segment], second: Sequence[Segment], redecoded: Sequence[Span]
+) -> list[Segment]:
+    """Return suspects that a second pass decoded again without getting their text.
+
+    Args:
+        segments: The merged segments.
+        suspects: Segments with a sign against them.
+        second: All output of the second pass, also that of low confidence.
+        redecoded: Intervals that were decoded again, in time order, disjoint.
+    """
+    return [
+        one
+        for one in segments
+        if one in suspects
+        and 2 * intervals.seconds_within(redecoded, one.start, one.end) >= _duration_s(one)
+        and not contains_text([other for other in second if _overlap(other, one)], one)
+    ]
 
 
 def confirmed_segments(doubtful: Iterable[Segment], unreliable: Sequence[Segment]) -> dict[Segment, Segment]:
@@ -82,7 +102,7 @@ def confirmed_segments(doubtful: Iterable[Segment], unreliable: Sequence[Segment
     """
     confirmed: dict[Segment, Segment] = {}
     for segment in doubtful:
-        same = [one for one in unreliable if _is_part(one, segment) and _contains_text([one], segment)]
+        same = [one for one in unreliable if _is_part(one, segment) and contains_text([one], segment)]
         if len(same) == 1:
             confirmed[segment] = replace(segment, start=same[0].start, end=same[0].end, words=())
     return confirmed
@@ -94,7 +114,7 @@ def repeated_segments(segments: Sequence[Segment], second: Collection[Segment]) 
     Such a sentence is either spoken twice or misplaced.
     """
     later = [segment for segment in segments if segment in second]
-    return [segment for segment in segments if segment not in second and _find_duplicate(segment, later)]
+    return [segment for segment in segments if segment not in second and find_duplicate(segment, later)]
 
 
 def _overlapping_groups(
@@ -118,14 +138,14 @@ def _pick_better(old: Sequence[Segment], new: Sequence[Segment]) -> Sequence[Seg
     if not new or not old:
         return new or old
     has_more_text = _letters(new) > _letters(old)
-    if all(_contains_text(new, segment) for segment in old):
+    if all(contains_text(new, segment) for segment in old):
         is_better = has_more_text or sum(map(_duration_s, new)) < sum(map(_duration_s, old))
     else:
         is_better = has_more_text and _min_logprob(new) >= _min_logprob(old)
     return new if is_better else old
 
 
-def _find_duplicate(segment: Segment, others: Iterable[Segment]) -> Segment | None:
+def find_duplicate(segment: Segment, others: Iterable[Segment]) -> Segment | None:
     """Return a segment nearby with the same text, or the first of several with it."""
     if len(_words(segment.text)) < _MIN_WORDS:
         return None
@@ -140,7 +160,7 @@ def _find_duplicate(segment: Segment, others: Iterable[Segment]) -> Segment | No
     return None
 
 
-def _contains_text(segments: Sequence[Segment], segment: Segment) -> bool:
+def contains_text(segments: Sequence[Segment], segment: Segment) -> bool:
     """Return whether consecutive words of some segments match a segment's text, or nearly."""
     words, sought = _words(_join_text(segments)), _words(segment.text)
     starts = range(max(1, len(words) - len(sought) + 1))

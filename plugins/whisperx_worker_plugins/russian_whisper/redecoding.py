@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from whisperx_worker import Segment, Span, intervals
 from whisperx_worker_plugins.russian_whisper import coverage, merging
-from whisperx_worker_plugins.russian_whisper.filtering import Filtered, RemovedText, removed_as_misplaced
+from whisperx_worker_plugins.russian_whisper.judgement import Reading, Sign
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from whisperx_worker_plugins.russian_whisper.chunking import ChunkLimits
 
@@ -23,34 +23,42 @@ class Redecoded:
     """Transcript after some rounds of redecoding."""
 
     segments: list[Segment]
-    removed: list[RemovedText]
-    """Text of chunks that the filter removed and no later round replaced."""
-    misplaced: list[RemovedText]
-    """Segments that were removed because their text belongs to another time."""
-    doubtful: list[Segment]
-    """Segments with speech that is to be decoded again."""
+    suspects: list[Segment]
+    """Segments with a sign against them, which goes away or becomes two when their sound is decoded again."""
+    sparse: list[Segment]
+    """Segments with too little text for their speech, which is decoded again."""
+    withdrawn: list[Reading]
+    """Readings that a later one speaks against."""
+
+    @property
+    def doubtful(self) -> list[Segment]:
+        """Segments that are decoded again."""
+        return [*self.suspects, *(one for one in self.sparse if one not in self.suspects)]
 
 
 def redecode_gaps(
-    first: Filtered,
+    first: Sequence[Reading],
     chunks: Sequence[Span],
-    decode: Callable[[Sequence[Span]], Filtered],
+    decode: Callable[[Sequence[Span]], Sequence[Reading]],
     speech: Sequence[Span],
     limits: ChunkLimits,
 ) -> Redecoded:
     """Decode speech without enough text again, until nothing is left or `MAX_ROUNDS` are done.
 
     Args:
-        first: Filtered text of the first pass.
+        first: Readings of the first pass.
         chunks: Chunks of the first pass.
-        decode: Decodes and filters some chunks.
+        decode: Decodes and judges some chunks.
         speech: Speech intervals.
         limits: Limits on the new chunks.
     """
-    current = Redecoded(first.segments, first.removed, [], coverage.low_density_segments(first.segments, speech))
+    segments = kept_segments(first)
+    suspects = [one.segment for one in first if one.is_suspect]
+    current = Redecoded(segments, suspects, coverage.low_density_segments(segments, speech), [])
     tried = list(chunks)
     for _ in range(MAX_ROUNDS):
-        reliable = [segment for segment in current.segments if segment not in current.doubtful]
+        doubtful = current.doubtful
+        reliable = [segment for segment in current.segments if segment not in doubtful]
         retries = coverage.retry_chunks(coverage.uncovered_speech(speech, reliable, limits), tried, speech)
         if not retries:
             break
@@ -59,27 +67,52 @@ def redecode_gaps(
     return current
 
 
-def _merge_round(current: Redecoded, second: Filtered, redecoded: Sequence[Span], speech: Sequence[Span]) -> Redecoded:
-    """Merge the output of one round into the transcript."""
-    unreliable = [_as_segment(one) for one in second.removed]
+def kept_segments(readings: Iterable[Reading]) -> list[Segment]:
+    """Return the segments of the readings that stay."""
+    return [one.segment for one in readings if not one.is_removed]
+
+
+def _merge_round(
+    current: Redecoded, second: Sequence[Reading], redecoded: Sequence[Span], speech: Sequence[Span]
+) -> Redecoded:
+    """Merge the readings of one round into the transcript.
+
+    A second reading adds only what nothing is against: that the first one has no text there is one sign already.
+    """
+    accepted = [one.segment for one in second if _is_acceptable(one, current.segments)]
+    unreliable = [one.segment for one in second if one.segment not in accepted]
     confirmed = merging.confirmed_segments(current.doubtful, unreliable)
-    segments = [confirmed.get(one, one) for one in current.segments]
-    doubtful = [confirmed.get(one, one) for one in current.doubtful]
-    segments = merging.merge_passes(segments, doubtful, second.segments)
-    misplaced = merging.misplaced_segments(segments, doubtful, [*second.segments, *unreliable], redecoded)
-    segments = [segment for segment in segments if segment not in misplaced]
-    confirmed_times = {(one.start, one.end) for one in confirmed.values()}
+    segments, suspects, doubtful = (
+        [confirmed.get(one, one) for one in part] for part in (current.segments, current.suspects, current.doubtful)
+    )
+    segments = merging.merge_passes(segments, doubtful, accepted)
+    misplaced = merging.misplaced_segments(segments, doubtful, [*accepted, *unreliable], redecoded)
+    unconfirmed = merging.unconfirmed_segments(segments, suspects, [*accepted, *unreliable], redecoded)
+    segments = [one for one in segments if one not in misplaced and one not in unconfirmed]
     sparse = [segment for segment in segments if coverage.is_sparse(segment, speech)]
     return Redecoded(
         segments,
-        removed=[
-            *(one for one in current.removed if not intervals.within(redecoded, one.span.start, one.span.end)),
-            *(one for one in second.removed if (one.span.start, one.span.end) not in confirmed_times),
+        [one for one in suspects if one in segments],
+        [*sparse, *merging.repeated_segments(segments, accepted)],
+        [
+            *current.withdrawn,
+            *(_misplaced(one, original) for one, original in misplaced.items()),
+            *(Reading(one, (Sign.UNCONFIRMED,)) for one in unconfirmed if one not in misplaced),
         ],
-        misplaced=[*current.misplaced, *(removed_as_misplaced(one, right) for one, right in misplaced.items())],
-        doubtful=[*sparse, *merging.repeated_segments(segments, second.segments)],
     )
 
 
-def _as_segment(removed: RemovedText) -> Segment:
-    return Segment(removed.span.start, removed.span.end, removed.text)
+def _is_acceptable(reading: Reading, segments: Sequence[Segment]) -> bool:
+    """Return whether a second reading may be added.
+
+    No sign is against it, and it is not an unsure copy of a text nearby.
+    """
+    if reading.is_removed or reading.segment.doubtful:
+        return False
+    return Sign.UNSURE not in reading.signs or not merging.find_duplicate(reading.segment, segments)
+
+
+def _misplaced(segment: Segment, original: Segment) -> Reading:
+    times = f"{original.start:.2f}-{original.end:.2f} s"
+    detail = f"its words are those of {times}, and this speech alone does not give them"
+    return Reading(segment, (Sign.MISPLACED,), detail)

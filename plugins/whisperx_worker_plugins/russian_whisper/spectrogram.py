@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from whisperx_worker_plugins._shared.loudness import raise_quiet
+from whisperx_worker_plugins._shared.silero import FRAME_SAMPLES
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -17,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def log_mel_spectrogram(whisper: Whisper, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the log-mel spectrogram of up to 30 s, padded to a whole window.
+    """Return the log-mel spectrogram of up to 30 s, quiet sound raised, padded to a whole window.
 
     Args:
         whisper: The model, for its number of mel bands.
@@ -29,7 +32,7 @@ def log_mel_spectrogram(whisper: Whisper, samples: NDArray[np.float32]) -> NDArr
     from faster_whisper.audio import pad_or_trim
 
     padded: NDArray[np.float32] = pad_or_trim(
-        whisper.feature_extractor(samples), whisper.feature_extractor.nb_max_frames
+        whisper.feature_extractor(raise_quiet(samples, FRAME_SAMPLES)), whisper.feature_extractor.nb_max_frames
     )
     return padded
 

@@ -11,7 +11,7 @@ from whisperx_worker_plugins.russian_whisper.thresholds import needs_retry, pick
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from whisperx_worker import Job, Request
+    from whisperx_worker import Job, Request, Seconds
     from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
     from whisperx_worker_plugins.russian_whisper.library_types import EncoderStates
     from whisperx_worker_plugins.russian_whisper.text_generation import TextGenerator
@@ -27,8 +27,13 @@ def temperature_ladder(first: float, step: float | None) -> list[float]:
     return ladder
 
 
-def decode_with_fallback(
-    generator: TextGenerator, states: EncoderStates, prompted: Iterable[int], job: Job
+def decode_with_fallback(  # noqa: PLR0913  the inputs of a batch
+    generator: TextGenerator,
+    states: EncoderStates,
+    speech_s: Sequence[Seconds],
+    prompted: Iterable[int],
+    temperatures: Sequence[float],
+    job: Job,
 ) -> list[DecodedChunk]:
     """Decode a batch, retry its failing chunks at each temperature and pick the best attempts.
 
@@ -37,7 +42,9 @@ def decode_with_fallback(
     Args:
         generator: The job's text generator.
         states: Encoder states of the batch, shape (chunks, states, width).
+        speech_s: Duration of the detected speech of each chunk.
         prompted: Indices of the chunks that are decoded with the job's prompt.
+        temperatures: The first one, and those at which failing chunks are decoded again.
         job: For the request, the thresholds and cancellation.
 
     Returns:
@@ -46,13 +53,13 @@ def decode_with_fallback(
     attempts: list[list[DecodedChunk]] = [[] for _ in range(states.shape[0])]
     with_prompt = set(prompted)
     pending: list[int] = list(range(len(attempts)))
-    for temperature in temperature_ladder(job.request.temperature, job.request.temperature_increment_on_fallback):
-        _attempt(generator, states, pending, with_prompt, temperature, attempts, job)
+    for temperature in temperatures:
+        _attempt(generator, states, speech_s, pending, with_prompt, temperature, attempts, job)
         echoes = [index for index in pending if index in with_prompt and _is_echo(attempts[index][-1], job.request)]
         with_prompt.difference_update(echoes)
         for index in echoes:
             attempts[index].clear()
-        _attempt(generator, states, echoes, with_prompt, temperature, attempts, job)
+        _attempt(generator, states, speech_s, echoes, with_prompt, temperature, attempts, job)
         pending = [index for index in pending if needs_retry(attempts[index][-1], job.settings)]
         if not pending:
             break
@@ -62,6 +69,7 @@ def decode_with_fallback(
 def _attempt(  # noqa: PLR0913  one round of the loop above
     generator: TextGenerator,
     states: EncoderStates,
+    speech_s: Sequence[Seconds],
     indices: Sequence[int],
     with_prompt: set[int],
     temperature: float,
@@ -78,7 +86,8 @@ def _attempt(  # noqa: PLR0913  one round of the loop above
         for start in range(0, len(same_prompt), size):
             job.stop_if_cancelled()
             part = same_prompt[start : start + size]
-            decoded = generator.generate(select_items(states, part), temperature, prompted=prompted)
+            part_s = [speech_s[index] for index in part]
+            decoded = generator.generate(select_items(states, part), part_s, temperature, prompted=prompted)
             for index, chunk in zip(part, decoded, strict=True):
                 attempts[index].append(chunk)
 

@@ -11,7 +11,7 @@ from whisperx_worker_plugins.russian_whisper.library_types import TIMESTAMP_S, E
 from whisperx_worker_plugins.russian_whisper.thresholds import pick_best
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from whisperx_worker import Request, Seconds, Settings
     from whisperx_worker_plugins.russian_whisper.prompt import Prompt
@@ -32,7 +32,9 @@ class TextGenerator:
     request: Request
     settings: Settings
 
-    def generate(self, states: EncoderStates, temperature: float, *, prompted: bool) -> list[DecodedChunk]:
+    def generate(
+        self, states: EncoderStates, speech_s: Sequence[Seconds], temperature: float, *, prompted: bool
+    ) -> list[DecodedChunk]:
         """Generate the text of each item, the best one of a beam or of the candidates.
 
         CTranslate2 cannot seed its sampling: the generator of a thread is seeded at its start, and each job would
@@ -41,13 +43,16 @@ class TextGenerator:
 
         Args:
             states: Shape (items, states, width).
+            speech_s: Duration of the detected speech of each item.
             temperature: In 0..1.
             prompted: Whether the items are decoded with the job's prompt.
         """
         tokens = self._prompt_tokens(prompted=prompted)
         if not temperature:
-            return list(self._run_model(states, tokens, temperature, self.request.beam_size))
-        candidates = list(self._run_model(perturb_states(states, temperature, _CANDIDATES), tokens, temperature, 1))
+            return list(self._run_model(states, speech_s, tokens, temperature, self.request.beam_size))
+        perturbed = perturb_states(states, temperature, _CANDIDATES)
+        repeated_s = [duration_s for duration_s in speech_s for _ in range(_CANDIDATES)]
+        candidates = list(self._run_model(perturbed, repeated_s, tokens, temperature, 1))
         starts = range(0, len(candidates), _CANDIDATES)
         return [pick_best(candidates[start : start + _CANDIDATES], self.settings) for start in starts]
 
@@ -63,7 +68,12 @@ class TextGenerator:
         return min(part, MAX_CHUNKS_ON_CPU) if self.whisper.model.device == "cpu" else part
 
     def _run_model(
-        self, states: EncoderStates, prompt: list[int], temperature: float, beam_size: int
+        self,
+        states: EncoderStates,
+        speech_s: Sequence[Seconds],
+        prompt: list[int],
+        temperature: float,
+        beam_size: int,
     ) -> Iterator[DecodedChunk]:
         from faster_whisper.transcribe import get_suppressed_tokens
 
@@ -79,7 +89,7 @@ class TextGenerator:
             return_scores=True,
             return_no_speech_prob=True,
         )
-        for result in results:
+        for result, duration_s in zip(results, speech_s, strict=True):
             tokens = tuple(result.sequences_ids[0])
             text = self.tokenizer.decode(tokens).strip()
             # CTranslate2 divides the sum by length ** penalty; Whisper's average counts the end of text too.
@@ -89,8 +99,9 @@ class TextGenerator:
                 text=text,
                 avg_logprob=float(logprob_sum / (len(tokens) + 1)),
                 no_speech_prob=float(result.no_speech_prob),
-                compression_ratio=compression_ratio(text),
+                compression_ratio=compression_ratio(text, duration_s),
                 temperature=temperature,
+                speech_s=duration_s,
             )
 
     def _prompt_tokens(self, *, prompted: bool) -> list[int]:

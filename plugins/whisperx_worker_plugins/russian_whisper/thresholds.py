@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from whisperx_worker_plugins.russian_whisper.hallucinations import find_loop
+from whisperx_worker_plugins.russian_whisper.hallucinations import find_loop, fitting_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,23 +27,33 @@ def fails_threshold(chunk: DecodedChunk, settings: Settings) -> bool:
 
 
 def needs_retry(chunk: DecodedChunk, settings: Settings) -> bool:
-    """Return whether a chunk fails a threshold or contains a loop, and is not silence."""
-    is_bad = fails_threshold(chunk, settings) or find_loop(chunk.text).is_suspicious
-    return is_bad and not is_silence(chunk, settings)
+    """Return whether a chunk fails a threshold or repeats itself too much, and is not silence."""
+    return (fails_threshold(chunk, settings) or is_loop(chunk, settings)) and not is_silence(chunk, settings)
 
 
-def is_reliable(chunk: DecodedChunk, settings: Settings) -> bool:
-    """Return whether a chunk passes, with a log-probability of at least half the threshold."""
-    return not needs_retry(chunk, settings) and chunk.avg_logprob >= settings.logprob_threshold / 2
+def is_sure(chunk: DecodedChunk, settings: Settings) -> bool:
+    """Return whether the log-probability of a chunk is at least half the threshold."""
+    return chunk.avg_logprob >= settings.logprob_threshold / 2
+
+
+def is_loop(chunk: DecodedChunk, settings: Settings) -> bool:
+    """Return whether a chunk repeats itself more often or faster than a person does."""
+    text = chunk.text.replace("-", " ")
+    is_often = find_loop(text).is_suspicious
+    return is_often or not all(fitting_words(text, chunk.speech_s, is_sure=is_sure(chunk, settings)))
 
 
 def pick_best(attempts: Sequence[DecodedChunk], settings: Settings) -> DecodedChunk:
-    """Return the most probable attempt that passes, else the most probable one without repetition."""
+    """Return the most probable attempt that passes, else the most probable one without repetition.
+
+    Where all repeat themselves, it is the one that does so least: the longer a loop is, the surer is the model of it.
+    """
     passing = [attempt for attempt in attempts if not needs_retry(attempt, settings)]
     without_repetition = [
         attempt
         for attempt in attempts
-        if attempt.compression_ratio <= settings.compression_ratio_threshold
-        and not find_loop(attempt.text).is_suspicious
+        if attempt.compression_ratio <= settings.compression_ratio_threshold and not is_loop(attempt, settings)
     ]
-    return max(passing or without_repetition or attempts, key=lambda attempt: attempt.avg_logprob)
+    if chosen := passing or without_repetition:
+        return max(chosen, key=attrgetter("avg_logprob"))
+    return min(attempts, key=attrgetter("compression_ratio"))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from whisperx_worker import Span, intervals
-from whisperx_worker_plugins.russian_whisper import coverage, decoding, filtering
+from whisperx_worker_plugins.russian_whisper import coverage, decoding
 from whisperx_worker_plugins.russian_whisper.attention_alignment import drop_stale_words
 from whisperx_worker_plugins.russian_whisper.chunking import ChunkLimits, pack_chunks
+from whisperx_worker_plugins.russian_whisper.faint_speech import add_faint
+from whisperx_worker_plugins.russian_whisper.judgement import Reading, judge_chunks
+from whisperx_worker_plugins.russian_whisper.readings_report import report_readings
 from whisperx_worker_plugins.russian_whisper.redecoding import redecode_gaps
 
 if TYPE_CHECKING:
@@ -15,41 +19,52 @@ if TYPE_CHECKING:
 
     from whisperx_worker import Audio, Job, Segment
     from whisperx_worker_plugins.russian_whisper.library_types import Whisper
+    from whisperx_worker_plugins.russian_whisper.speech_detection import DetectedSpeech
 
 
 def transcribe_speech(  # noqa: PLR0913  the inputs of decoding
-    whisper: Whisper, audio: Audio, speech: Sequence[Span], limits: ChunkLimits, language: str, job: Job
+    whisper: Whisper, audio: Audio, detected: DetectedSpeech, limits: ChunkLimits, language: str, job: Job
 ) -> tuple[Segment, ...]:
-    """Decode speech chunk by chunk, and decode again where it has too little text.
+    """Decode speech, again where it has too little text, and once what may be speech.
 
     Args:
         whisper: The model.
         audio: The recording.
-        speech: Speech intervals, at least one.
+        detected: Speech intervals, and those that may be speech.
         limits: Limits on the chunks.
         language: ISO code.
         job: For the request, the thresholds and warnings.
     """
+    speech = detected.speech
+    possible = sorted((*speech, *detected.faint), key=attrgetter("start"))
+    readings: list[Reading] = []
 
-    def decode(chunks: Sequence[Span], *, is_retry: bool = True) -> filtering.Filtered:
-        decoded = decoding.decode_chunks(whisper, audio, chunks, speech, language, job, prompted=not is_retry)
-        pairs = zip(chunks, decoded, strict=True)
-        return filtering.filter_chunks(pairs, speech, whisper, job, keep_unreliable=not is_retry)
+    def read(chunks: Sequence[Span], *, prompted: bool = False, fallback: bool = True) -> list[Reading]:
+        decoded = decoding.decode_chunks(
+            whisper, audio, chunks, possible, language, job, prompted=prompted, fallback=fallback
+        )
+        return judge_chunks(zip(chunks, decoded, strict=True), possible, whisper, job.settings)
+
+    def reread(chunks: Sequence[Span]) -> list[Reading]:
+        again = read(chunks)
+        readings.extend(again)
+        return again
 
     chunks = pack_chunks(speech, limits)
-    result = redecode_gaps(decode(chunks, is_retry=False), chunks, decode, speech, limits)
-    filtering.report_removed([*result.removed, *result.misplaced], job)
-    without_text = coverage.speech_without_text(speech, chunks, result.segments, limits)
-    _warn_without_text(without_text, [one.span for one in result.removed], job)
-    for segment in result.segments:
+    readings += read(chunks, prompted=True)
+    result = redecode_gaps(tuple(readings), chunks, reread, speech, limits)
+    missing = report_readings([*readings, *result.withdrawn], result.segments, job)
+    _warn_without_text(coverage.speech_without_text(speech, chunks, result.segments, limits), missing, job)
+    segments = add_faint(result.segments, read(detected.faint, fallback=False), detected.faint, job)
+    for segment in segments:
         if coverage.is_sparse(segment, speech):
             job.warn("there is far more speech here than text", Span(segment.start, segment.end))
-    return drop_stale_words(result.segments)
+    return drop_stale_words(segments)
 
 
-def _warn_without_text(without_text: Sequence[Span], removed: Sequence[Span], job: Job) -> None:
+def _warn_without_text(without_text: Sequence[Span], missing: Sequence[Span], job: Job) -> None:
     """Warn about speech without text where no removal is reported."""
-    reported = intervals.merge(removed)
+    reported = intervals.merge(missing)
     for gap in without_text:
         if not intervals.within(reported, gap.start, gap.end):
             job.warn("speech was heard here, but the model gave no text", gap)

@@ -29,7 +29,7 @@ from whisperx_worker.testing import load_plugin, make_job, run_engine
 from whisperx_worker_plugins import russian_whisper
 from whisperx_worker_plugins.russian_whisper import (
     attention_alignment,
-    filtering,
+    judgement,
     model_folder,
     spectrogram,
     speech_detection,
@@ -73,7 +73,7 @@ def chunked(dialogue):
 def aligned(dialogue, name):
     """Return segments of the true text with aligned words."""
     settings = Settings(model=name, device="cpu")
-    found = speech_detection.detect_speech(dialogue.audio, onset=0.5, offset=0.363)
+    found = speech_detection.detect_speech(dialogue.audio, onset=0.5, offset=0.363).speech
     texts = list(chunked(dialogue))
     with whisper_model.use_whisper(SHELF, settings, model_folder.find_model_folder(name, settings), None) as whisper:
         tokenizer = make_tokenizer(whisper, "ru", "transcribe")
@@ -230,7 +230,7 @@ def test_a_loop_that_is_taken_out_takes_its_words_with_it():
     words = tuple(Word(text, float(place), place + 1.0) for place, text in enumerate(("да", "нет", "нет", "нет")))
     segments = [Segment(0, 2, "да нет", words[:2]), Segment(2, 4, "нет нет", words[2:])]
 
-    (kept, last) = filtering._drop_words(segments, range(1, 3))
+    (kept, _), (last, _) = judgement._shorten(segments, [True, False, False, True])
 
     assert (kept.text, kept.words) == ("да", words[:1])
     assert (last.text, last.words) == ("нет", words[3:])

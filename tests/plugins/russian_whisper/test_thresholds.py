@@ -39,6 +39,24 @@ def test_the_last_attempt_is_kept_when_it_passes():
 
 
 def test_repetition_raises_the_compression_ratio():
-    assert compression_ratio("") == 0
-    assert compression_ratio("да " * 100) > 2.4
-    assert compression_ratio("Здравствуйте, это Анна из отдела продаж.") < 2.4
+    assert compression_ratio("", 1.0) == 0
+    assert compression_ratio("да " * 100, 20.0) > 2.4
+    assert compression_ratio("Здравствуйте, это Анна из отдела продаж.", 3.0) < 2.4
+
+
+def test_what_a_person_can_repeat_in_that_time_raises_it_not():
+    text = "Алло, алло, алло, алло, алло, алло, алло, алло, вы меня слышите?"
+    assert compression_ratio(text, 5.0) < 1.2
+    assert compression_ratio(text, 0.5) > 1.4
+
+
+def test_the_compression_ratio_does_not_depend_on_the_script():
+    russian = "Позвоните нам завтра после обеда, и мы расскажем вам о новых условиях договора. "
+    latin = "".join(chr(ord("a") + (ord(letter) % 26)) if letter.isalpha() else letter for letter in russian)
+    assert compression_ratio(russian, 6.0) == pytest.approx(compression_ratio(latin, 6.0), rel=0.05)
+
+
+def test_when_all_attempts_repeat_themselves_the_one_that_does_so_least_is_kept():
+    attempts = [decoded(-0.5, ratio=5), decoded(-0.05, ratio=25, temperature=0.8)]
+
+    assert pick_best(attempts, Settings()).temperature == 0
