@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from whisperx_worker import Seconds, Segment, Span, intervals
+from whisperx_worker_plugins.russian_whisper.judgement import span_of
 from whisperx_worker_plugins.russian_whisper.merging import contains_text
 
 if TYPE_CHECKING:
@@ -43,13 +44,9 @@ def add_faint(
         is_free = all(other.end <= own.start or own.end <= other.start for other in near)
         if not one.signs and is_free and not contains_text(near, own):
             added.append(replace(own, doubtful=True))
-            job.warn("this text is doubtful because the sound is hardly speech", _span(own), lossless=True)
-    covered = [_span(one) for one in added]
+            job.warn("this text is doubtful because the sound is hardly speech", span_of(own), lossless=True)
+    covered = [span_of(one) for one in added]
     for span in faint:
         if span.duration_s >= _MIN_REPORTED_S and not intervals.within(covered, span.start, span.end):
             job.warn("this may be speech, but the model is not sure of any text", span, lossless=True)
     return sorted([*segments, *added], key=attrgetter("start"))
-
-
-def _span(segment: Segment) -> Span:
-    return Span(segment.start, segment.end)

@@ -101,8 +101,8 @@ def fitting_words(text: str, speech_s: Seconds, *, is_sure: bool = True) -> list
     """Return for each word whether it stays when repetitions that are no person's are shortened.
 
     Of a run of more than twelve repetitions the first one stays, and of a shorter one where the model is not sure. Of
-    others, in a text with too many letters for its
-    speech, as many stay as are spoken in that time at a usual pace, and at least one.
+    others, in a text with too many letters for its speech, as many stay as are spoken in that time at a usual pace, and
+    at least one.
 
     Args:
         text: Text of a chunk or a segment.

@@ -50,6 +50,11 @@ WEAK = frozenset((Sign.UNSURE, Sign.NO_SPEECH))
 """Signs that count only beside others: a model is seldom sure of real speech in noise."""
 
 
+def span_of(segment: Segment) -> Span:
+    """Return the interval of a segment."""
+    return Span(segment.start, segment.end)
+
+
 @dataclass(frozen=True)
 class Reading:
     """Segment as the model read it, with the signs against it."""

@@ -12,7 +12,7 @@ from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
 from whisperx_worker import Segment, Span, intervals
-from whisperx_worker_plugins.russian_whisper.judgement import Sign
+from whisperx_worker_plugins.russian_whisper.judgement import Sign, span_of
 from whisperx_worker_plugins.russian_whisper.merging import contains_text
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ def report_readings(readings: Sequence[Reading], segments: Sequence[Segment], jo
     """
     missing: list[Span] = []
     for place, one in enumerate(readings):
-        fate = _fate(one, segments, readings[place + 1 :])
+        fate = _fate(one, segments, readings[place + 1 :] if one.is_removed else ())
         if fate == "kept":
             continue
-        span = _span(one.segment)
+        span = span_of(one.segment)
         notes: list[dict[str, object]] = job.notes.setdefault(fate, [])  # type: ignore[assignment]
         notes.append({"start": span.start, "end": span.end, "text": one.segment.text, "why": one.why})
         if fate == "removed":
@@ -68,11 +68,11 @@ def _reason(segment: Segment, readings: Sequence[Reading]) -> str:
 
 def _fate(reading: Reading, segments: Sequence[Segment], later: Sequence[Reading]) -> str:
     """Return "kept", "replaced" by another reading of the same speech, or "removed"."""
-    own = _span(reading.segment)
+    own = span_of(reading.segment)
     beside = _overlapping(segments, own)
     if not reading.is_shortened and contains_text(beside, reading.segment):
         return "kept"
-    others = [*map(_span, beside), *(_span(one.segment) for one in later if reading.is_removed)]
+    others = [*map(span_of, beside), *(span_of(one.segment) for one in later)]
     covered = intervals.within(intervals.merge(others), own.start, own.end)
     is_covered = 2 * intervals.total_s(covered) >= own.duration_s and not reading.is_shortened
     return "replaced" if is_covered else "removed"
@@ -81,7 +81,3 @@ def _fate(reading: Reading, segments: Sequence[Segment], later: Sequence[Reading
 def _overlapping(segments: Sequence[Segment], span: Span) -> Sequence[Segment]:
     first = bisect_right(segments, span.start, key=attrgetter("end"))
     return segments[first : bisect_left(segments, span.end, key=attrgetter("start"))]
-
-
-def _span(segment: Segment) -> Span:
-    return Span(segment.start, segment.end)

@@ -83,7 +83,7 @@ def test_the_detector_runs_without_torch():
         "import sys, numpy; from whisperx_worker_plugins._shared.silero import speech_probabilities as f; "
         "f(numpy.zeros(999, numpy.float32)); sys.exit('torch' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 # --- loudness
