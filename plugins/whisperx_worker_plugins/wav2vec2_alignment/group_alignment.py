@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from whisperx_worker import Segment, Span
+from whisperx_worker_plugins._shared.text_boundaries import sentence_starts
 from whisperx_worker_plugins.wav2vec2_alignment.ctc.timed_emission import TimedEmission
 from whisperx_worker_plugins.wav2vec2_alignment.errors import UnalignableError
 from whisperx_worker_plugins.wav2vec2_alignment.placement import (
@@ -16,7 +17,6 @@ from whisperx_worker_plugins.wav2vec2_alignment.placement import (
     place_jointly,
     place_texts,
 )
-from whisperx_worker_plugins.wav2vec2_alignment.text.boundaries import sentence_starts
 from whisperx_worker_plugins.wav2vec2_alignment.word_times import time_words
 
 if TYPE_CHECKING:

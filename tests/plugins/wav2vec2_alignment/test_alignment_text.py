@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.plugins.wav2vec2_alignment.alignment_emissions import RUSSIAN
+from whisperx_worker_plugins._shared.text_boundaries import sentence_starts, word_spans
 from whisperx_worker_plugins.wav2vec2_alignment.text.alphabet import WILDCARD, Alphabet
-from whisperx_worker_plugins.wav2vec2_alignment.text.boundaries import sentence_starts, word_spans
 
 
 def columns(word):

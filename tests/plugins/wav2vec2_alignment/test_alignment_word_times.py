@@ -18,10 +18,10 @@ from tests.plugins.wav2vec2_alignment.alignment_emissions import (
     random_emission,
 )
 from whisperx_worker import Segment, Span
+from whisperx_worker_plugins._shared.text_boundaries import word_spans
 from whisperx_worker_plugins.wav2vec2_alignment.errors import UnalignableError
 from whisperx_worker_plugins.wav2vec2_alignment.group_alignment import TextGroup, align_text_groups
 from whisperx_worker_plugins.wav2vec2_alignment.text.alignable_text import prepare_text
-from whisperx_worker_plugins.wav2vec2_alignment.text.boundaries import word_spans
 
 
 def aligned(text, emission, span=(0.0, 1.0), alphabet=RUSSIAN):

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from whisperx_worker import Span
+from whisperx_worker_plugins._shared.text_boundaries import has_spaces, word_spans
 from whisperx_worker_plugins.wav2vec2_alignment.errors import UnalignableError
 from whisperx_worker_plugins.wav2vec2_alignment.text.alphabet import WILDCARD
-from whisperx_worker_plugins.wav2vec2_alignment.text.boundaries import has_spaces, word_spans
 from whisperx_worker_plugins.wav2vec2_alignment.text.text_graph import TextGraphBuilder, chain_graph
 from whisperx_worker_plugins.wav2vec2_alignment.verbalisation.words import verbalise
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from whisperx_worker import Seconds, Segment
+    from whisperx_worker_plugins._shared.text_boundaries import TextSpan
     from whisperx_worker_plugins.wav2vec2_alignment.text.alphabet import Alphabet
-    from whisperx_worker_plugins.wav2vec2_alignment.text.boundaries import TextSpan
     from whisperx_worker_plugins.wav2vec2_alignment.text.text_graph import TextGraph
     from whisperx_worker_plugins.wav2vec2_alignment.verbalisation.lattice import Verbalisation
 
