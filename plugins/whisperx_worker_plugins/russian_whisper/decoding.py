@@ -14,6 +14,7 @@ from whisperx_worker_plugins.russian_whisper.prompt import prompt_for_job
 from whisperx_worker_plugins.russian_whisper.spectrogram import log_mel_spectrogram
 from whisperx_worker_plugins.russian_whisper.temperature_fallback import decode_with_fallback, temperature_ladder
 from whisperx_worker_plugins.russian_whisper.text_generation import TextGenerator
+from whisperx_worker_plugins.russian_whisper.text_timing import TimestampWriter
 from whisperx_worker_plugins.russian_whisper.thresholds import is_silence
 from whisperx_worker_plugins.russian_whisper.timestamp_tokens import cut_segments
 from whisperx_worker_plugins.russian_whisper.tokenizer import make_tokenizer
@@ -22,11 +23,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from whisperx_worker import Audio, Job, Seconds, Span
+    from whisperx_worker_plugins.russian_whisper.attention_alignment import SegmentWords
     from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
     from whisperx_worker_plugins.russian_whisper.library_types import EncoderStates, Whisper
+    from whisperx_worker_plugins.russian_whisper.timestamp_knowledge import TimestampKnowledge
 
 _MIN_SPEECH_FOR_PROMPT_S: Seconds = 3.0
 """In chunks with less speech the model tends to output the prompt."""
+_MAX_TRIED = 4
+"""Maximum number of chunks decoded to find out whether the model knows timestamps."""
 
 
 def decode_chunks(  # noqa: PLR0913 - the last one is named
@@ -81,11 +86,14 @@ class _BatchDecoder:
         mels = [log_mel_spectrogram(whisper, self.audio.between(chunk.start, chunk.end)) for chunk in chunks]
         states = encode_spectrograms(whisper, np.stack(mels))
         speech_s = [intervals.seconds_within(self.speech, chunk.start, chunk.end) for chunk in chunks]
-        prompted = [index for index, duration_s in enumerate(speech_s) if self._may_have_prompt(duration_s)]
-        request = self.job.request
-        step = request.temperature_increment_on_fallback if self.fallback else None
-        temperatures = temperature_ladder(request.temperature, step)
-        decoded = decode_with_fallback(self.generator, states, speech_s, prompted, temperatures, self.job)
+        knowledge: TimestampKnowledge = whisper.timestamp_knowledge
+        has_timestamps = knowledge.known is not False
+        decoded = self._generate(states, speech_s, timestamps=has_timestamps)
+        if knowledge.known is None:
+            knowledge.find_out(self._without_prompt(states, speech_s, decoded), whisper, self.job.settings)
+        if has_timestamps and knowledge.known is False:
+            has_timestamps = False
+            decoded = self._generate(states, speech_s, timestamps=False)
         self.job.recognised(
             [
                 Segment(span.start, span.end, chunk.text)
@@ -93,19 +101,72 @@ class _BatchDecoder:
                 if chunk.text and not is_silence(chunk, self.job.settings)
             ]
         )
+        if not has_timestamps:
+            return self._write_timestamps(states, chunks, decoded)
         return self._add_words(states, chunks, decoded) if needs_word_times(self.job.request) else decoded
+
+    def _generate(self, states: EncoderStates, speech_s: Sequence[Seconds], *, timestamps: bool) -> list[DecodedChunk]:
+        """Decode a batch, with or without timestamps."""
+        generator, request = replace(self.generator, timestamps=timestamps), self.job.request
+        prompted = [index for index, duration_s in enumerate(speech_s) if self._may_have_prompt(duration_s)]
+        step = request.temperature_increment_on_fallback if self.fallback else None
+        temperatures = temperature_ladder(request.temperature, step)
+        return decode_with_fallback(generator, states, speech_s, prompted, temperatures, self.job)
+
+    def _without_prompt(
+        self, states: EncoderStates, speech_s: Sequence[Seconds], decoded: list[DecodedChunk]
+    ) -> list[DecodedChunk]:
+        """Return the output of a batch without prompt, decoded again for a few chunks that have one.
+
+        After a prompt, which has no timestamps, a model that knows them may leave out the closing one.
+        """
+        prompt = self.generator.prompt
+        prompted = [index for index, duration_s in enumerate(speech_s) if self._may_have_prompt(duration_s)]
+        if not prompted or not prompt or not prompt.tokens:
+            return decoded
+        tried = prompted[:_MAX_TRIED]
+        tried_s = [speech_s[index] for index in tried]
+        return self.generator.generate(select_items(states, tried), tried_s, 0.0, prompted=False)
 
     def _add_words(
         self, states: EncoderStates, chunks: Sequence[Span], decoded: Sequence[DecodedChunk]
     ) -> list[DecodedChunk]:
         """Add the words of each chunk's segments."""
-        whisper, tokenizer = self.generator.whisper, self.generator.tokenizer
         pairs = zip(chunks, decoded, strict=True)
-        texts = [ChunkText(span, cut_segments(chunk, span, whisper)) for span, chunk in pairs]
-        words = align_batch(
-            whisper, tokenizer, lambda indices: select_items(states, indices), texts, self.speech, self.job
-        )
+        texts = [ChunkText(span, cut_segments(chunk, span, self.generator.whisper)) for span, chunk in pairs]
+        words = self._align(states, texts)
         return [replace(chunk, words=own) for chunk, own in zip(decoded, words, strict=True)]
+
+    def _write_timestamps(
+        self, states: EncoderStates, chunks: Sequence[Span], decoded: Sequence[DecodedChunk]
+    ) -> list[DecodedChunk]:
+        """Cut texts without timestamps at their word times, which a translation does not have."""
+        request, generator = self.job.request, self.generator
+        is_translated = request.task == "translate"
+        language = "en" if is_translated else generator.tokenizer.language_code
+        writer = TimestampWriter(generator.whisper, generator.tokenizer, language, self.speech)
+        texts = [
+            ChunkText(span, [Segment(span.start, span.end, chunk.text)])
+            for span, chunk in zip(chunks, decoded, strict=True)
+        ]
+        words = [() for _ in texts] if is_translated else self._align(states, texts)
+        written = [
+            writer.write(chunk, span, own[0] if own else ())
+            for chunk, span, own in zip(decoded, chunks, words, strict=True)
+        ]
+        return written if needs_word_times(request) else [replace(chunk, words=()) for chunk in written]
+
+    def _align(self, states: EncoderStates, texts: Sequence[ChunkText]) -> list[SegmentWords]:
+        """Return the words of each segment of each chunk."""
+        generator = self.generator
+        return align_batch(
+            generator.whisper,
+            generator.tokenizer,
+            lambda indices: select_items(states, indices),
+            texts,
+            self.speech,
+            self.job,
+        )
 
     def _may_have_prompt(self, speech_s: Seconds) -> bool:
         return self.generator.prompt is not None and speech_s >= _MIN_SPEECH_FOR_PROMPT_S

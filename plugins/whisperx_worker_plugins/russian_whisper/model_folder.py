@@ -1,4 +1,4 @@
-"""CTranslate2 Whisper folder: its required files and its chunk limits."""
+"""CTranslate2 Whisper folder: its required files, its chunk limits and its knowledge of timestamps."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 CHUNK_LIMITS_FILE = "chunks.json"
 """Optional file in a model's folder with the fields of `ChunkLimits`."""
+
+DECODING_FILE = "decoding.json"
+"""Optional file in a model's folder with the field `timestamps`: whether the model knows them."""
 
 _CHECKED_FILES = ("model.bin", "config.json", "tokenizer.json")
 REQUIRED_FILES = (*_CHECKED_FILES, "vocabulary.json|vocabulary.txt")
@@ -53,3 +56,22 @@ def read_chunk_limits(folder: Path, settings: Settings) -> ChunkLimits:
     if not is_valid:
         raise ModelNotFoundError(f"the {CHUNK_LIMITS_FILE} of the model {folder.name!r} cannot be used")
     return limits if settings.chunk_s is None else replace(limits, longest_s=settings.chunk_s)
+
+
+def read_timestamps(folder: Path) -> bool | None:
+    """Return whether a model knows timestamps, None where its folder does not say.
+
+    Raises:
+        ModelNotFoundError: When the folder's file is invalid.
+    """
+    file = folder / DECODING_FILE
+    try:
+        fields = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        is_valid = isinstance(fields, dict) and not fields.keys() - {"timestamps"}
+        is_valid = is_valid and isinstance(fields.get("timestamps", True), bool)
+    except ValueError:
+        is_valid = False
+    if not is_valid:
+        raise ModelNotFoundError(f"the {DECODING_FILE} of the model {folder.name!r} cannot be used")
+    known: bool | None = fields.get("timestamps")
+    return known

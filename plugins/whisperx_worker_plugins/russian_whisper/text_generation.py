@@ -31,6 +31,8 @@ class TextGenerator:
     """Prompt and hotwords of the job, where chunks may have them."""
     request: Request
     settings: Settings
+    timestamps: bool = True
+    """Whether the text has timestamp tokens."""
 
     def generate(
         self, states: EncoderStates, speech_s: Sequence[Seconds], temperature: float, *, prompted: bool
@@ -107,5 +109,7 @@ class TextGenerator:
     def _prompt_tokens(self, *, prompted: bool) -> list[int]:
         """Return the decoder's start sequence, after the prompt where there is one."""
         tokens = self.prompt.tokens if prompted and self.prompt else ()
-        prompt: list[int] = self.whisper.get_prompt(self.tokenizer, list(tokens))
+        prompt: list[int] = self.whisper.get_prompt(
+            self.tokenizer, list(tokens), without_timestamps=not self.timestamps
+        )
         return prompt

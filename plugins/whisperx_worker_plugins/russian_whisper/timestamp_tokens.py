@@ -28,11 +28,8 @@ def cut_segments(decoded: DecodedChunk, chunk: Span, whisper: Whisper) -> list[S
         whisper: For its tokenizer.
     """
     tokenizer = whisper.hf_tokenizer
-    first_timestamp = tokenizer.token_to_id("<|0.00|>")
-    if first_timestamp is None:  # English models name it differently; it always follows this one.
-        first_timestamp = tokenizer.token_to_id("<|notimestamps|>") + 1
     segments: list[Segment] = []
-    for part, tokens in split_at_timestamps(decoded.tokens, first_timestamp, chunk.duration_s):
+    for part, tokens in split_at_timestamps(decoded.tokens, find_first_timestamp(whisper), chunk.duration_s):
         text = tokenizer.decode(tokens).strip()
         if text:
             segments.append(
@@ -48,6 +45,14 @@ def cut_segments(decoded: DecodedChunk, chunk: Span, whisper: Whisper) -> list[S
                 )
             )
     return segments
+
+
+def find_first_timestamp(whisper: Whisper) -> int:
+    """Return the token of 0.00 s, which all other timestamps follow."""
+    first_timestamp: int | None = whisper.hf_tokenizer.token_to_id("<|0.00|>")
+    if first_timestamp is None:  # English models name it differently; it always follows this one.
+        first_timestamp = whisper.hf_tokenizer.token_to_id("<|notimestamps|>") + 1
+    return first_timestamp
 
 
 def split_at_timestamps(

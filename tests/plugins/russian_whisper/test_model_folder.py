@@ -1,4 +1,4 @@
-"""Chunk limits from a model's folder and from the settings."""
+"""Chunk limits and timestamps from a model's folder, and limits from the settings."""
 
 import pytest
 
@@ -27,3 +27,24 @@ def test_a_folder_with_invalid_limits_is_refused(tmp_path, written):
 
     with pytest.raises(ModelNotFoundError, match=r"^the chunks\.json of the model '.*' cannot be used$"):
         model_folder.read_chunk_limits(tmp_path, Settings())
+
+
+@pytest.mark.parametrize(
+    ("written", "known"),
+    [(None, None), ("{}", None), ('{"timestamps": true}', True), ('{"timestamps": false}', False)],
+)
+def test_a_folder_may_say_whether_its_model_knows_timestamps(tmp_path, written, known):
+    if written:
+        (tmp_path / "decoding.json").write_text(written)
+
+    assert model_folder.read_timestamps(tmp_path) is known
+
+
+@pytest.mark.parametrize(
+    "written", ["[]", "{", "null", '{"timestamp": true}', '{"timestamps": 1}', '{"timestamps": null}']
+)
+def test_a_folder_that_says_anything_else_of_timestamps_is_refused(tmp_path, written):
+    (tmp_path / "decoding.json").write_text(written)
+
+    with pytest.raises(ModelNotFoundError, match=r"^the decoding\.json of the model '.*' cannot be used$"):
+        model_folder.read_timestamps(tmp_path)

@@ -1,0 +1,256 @@
+"""Models without timestamps: how they are found out, and what becomes of their text."""
+
+import json
+import logging
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import jiwer
+import pytest
+
+from demo.demo import plain
+from tests.plugins.russian_whisper.letter_tokens import LetterWhisper
+from tests.real_models import real_models
+from tests.timestampless_whisper import make_timestampless
+from tools.real_models import WHISPER
+from whisperx_worker import Audio, ModelCache, PluginError, Settings, Transcript, intervals
+from whisperx_worker.models.locate import shipped_models
+from whisperx_worker.testing import load_plugin, make_job, run_engine
+from whisperx_worker_plugins import russian_whisper
+from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
+from whisperx_worker_plugins.russian_whisper.text_generation import TextGenerator
+from whisperx_worker_plugins.russian_whisper.timestamp_knowledge import TimestampKnowledge
+
+ROOT = Path(__file__).parents[3]
+DIALOGUE = json.loads((ROOT / "demo" / "dialogue.json").read_text(encoding="utf-8"))
+KNOWS, KNOWS_NOT = "the model knows timestamps", "the model knows no timestamps"
+
+
+# --- the sign
+
+
+class SmallWhisper(LetterWhisper):
+    """A tokenizer and the length of a decoder."""
+
+    max_length = 40
+
+
+def chunk(text, *, first_s=None, last_s=None, speech_s=10.0, no_speech=0.0, ratio=1.0):
+    """Return a decoded text between two timestamps."""
+    opening, closing = ((() if time is None else (5000 + round(time / 0.02),)) for time in (first_s, last_s))
+    return DecodedChunk((*opening, *map(ord, text), *closing), text, -0.2, no_speech, ratio, 0.0, speech_s)
+
+
+CLOSED = chunk("да", first_s=0.0, last_s=9.8)
+OPEN = chunk("да", first_s=0.0)
+
+
+@pytest.mark.parametrize(
+    ("decoded", "known"),
+    [
+        ([CLOSED], True),
+        ([OPEN], False),
+        ([CLOSED, OPEN], True),
+        ([CLOSED, OPEN, OPEN], False),
+        ([chunk("да", first_s=0.0, last_s=0.1)], False),
+        ([chunk("да", first_s=0.0, speech_s=1.0)], None),
+        ([chunk("да" * 20, first_s=0.0)], None),
+        ([chunk("", first_s=0.0)], None),
+        ([chunk("да", first_s=0.0, no_speech=0.7)], None),
+        ([chunk("да", first_s=0.0, ratio=3.0)], None),
+        ([], None),
+    ],
+    ids=[
+        "closed", "open", "half are closed", "most are open", "closed at once",
+        "little speech", "too long for the decoder", "no text", "no speech", "a loop", "nothing",
+    ],
+)  # fmt: skip
+def test_a_model_knows_timestamps_when_they_close_at_least_half_of_its_texts(decoded, known):
+    knowledge = TimestampKnowledge()
+
+    knowledge.find_out(decoded, SmallWhisper(), Settings())
+
+    assert knowledge.known is known
+
+
+# --- in a job
+
+
+@pytest.fixture(scope="module")
+def samples():
+    import soundfile
+
+    return soundfile.read(ROOT / "demo" / "dialogue.flac", dtype="float32")[0]
+
+
+@pytest.fixture(scope="module")
+def without_timestamps(tmp_path_factory):
+    """The shipped model, made to know no timestamps."""
+    return make_timestampless(shipped_models() / "demo-whisper-ru", tmp_path_factory.mktemp("models") / "plain")
+
+
+@pytest.fixture
+def generated(monkeypatch):
+    """Prompts of all calls of the decoder, by their last token being `<|notimestamps|>`."""
+    calls = []
+    prompt_of = TextGenerator._prompt_tokens
+
+    def watched(self, *, prompted):
+        prompt = prompt_of(self, prompted=prompted)
+        calls.append(prompt[-1] == self.tokenizer.no_timestamps)
+        return prompt
+
+    monkeypatch.setattr(TextGenerator, "_prompt_tokens", watched)
+    return calls
+
+
+def transcribe(folder, samples, *, models=None, **fields):
+    host = load_plugin(russian_whisper, "russian_whisper")
+    job = make_job(host, **{"language": "ru", **fields})
+    job.settings, job.models = Settings(model=str(folder), device="cpu"), models or ModelCache()
+    return run_engine(host, "transcribe", Transcript, job, audio=Audio(samples))
+
+
+def text_of(transcript):
+    return plain(" ".join(segment.text for segment in transcript.segments))
+
+
+def logged_of_timestamps(caplog):
+    return [message.partition(":")[0] for message in caplog.messages if "the model knows" in message]
+
+
+@pytest.mark.models
+def test_a_model_without_timestamps_is_found_out_once_and_its_text_is_undamaged(
+    without_timestamps, samples, generated, caplog
+):
+    caplog.set_level(logging.INFO)
+    models = ModelCache()
+
+    first = transcribe(without_timestamps, samples, models=models)
+    tried, generated[:] = generated[0], []
+    second = transcribe(without_timestamps, samples, models=models)
+
+    assert jiwer.wer(plain(DIALOGUE["text"]), text_of(first)) <= 0.12
+    assert second == first
+    assert logged_of_timestamps(caplog) == [KNOWS_NOT]
+    assert (tried, all(generated)) == (False, True)
+
+
+@pytest.mark.models
+def test_its_segments_are_cut_at_pauses_and_sentences(without_timestamps, samples):
+    transcript = transcribe(without_timestamps, samples)
+
+    pauses = intervals.gaps(transcript.speech, 0.0, len(samples) / 16_000)
+    assert all(first.end <= second.start for first, second in pairwise(transcript.segments))
+    for segment in transcript.segments:
+        assert 0 < segment.end - segment.start <= 10
+        assert intervals.seconds_within(pauses, segment.start, segment.end) < 0.5
+        assert not any(mark in segment.text[:-1] for mark in ".!?")
+    starts = [min(abs(word["start"] - segment.start) for word in DIALOGUE["words"]) for segment in transcript.segments]
+    assert sorted(starts)[len(starts) // 2] < 0.2
+
+
+@pytest.mark.models
+def test_words_of_a_model_without_timestamps_change_nothing_else(without_timestamps, samples):
+    samples = samples[: 20 * 16_000]
+    with_words, without = (transcribe(without_timestamps, samples, diarization=value) for value in (True, False))
+
+    assert [segment.text for segment in with_words.segments] == [segment.text for segment in without.segments]
+    for segment, other in zip(with_words.segments, without.segments, strict=True):
+        assert (segment.start, segment.end, other.words) == (other.start, other.end, ())
+        assert " ".join(word.word for word in segment.words) == segment.text
+        times = [segment.start, *(time for word in segment.words for time in (word.start, word.end)), segment.end]
+        assert times == sorted(times)
+
+
+@pytest.mark.models
+def test_a_translation_is_cut_at_pauses_too(without_timestamps, samples):
+    """The small model translates nothing, but its text is taken for English."""
+    transcript = transcribe(without_timestamps, samples[: 20 * 16_000], task="translate")
+
+    assert len(transcript.segments) > 3
+    assert all(segment.end - segment.start <= 10 for segment in transcript.segments)
+
+
+@pytest.mark.models
+def test_a_model_that_cannot_align_has_its_text_cut_at_pauses_too(without_timestamps, samples, tmp_path, caplog):
+    folder = shutil.copytree(without_timestamps, tmp_path / "headless")
+    config = json.loads((folder / "config.json").read_text())
+    del config["alignment_heads"]
+    (folder / "config.json").write_text(json.dumps(config))
+
+    transcript = transcribe(folder, samples[: 20 * 16_000], diarization=True)
+
+    assert any("no word times by attention" in message for message in caplog.messages)
+    assert len(transcript.segments) > 3
+    assert all(segment.end - segment.start <= 10 and segment.words == () for segment in transcript.segments)
+
+
+@pytest.mark.models
+def test_a_model_that_knows_timestamps_is_decoded_only_once(samples, generated, caplog):
+    caplog.set_level(logging.INFO)
+
+    transcribe("demo-whisper-ru", samples[: 9 * 16_000])
+
+    assert logged_of_timestamps(caplog) == [KNOWS]
+    assert generated == [False]
+
+
+@real_models
+@pytest.mark.models
+def test_a_real_model_that_leaves_out_closing_timestamps_after_a_prompt_still_knows_them(samples, caplog):
+    caplog.set_level(logging.INFO)
+    prompt = "Разговор в отделе доставки, оператор и клиент обсуждают заказ."
+
+    transcript = transcribe(WHISPER, samples[23 * 16_000 :], initial_prompt=prompt)
+
+    assert max(segment.end - segment.start for segment in transcript.segments) > 20
+    assert logged_of_timestamps(caplog) == [KNOWS]
+
+
+@pytest.mark.models
+def test_a_model_without_timestamps_is_found_out_in_a_job_with_a_prompt(without_timestamps, samples, caplog):
+    caplog.set_level(logging.INFO)
+
+    transcribe(without_timestamps, samples[: 9 * 16_000], initial_prompt="Анна Сергеевна.")
+
+    assert logged_of_timestamps(caplog) == [KNOWS_NOT]
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("known", [True, False])
+def test_what_the_folder_has_is_not_found_out(samples, tmp_path, generated, caplog, known):
+    caplog.set_level(logging.INFO)
+    folder = tmp_path / "declared"
+    shutil.copytree(shipped_models() / "demo-whisper-ru", folder)
+    (folder / "decoding.json").write_text(json.dumps({"timestamps": known}))
+
+    transcript = transcribe(folder, samples[: 9 * 16_000])
+
+    assert text_of(transcript).startswith("доброе утро")
+    assert logged_of_timestamps(caplog) == []
+    assert generated == [not known]
+
+
+@real_models
+@pytest.mark.models
+def test_a_real_model_without_timestamps_is_found_out_and_reads_as_well_as_with_them(samples, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+
+    with_timestamps = transcribe(WHISPER, samples)
+    without = transcribe(make_timestampless(WHISPER, tmp_path / "plain"), samples)
+
+    assert logged_of_timestamps(caplog) == [KNOWS, KNOWS_NOT]
+    assert jiwer.wer(text_of(with_timestamps), text_of(without)) < 0.05
+    assert len(without.segments) >= len(with_timestamps.segments)
+    assert max(segment.end - segment.start for segment in without.segments) < 6
+
+
+@pytest.mark.models
+def test_a_folder_with_an_invalid_file_is_one_sentence(samples, tmp_path):
+    folder = shutil.copytree(shipped_models() / "demo-whisper-ru", tmp_path / "wrong")
+    (folder / "decoding.json").write_text('{"timestamps": "no"}')
+
+    with pytest.raises(PluginError, match=r"the decoding\.json of the model 'wrong' cannot be used$"):
+        transcribe(folder, samples[: 9 * 16_000])
