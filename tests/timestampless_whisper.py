@@ -23,7 +23,7 @@ _FLOAT16 = 4
 
 def make_timestampless(model: Path, to: Path) -> Path:
     """Copy a folder with float16 weights, and return the copy, whose model knows no timestamps."""
-    shutil.copytree(model, to)
+    shutil.copytree(model, to, ignore=shutil.ignore_patterns("decoding.json"))
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
     weights = bytearray((model / "model.bin").read_bytes())
     rows = _embeddings(weights)

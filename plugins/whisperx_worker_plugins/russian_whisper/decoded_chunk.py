@@ -27,6 +27,8 @@ class DecodedChunk:
     temperature: float
     speech_s: Seconds = math.inf
     """Speech that the detector found in the chunk."""
+    has_timestamps: bool = True
+    """Whether the text was decoded with timestamps."""
     words: SegmentWords = ()
     """Words of each segment of the chunk, where the job needs word times."""
 

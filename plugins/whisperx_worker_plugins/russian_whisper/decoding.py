@@ -1,8 +1,13 @@
-"""Decoding of chunks in batches: encoder, temperature fallback and word times."""
+"""Decoding of chunks in batches: encoder, with and without timestamps, temperature fallback and word times.
+
+Whisper reads better without timestamps, and skips more. So the first pass reads each chunk without them, and with them
+where that text seems incomplete; later passes, which look for what was skipped, read with them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +20,7 @@ from whisperx_worker_plugins.russian_whisper.spectrogram import log_mel_spectrog
 from whisperx_worker_plugins.russian_whisper.temperature_fallback import decode_with_fallback, temperature_ladder
 from whisperx_worker_plugins.russian_whisper.text_generation import TextGenerator
 from whisperx_worker_plugins.russian_whisper.text_timing import TimestampWriter
-from whisperx_worker_plugins.russian_whisper.thresholds import is_silence
+from whisperx_worker_plugins.russian_whisper.thresholds import is_complete, is_silence
 from whisperx_worker_plugins.russian_whisper.timestamp_tokens import cut_segments
 from whisperx_worker_plugins.russian_whisper.tokenizer import make_tokenizer
 
@@ -34,21 +39,30 @@ _MAX_TRIED = 4
 """Maximum number of chunks decoded to find out whether the model knows timestamps."""
 
 
-def decode_chunks(  # noqa: PLR0913 - the last one is named
+class Pass(Enum):
+    """Pass over the recording that chunks are decoded in."""
+
+    FIRST = "first"
+    """All speech, with the job's prompt and hotwords."""
+    AGAIN = "again"
+    """Speech without enough text."""
+    FAINT = "faint"
+    """Sound that may be speech, without temperature fallback."""
+
+
+def decode_chunks(  # noqa: PLR0913  the inputs of decoding
     whisper: Whisper,
     audio: Audio,
     chunks: Sequence[Span],
     speech: Sequence[Span],
     language: str,
     job: Job,
-    *,
-    prompted: bool = True,
-    fallback: bool = True,
+    which: Pass = Pass.FIRST,
 ) -> list[DecodedChunk]:
-    """Decode all chunks in batches, with temperature fallback for those that fail.
+    """Decode all chunks in batches, with temperature fallback for those that repeat themselves.
 
-    A chunk fails by the compression ratio and log-probability thresholds, and when its text is a loop. Chunks with
-    little speech, and those whose text is an echo of the prompt, are decoded without the job's prompt and hotwords.
+    Chunks with little speech, and those whose text is an echo of the prompt, are decoded without the job's prompt and
+    hotwords.
 
     Args:
         whisper: The model.
@@ -57,16 +71,15 @@ def decode_chunks(  # noqa: PLR0913 - the last one is named
         speech: Speech intervals.
         language: ISO code.
         job: For the request's decoding fields and the worker's thresholds.
-        prompted: Whether chunks may have the job's prompt and hotwords at all.
-        fallback: Whether chunks that fail are decoded again at higher temperatures.
+        which: Pass over the recording.
 
     Returns:
-        One for each chunk, in order.
+        One for each chunk, in order, with timestamp tokens.
     """
     tokenizer = make_tokenizer(whisper, language, job.request.task)
-    prompt = prompt_for_job(whisper, tokenizer, job) if prompted else None
+    prompt = prompt_for_job(whisper, tokenizer, job) if which is Pass.FIRST else None
     generator = TextGenerator(whisper, tokenizer, prompt, job.request, job.settings)
-    decoder = _BatchDecoder(generator, audio, speech, job, fallback)
+    decoder = _BatchDecoder(generator, audio, speech, job, which)
     return in_batches(chunks, job.request.batch_size, decoder.decode, job, "transcribe")
 
 
@@ -78,7 +91,7 @@ class _BatchDecoder:
     audio: Audio
     speech: Sequence[Span]
     job: Job
-    fallback: bool
+    which: Pass
 
     def decode(self, chunks: Sequence[Span]) -> list[DecodedChunk]:
         """Encode and decode a batch of chunks."""
@@ -86,14 +99,7 @@ class _BatchDecoder:
         mels = [log_mel_spectrogram(whisper, self.audio.between(chunk.start, chunk.end)) for chunk in chunks]
         states = encode_spectrograms(whisper, np.stack(mels))
         speech_s = [intervals.seconds_within(self.speech, chunk.start, chunk.end) for chunk in chunks]
-        knowledge: TimestampKnowledge = whisper.timestamp_knowledge
-        has_timestamps = knowledge.known is not False
-        decoded = self._generate(states, speech_s, timestamps=has_timestamps)
-        if knowledge.known is None:
-            knowledge.find_out(self._without_prompt(states, speech_s, decoded), whisper, self.job.settings)
-        if has_timestamps and knowledge.known is False:
-            has_timestamps = False
-            decoded = self._generate(states, speech_s, timestamps=False)
+        decoded = self._read(states, speech_s)
         self.job.recognised(
             [
                 Segment(span.start, span.end, chunk.text)
@@ -101,37 +107,57 @@ class _BatchDecoder:
                 if chunk.text and not is_silence(chunk, self.job.settings)
             ]
         )
-        if not has_timestamps:
-            return self._write_timestamps(states, chunks, decoded)
-        return self._add_words(states, chunks, decoded) if needs_word_times(self.job.request) else decoded
+        timed = dict(enumerate(decoded))
+        for has_timestamps, finish in ((True, self._add_words), (False, self._write_timestamps)):
+            own = [index for index, chunk in enumerate(decoded) if chunk.has_timestamps is has_timestamps]
+            if own:
+                finished = finish(select_items(states, own), [chunks[i] for i in own], [decoded[i] for i in own])
+                timed.update(zip(own, finished, strict=True))
+        return [timed[index] for index in range(len(chunks))]
 
-    def _generate(self, states: EncoderStates, speech_s: Sequence[Seconds], *, timestamps: bool) -> list[DecodedChunk]:
+    def _read(self, states: EncoderStates, speech_s: Sequence[Seconds]) -> list[DecodedChunk]:
+        """Decode a batch, in the first pass without timestamps, and with them where that text seems incomplete."""
+        knowledge: TimestampKnowledge = self.generator.whisper.timestamp_knowledge
+        pending = list(range(len(speech_s)))
+        read: dict[int, DecodedChunk] = {}
+        if self.which is Pass.FIRST and not knowledge.always:
+            read = dict(enumerate(self._generate(states, speech_s, timestamps=False, fallback=False)))
+            pending = [index for index, chunk in read.items() if not is_complete(chunk, self.job.settings)]
+        if pending:
+            timestamps = self._knows_timestamps(states, speech_s)
+            own_s = [speech_s[index] for index in pending]
+            fallback = self.which is not Pass.FAINT
+            again = self._generate(select_items(states, pending), own_s, timestamps=timestamps, fallback=fallback)
+            read.update(zip(pending, again, strict=True))
+        return [read[index] for index in range(len(speech_s))]
+
+    def _knows_timestamps(self, states: EncoderStates, speech_s: Sequence[Seconds]) -> bool:
+        """Return whether the model knows timestamps, found out with some chunks of the batch where it is unknown."""
+        generator = self.generator
+        knowledge: TimestampKnowledge = generator.whisper.timestamp_knowledge
+        if knowledge.known is None:
+            tried = range(min(_MAX_TRIED, len(speech_s)))
+            tried_s = [speech_s[index] for index in tried]
+            decoded = generator.generate(select_items(states, tried), tried_s, 0.0, prompted=False)
+            knowledge.find_out(decoded, generator.whisper, self.job.settings)
+        return knowledge.known is not False
+
+    def _generate(
+        self, states: EncoderStates, speech_s: Sequence[Seconds], *, timestamps: bool, fallback: bool
+    ) -> list[DecodedChunk]:
         """Decode a batch, with or without timestamps."""
         generator, request = replace(self.generator, timestamps=timestamps), self.job.request
         prompted = [index for index, duration_s in enumerate(speech_s) if self._may_have_prompt(duration_s)]
-        step = request.temperature_increment_on_fallback if self.fallback else None
+        step = request.temperature_increment_on_fallback if fallback else None
         temperatures = temperature_ladder(request.temperature, step)
         return decode_with_fallback(generator, states, speech_s, prompted, temperatures, self.job)
-
-    def _without_prompt(
-        self, states: EncoderStates, speech_s: Sequence[Seconds], decoded: list[DecodedChunk]
-    ) -> list[DecodedChunk]:
-        """Return the output of a batch without prompt, decoded again for a few chunks that have one.
-
-        After a prompt, which has no timestamps, a model that knows them may leave out the closing one.
-        """
-        prompt = self.generator.prompt
-        prompted = [index for index, duration_s in enumerate(speech_s) if self._may_have_prompt(duration_s)]
-        if not prompted or not prompt or not prompt.tokens:
-            return decoded
-        tried = prompted[:_MAX_TRIED]
-        tried_s = [speech_s[index] for index in tried]
-        return self.generator.generate(select_items(states, tried), tried_s, 0.0, prompted=False)
 
     def _add_words(
         self, states: EncoderStates, chunks: Sequence[Span], decoded: Sequence[DecodedChunk]
     ) -> list[DecodedChunk]:
-        """Add the words of each chunk's segments."""
+        """Add the words of each chunk's segments, where the job needs their times."""
+        if not needs_word_times(self.job.request):
+            return list(decoded)
         pairs = zip(chunks, decoded, strict=True)
         texts = [ChunkText(span, cut_segments(chunk, span, self.generator.whisper)) for span, chunk in pairs]
         words = self._align(states, texts)

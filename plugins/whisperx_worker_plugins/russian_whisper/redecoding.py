@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from whisperx_worker_plugins.russian_whisper.chunking import ChunkLimits
 
-MAX_ROUNDS = 4
+MAX_ROUNDS = 2
 """Rounds of redecoding, in smaller chunks each time."""
 
 
@@ -54,7 +54,9 @@ def redecode_gaps(
     """
     segments = kept_segments(first)
     suspects = [one.segment for one in first if one.is_suspect]
-    current = Redecoded(segments, suspects, coverage.low_density_segments(segments, speech), [])
+    # What the model is not sure of comes out no better.
+    sparse = [one for one in coverage.low_density_segments(segments, speech) if not one.doubtful]
+    current = Redecoded(segments, suspects, sparse, [])
     tried = list(chunks)
     for _ in range(MAX_ROUNDS):
         doubtful = current.doubtful

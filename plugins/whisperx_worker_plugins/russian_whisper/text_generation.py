@@ -104,6 +104,7 @@ class TextGenerator:
                 compression_ratio=compression_ratio(text, duration_s),
                 temperature=temperature,
                 speech_s=duration_s,
+                has_timestamps=self.timestamps,
             )
 
     def _prompt_tokens(self, *, prompted: bool) -> list[int]:

@@ -32,6 +32,8 @@ class TimestampKnowledge:
 
     known: bool | None = None
     """None until it is found out."""
+    always: bool = False
+    """Whether the model's folder asks for timestamps in each text."""
 
     def find_out(self, decoded: Sequence[DecodedChunk], whisper: Whisper, settings: Settings) -> None:
         """Find out from a batch that was decoded with timestamps.

@@ -9,6 +9,7 @@ from whisperx_worker import Span, intervals
 from whisperx_worker_plugins.russian_whisper import coverage, decoding
 from whisperx_worker_plugins.russian_whisper.attention_alignment import drop_stale_words
 from whisperx_worker_plugins.russian_whisper.chunking import ChunkLimits, pack_chunks
+from whisperx_worker_plugins.russian_whisper.decoding import Pass
 from whisperx_worker_plugins.russian_whisper.faint_speech import add_faint
 from whisperx_worker_plugins.russian_whisper.judgement import Reading, judge_chunks
 from whisperx_worker_plugins.russian_whisper.readings_report import report_readings
@@ -39,23 +40,21 @@ def transcribe_speech(  # noqa: PLR0913  the inputs of decoding
     possible = sorted((*speech, *detected.faint), key=attrgetter("start"))
     readings: list[Reading] = []
 
-    def read(chunks: Sequence[Span], *, prompted: bool = False, fallback: bool = True) -> list[Reading]:
-        decoded = decoding.decode_chunks(
-            whisper, audio, chunks, possible, language, job, prompted=prompted, fallback=fallback
-        )
+    def read(chunks: Sequence[Span], which: Pass) -> list[Reading]:
+        decoded = decoding.decode_chunks(whisper, audio, chunks, possible, language, job, which)
         return judge_chunks(zip(chunks, decoded, strict=True), possible, whisper, job.settings)
 
     def reread(chunks: Sequence[Span]) -> list[Reading]:
-        again = read(chunks)
+        again = read(chunks, Pass.AGAIN)
         readings.extend(again)
         return again
 
     chunks = pack_chunks(speech, limits)
-    readings += read(chunks, prompted=True)
+    readings += read(chunks, Pass.FIRST)
     result = redecode_gaps(tuple(readings), chunks, reread, speech, limits)
     missing = report_readings([*readings, *result.withdrawn], result.segments, job)
     _warn_without_text(coverage.speech_without_text(speech, chunks, result.segments, limits), missing, job)
-    segments = add_faint(result.segments, read(detected.faint, fallback=False), detected.faint, job)
+    segments = add_faint(result.segments, read(detected.faint, Pass.FAINT), detected.faint, job)
     for segment in segments:
         if coverage.is_sparse(segment, speech):
             job.warn("there is far more speech here than text", Span(segment.start, segment.end))

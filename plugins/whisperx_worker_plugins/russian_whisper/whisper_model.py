@@ -52,7 +52,8 @@ def use_whisper(models: ModelCache, settings: Settings, folder: Path, compute_ty
         threads = settings.cpu_threads
         whisper = WhisperModel(str(folder), device=device, compute_type=compute_type, cpu_threads=threads)
         match_mel_bands(whisper, folder)
-        whisper.timestamp_knowledge = TimestampKnowledge(read_timestamps(folder))
+        declared = read_timestamps(folder)
+        whisper.timestamp_knowledge = TimestampKnowledge(declared, always=bool(declared))
         return whisper
 
     key = ("whisper", str(folder), device, compute_type)

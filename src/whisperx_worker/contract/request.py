@@ -117,7 +117,7 @@ class Request(_Strict):
     )
     temperature_increment_on_fallback: float | None = described(
         0.2,
-        "step to the next temperature for chunks that fail a threshold; null: no fallback",
+        "step to the next temperature for chunks that repeat themselves; null: no fallback",
         "a number from 0.05 to 1, or null",
         ge=0.05,
         le=1,

@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     )
     logprob_threshold: float = described(
         -1.0,
-        "below it a chunk is decoded again at the next temperature",
+        "below it the model is not sure of a text, which is then doubtful",
         "a number of at most 0",
         le=0,
         validation_alias=AliasChoices("LOGPROB_THRESHOLD", "ASR_LOGPROB_THRESHOLD"),

@@ -4,7 +4,7 @@ import pytest
 
 from whisperx_worker import Settings
 from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk, compression_ratio
-from whisperx_worker_plugins.russian_whisper.thresholds import is_silence, needs_retry, pick_best
+from whisperx_worker_plugins.russian_whisper.thresholds import is_complete, is_silence, needs_retry, pick_best
 
 
 def decoded(logprob=-0.2, no_speech=0.0, ratio=1.2, temperature=0.0):
@@ -15,7 +15,7 @@ def decoded(logprob=-0.2, no_speech=0.0, ratio=1.2, temperature=0.0):
     ("attempt", "retry", "silence"),
     [
         (decoded(), False, False),
-        (decoded(logprob=-1.1), True, False),
+        (decoded(logprob=-1.1), False, False),
         (decoded(ratio=2.5), True, False),
         (decoded(no_speech=0.9), False, False),
         (decoded(logprob=-1.1, no_speech=0.9), False, True),
@@ -26,6 +26,24 @@ def test_thresholds_decide_what_is_retried_and_what_is_silence(attempt, retry, s
     settings = Settings()
 
     assert (needs_retry(attempt, settings), is_silence(attempt, settings)) == (retry, silence)
+
+
+@pytest.mark.parametrize(
+    ("text", "speech_s", "logprob", "complete"),
+    [
+        ("Позвоните нам завтра после обеда.", 3.0, -0.2, True),
+        ("Позвоните нам завтра после обеда.", 3.0, -0.8, False),
+        ("Позвоните нам завтра после обеда.", 12.0, -0.2, False),
+        ("да " * 40, 12.0, -0.1, False),
+        ("Да.", 1.2, -0.2, True),
+        ("", 0.5, -0.2, True),
+    ],
+    ids=["complete", "not sure", "much more speech", "a loop", "short", "no speech"],
+)
+def test_a_text_is_complete_that_is_long_enough_and_fairly_sure(text, speech_s, logprob, complete):
+    chunk = DecodedChunk((1,), text, logprob, 0.0, compression_ratio(text, speech_s), 0.0, speech_s)
+
+    assert is_complete(chunk, Settings()) is complete
 
 
 def test_when_all_attempts_fail_the_most_probable_one_without_repetition_is_kept():

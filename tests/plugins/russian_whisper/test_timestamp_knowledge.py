@@ -90,6 +90,13 @@ def without_timestamps(tmp_path_factory):
     return make_timestampless(shipped_models() / "demo-whisper-ru", tmp_path_factory.mktemp("models") / "plain")
 
 
+@pytest.fixture(scope="module")
+def undeclared(tmp_path_factory):
+    """The shipped model in a folder that does not ask for timestamps."""
+    folder = tmp_path_factory.mktemp("models") / "undeclared"
+    return shutil.copytree(shipped_models() / "demo-whisper-ru", folder, ignore=shutil.ignore_patterns("decoding.json"))
+
+
 @pytest.fixture
 def generated(monkeypatch):
     """Prompts of all calls of the decoder, by their last token being `<|notimestamps|>`."""
@@ -105,10 +112,15 @@ def generated(monkeypatch):
     return calls
 
 
-def transcribe(folder, samples, *, models=None, **fields):
+UNSURE = {"logprob_threshold": -0.001, "no_speech_threshold": 1.0}
+"""Settings with which the model is sure of no text, so that each is read with timestamps too."""
+
+
+def transcribe(folder, samples, *, models=None, settings=None, **fields):
     host = load_plugin(russian_whisper, "russian_whisper")
     job = make_job(host, **{"language": "ru", **fields})
-    job.settings, job.models = Settings(model=str(folder), device="cpu"), models or ModelCache()
+    job.settings = Settings(model=str(folder), device="cpu", **(settings or {}))
+    job.models = models or ModelCache()
     return run_engine(host, "transcribe", Transcript, job, audio=Audio(samples))
 
 
@@ -127,14 +139,14 @@ def test_a_model_without_timestamps_is_found_out_once_and_its_text_is_undamaged(
     caplog.set_level(logging.INFO)
     models = ModelCache()
 
-    first = transcribe(without_timestamps, samples, models=models)
-    tried, generated[:] = generated[0], []
-    second = transcribe(without_timestamps, samples, models=models)
+    first = transcribe(without_timestamps, samples, models=models, settings=UNSURE)
+    tried, generated[:] = generated.count(False), []
+    second = transcribe(without_timestamps, samples, models=models, settings=UNSURE)
 
-    assert jiwer.wer(plain(DIALOGUE["text"]), text_of(first)) <= 0.12
+    assert jiwer.wer(plain(DIALOGUE["text"]), text_of(first)) <= 0.2
     assert second == first
     assert logged_of_timestamps(caplog) == [KNOWS_NOT]
-    assert (tried, all(generated)) == (False, True)
+    assert (tried, all(generated)) == (1, True)
 
 
 @pytest.mark.models
@@ -188,32 +200,44 @@ def test_a_model_that_cannot_align_has_its_text_cut_at_pauses_too(without_timest
 
 
 @pytest.mark.models
-def test_a_model_that_knows_timestamps_is_decoded_only_once(samples, generated, caplog):
+def test_a_complete_text_is_decoded_once_without_timestamps(undeclared, samples, generated, caplog):
     caplog.set_level(logging.INFO)
 
-    transcribe("demo-whisper-ru", samples[: 9 * 16_000])
+    transcript = transcribe(undeclared, samples[: 9 * 16_000])
+
+    assert text_of(transcript).startswith("доброе утро")
+    assert logged_of_timestamps(caplog) == []
+    assert generated == [True]
+
+
+@pytest.mark.models
+def test_an_incomplete_text_is_decoded_with_timestamps_too(undeclared, samples, generated, caplog):
+    caplog.set_level(logging.INFO)
+
+    transcribe(undeclared, samples[: 9 * 16_000], settings=UNSURE)
 
     assert logged_of_timestamps(caplog) == [KNOWS]
-    assert generated == [False]
+    assert generated[:3] == [True, False, False]
 
 
 @real_models
 @pytest.mark.models
-def test_a_real_model_that_leaves_out_closing_timestamps_after_a_prompt_still_knows_them(samples, caplog):
+def test_a_prompt_takes_no_segment_its_times(samples, caplog):
+    """After a prompt, which has no timestamps, Whisper base leaves them out."""
     caplog.set_level(logging.INFO)
     prompt = "Разговор в отделе доставки, оператор и клиент обсуждают заказ."
 
     transcript = transcribe(WHISPER, samples[23 * 16_000 :], initial_prompt=prompt)
 
-    assert max(segment.end - segment.start for segment in transcript.segments) > 20
-    assert logged_of_timestamps(caplog) == [KNOWS]
+    assert KNOWS_NOT not in logged_of_timestamps(caplog)
+    assert max(segment.end - segment.start for segment in transcript.segments) < 10
 
 
 @pytest.mark.models
 def test_a_model_without_timestamps_is_found_out_in_a_job_with_a_prompt(without_timestamps, samples, caplog):
     caplog.set_level(logging.INFO)
 
-    transcribe(without_timestamps, samples[: 9 * 16_000], initial_prompt="Анна Сергеевна.")
+    transcribe(without_timestamps, samples[: 9 * 16_000], initial_prompt="Анна Сергеевна.", settings=UNSURE)
 
     assert logged_of_timestamps(caplog) == [KNOWS_NOT]
 
@@ -235,13 +259,10 @@ def test_what_the_folder_has_is_not_found_out(samples, tmp_path, generated, capl
 
 @real_models
 @pytest.mark.models
-def test_a_real_model_without_timestamps_is_found_out_and_reads_as_well_as_with_them(samples, tmp_path, caplog):
-    caplog.set_level(logging.INFO)
-
+def test_a_real_model_without_timestamps_reads_as_well_as_with_them(samples, tmp_path):
     with_timestamps = transcribe(WHISPER, samples)
     without = transcribe(make_timestampless(WHISPER, tmp_path / "plain"), samples)
 
-    assert logged_of_timestamps(caplog) == [KNOWS, KNOWS_NOT]
     assert jiwer.wer(text_of(with_timestamps), text_of(without)) < 0.05
     assert len(without.segments) >= len(with_timestamps.segments)
     assert max(segment.end - segment.start for segment in without.segments) < 6
