@@ -17,7 +17,7 @@ pytestmark = pytest.mark.models
 @pytest.fixture
 def picky():
     """A worker with thresholds that every chunk fails at every temperature."""
-    return open_worker(Settings(logprob_threshold=-0.001, no_speech_threshold=1.0))
+    return open_worker(Settings(compression_ratio_threshold=0.1))
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 In the order of a job: `speech_detection`, `chunking`, `language_detection`, `transcription`. The last one decodes
 chunks (`decoding`, with `temperature_fallback`), cuts their tokens into segments (`timestamp_tokens`), removes
 hallucinations (`judgement`) and decodes speech without text again (`redecoding`). The model is loaded and shared by
-`whisper_model`, with what is known of its timestamps (`timestamp_knowledge`; a model without them gets them from
-`text_timing`); everything else belongs to one job.
+`whisper_model`; everything else belongs to one job. Text that was decoded without timestamps gets them from
+`text_timing`.
 """
 
 from __future__ import annotations

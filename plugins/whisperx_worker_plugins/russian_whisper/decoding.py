@@ -1,7 +1,8 @@
 """Decoding of chunks in batches: encoder, with and without timestamps, temperature fallback and word times.
 
 Whisper reads better without timestamps, and skips more. So the first pass reads each chunk without them, and with them
-where that text seems incomplete; later passes, which look for what was skipped, read with them.
+where that text seems incomplete; later passes, which look for what was skipped, read with them. A model that knows no
+timestamps does not close a text with one, and then the reading without them counts.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from whisperx_worker_plugins.russian_whisper.spectrogram import log_mel_spectrog
 from whisperx_worker_plugins.russian_whisper.temperature_fallback import decode_with_fallback, temperature_ladder
 from whisperx_worker_plugins.russian_whisper.text_generation import TextGenerator
 from whisperx_worker_plugins.russian_whisper.text_timing import TimestampWriter
-from whisperx_worker_plugins.russian_whisper.thresholds import is_complete, is_silence
-from whisperx_worker_plugins.russian_whisper.timestamp_tokens import cut_segments
+from whisperx_worker_plugins.russian_whisper.thresholds import is_complete, is_silence, repeats
+from whisperx_worker_plugins.russian_whisper.timestamp_tokens import closes_in_time, cut_segments
 from whisperx_worker_plugins.russian_whisper.tokenizer import make_tokenizer
 
 if TYPE_CHECKING:
@@ -31,12 +32,9 @@ if TYPE_CHECKING:
     from whisperx_worker_plugins.russian_whisper.attention_alignment import SegmentWords
     from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
     from whisperx_worker_plugins.russian_whisper.library_types import EncoderStates, Whisper
-    from whisperx_worker_plugins.russian_whisper.timestamp_knowledge import TimestampKnowledge
 
 _MIN_SPEECH_FOR_PROMPT_S: Seconds = 3.0
 """In chunks with less speech the model tends to output the prompt."""
-_MAX_TRIED = 4
-"""Maximum number of chunks decoded to find out whether the model knows timestamps."""
 
 
 class Pass(Enum):
@@ -116,31 +114,30 @@ class _BatchDecoder:
         return [timed[index] for index in range(len(chunks))]
 
     def _read(self, states: EncoderStates, speech_s: Sequence[Seconds]) -> list[DecodedChunk]:
-        """Decode a batch, in the first pass without timestamps, and with them where that text seems incomplete."""
-        knowledge: TimestampKnowledge = self.generator.whisper.timestamp_knowledge
-        pending = list(range(len(speech_s)))
-        read: dict[int, DecodedChunk] = {}
-        if self.which is Pass.FIRST and not knowledge.always:
-            read = dict(enumerate(self._generate(states, speech_s, timestamps=False, fallback=False)))
-            pending = [index for index, chunk in read.items() if not is_complete(chunk, self.job.settings)]
-        if pending:
-            timestamps = self._knows_timestamps(states, speech_s)
-            own_s = [speech_s[index] for index in pending]
-            fallback = self.which is not Pass.FAINT
-            again = self._generate(select_items(states, pending), own_s, timestamps=timestamps, fallback=fallback)
-            read.update(zip(pending, again, strict=True))
-        return [read[index] for index in range(len(speech_s))]
+        """Decode a batch without timestamps, with them, or both ways.
 
-    def _knows_timestamps(self, states: EncoderStates, speech_s: Sequence[Seconds]) -> bool:
-        """Return whether the model knows timestamps, found out with some chunks of the batch where it is unknown."""
-        generator = self.generator
-        knowledge: TimestampKnowledge = generator.whisper.timestamp_knowledge
-        if knowledge.known is None:
-            tried = range(min(_MAX_TRIED, len(speech_s)))
-            tried_s = [speech_s[index] for index in tried]
-            decoded = generator.generate(select_items(states, tried), tried_s, 0.0, prompted=False)
-            knowledge.find_out(decoded, generator.whisper, self.job.settings)
-        return knowledge.known is not False
+        Where the model's folder does not decide, the reading with timestamps counts that a timestamp closes in time, or
+        that stands beside a loop.
+        """
+        whisper, settings = self.generator.whisper, self.job.settings
+        fallback = self.which is not Pass.FAINT
+        if whisper.timestamps is not None:
+            return self._generate(states, speech_s, timestamps=whisper.timestamps, fallback=fallback)
+
+        def decode(indices: Sequence[int], *, timestamps: bool, fallback: bool) -> dict[int, DecodedChunk]:
+            own_s = [speech_s[index] for index in indices]
+            decoded = self._generate(select_items(states, indices), own_s, timestamps=timestamps, fallback=fallback)
+            return dict(zip(indices, decoded, strict=True))
+
+        every = range(len(speech_s))
+        plain = decode(every, timestamps=False, fallback=False) if self.which is Pass.FIRST else {}
+        pending = [index for index in every if index not in plain or not is_complete(plain[index], settings)]
+        timed = decode(pending, timestamps=True, fallback=fallback) if pending else {}
+        untimed = [index for index, chunk in timed.items() if chunk.text and not closes_in_time(chunk, whisper)]
+        if missing := [index for index in untimed if index not in plain]:
+            plain |= decode(missing, timestamps=False, fallback=False)
+        rejected = {index for index in untimed if not repeats(plain[index], settings)}
+        return [plain[index] if index in rejected or index not in timed else timed[index] for index in every]
 
     def _generate(
         self, states: EncoderStates, speech_s: Sequence[Seconds], *, timestamps: bool, fallback: bool

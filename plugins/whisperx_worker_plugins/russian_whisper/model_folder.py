@@ -1,4 +1,4 @@
-"""CTranslate2 Whisper folder: its required files, its chunk limits and its knowledge of timestamps."""
+"""CTranslate2 Whisper folder: its required files, its chunk limits and its use of timestamps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHUNK_LIMITS_FILE = "chunks.json"
 """Optional file in a model's folder with the fields of `ChunkLimits`."""
 
 DECODING_FILE = "decoding.json"
-"""Optional file in a model's folder with the field `timestamps`: whether the model knows them."""
+"""Optional file in a model's folder, with the field `timestamps`: decode each text with them, or none."""
 
 _CHECKED_FILES = ("model.bin", "config.json", "tokenizer.json")
 REQUIRED_FILES = (*_CHECKED_FILES, "vocabulary.json|vocabulary.txt")
@@ -59,7 +59,7 @@ def read_chunk_limits(folder: Path, settings: Settings) -> ChunkLimits:
 
 
 def read_timestamps(folder: Path) -> bool | None:
-    """Return whether a model knows timestamps, None where its folder does not say.
+    """Return whether each text is decoded with timestamps, None where the folder does not say.
 
     Raises:
         ModelNotFoundError: When the folder's file is invalid.

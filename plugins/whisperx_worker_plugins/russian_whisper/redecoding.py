@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from whisperx_worker import Segment, Span, intervals
+from whisperx_worker import Segment, Span, intervals, spoken_letters
 from whisperx_worker_plugins.russian_whisper import coverage, merging
 from whisperx_worker_plugins.russian_whisper.judgement import Reading, Sign
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 MAX_ROUNDS = 2
 """Rounds of redecoding, in smaller chunks each time."""
+_FEW_LETTERS_PER_S = 3.5
+"""Half of the letters of slow speech."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +48,19 @@ def redecode_gaps(
 ) -> Redecoded:
     """Decode speech without enough text again, until nothing is left or `MAX_ROUNDS` are done.
 
+    Chunks with enough text that the model is not sure of are left: decoded again, they come out no better.
+
     Args:
         first: Readings of the first pass.
-        chunks: Chunks of the first pass.
+        chunks: Chunks of the first pass, in time order, disjoint.
         decode: Decodes and judges some chunks.
         speech: Speech intervals.
         limits: Limits on the new chunks.
     """
     segments = kept_segments(first)
     suspects = [one.segment for one in first if one.is_suspect]
-    # What the model is not sure of comes out no better.
-    sparse = [one for one in coverage.low_density_segments(segments, speech) if not one.doubtful]
-    current = Redecoded(segments, suspects, sparse, [])
+    speech = _speech_to_check(first, chunks, speech)
+    current = Redecoded(segments, suspects, coverage.low_density_segments(segments, speech), [])
     tried = list(chunks)
     for _ in range(MAX_ROUNDS):
         doubtful = current.doubtful
@@ -72,6 +76,19 @@ def redecode_gaps(
 def kept_segments(readings: Iterable[Reading]) -> list[Segment]:
     """Return the segments of the readings that stay."""
     return [one.segment for one in readings if not one.is_removed]
+
+
+def _speech_to_check(readings: Iterable[Reading], chunks: Sequence[Span], speech: Sequence[Span]) -> list[Span]:
+    """Return the speech of chunks that the model is sure of, or that have little text."""
+    starts = [chunk.start for chunk in chunks]
+    letters: dict[int, int] = {}
+    for one in readings:
+        if Sign.UNSURE in one.signs and not one.is_removed:
+            place = bisect_right(starts, one.segment.start) - 1
+            letters[place] = letters.get(place, 0) + spoken_letters(one.segment.text)
+    speech_s = {place: intervals.seconds_within(speech, chunks[place].start, chunks[place].end) for place in letters}
+    unsure = {place for place, count in letters.items() if count >= _FEW_LETTERS_PER_S * speech_s[place]}
+    return [span for span in speech if bisect_right(starts, span.start) - 1 not in unsure]
 
 
 def _merge_round(

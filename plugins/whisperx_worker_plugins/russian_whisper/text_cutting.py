@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ Words end with their speech interval, which is padded by 0.2 s: the pause is 0.9
 """
 MAX_SEGMENT_S: Seconds = 10.0
 """Duration above which a segment is cut inside a sentence."""
+_MAX_S_PER_LETTER: Seconds = 0.12
+_SLACK_S: Seconds = 1.0
+"""Duration that a word may have beyond that of its letters."""
 
 
 def cut_text(text: str, words: Sequence[Word], language: str) -> list[range]:
@@ -36,6 +40,33 @@ def cut_text(text: str, words: Sequence[Word], language: str) -> list[range]:
     ]
     ends = [*starts[1:], len(words)]
     return [piece for start, end in zip(starts, ends, strict=True) for piece in _halve(words, range(start, end))]
+
+
+def shorten_words(text: str, words: Sequence[Word], language: str) -> list[Word]:
+    """Return words without more time than they can take.
+
+    Attention gives each moment to some word: one beside speech that the text leaves out is as long as that speech. A
+    run of such words moves to what comes after it where it begins a sentence, and else to what comes before it.
+
+    Args:
+        text: The text.
+        words: All of its words with times, in order.
+        language: ISO code of the text.
+    """
+    sentences = {0, *sentence_starts(text, spans_of_words(text, words), language)}
+    is_long = [_end_s(word) - _start_s(word) > _max_duration_s(word) for word in words]
+    shortened = list(words)
+    starts = [index for index in range(len(words)) if is_long[index] and (index in sentences or not is_long[index - 1])]
+    for start in starts:
+        inside = (index for index in range(start + 1, len(words)) if index in sentences or not is_long[index])
+        run = range(start, next(inside, len(words)))
+        time_s = _end_s(words[run[-1]]) if start in sentences else _start_s(words[start])
+        for index in reversed(run) if start in sentences else run:
+            other_s = time_s + _max_duration_s(words[index]) * (-1 if start in sentences else 1)
+            first_s, last_s = sorted((time_s, other_s))
+            shortened[index] = replace(words[index], start=first_s, end=last_s)
+            time_s = other_s
+    return shortened
 
 
 def spans_of_words(text: str, words: Sequence[Word]) -> list[TextSpan]:
@@ -93,6 +124,10 @@ def _halve(words: Sequence[Word], piece: range) -> list[range]:
     middle_s = (start_s + end_s) / 2
     cut = max(inner, key=lambda index: (round(_gap_s(words, index), 3), -abs(_start_s(words[index]) - middle_s)))
     return [*_halve(words, range(piece.start, cut)), *_halve(words, range(cut, piece.stop))]
+
+
+def _max_duration_s(word: Word) -> Seconds:
+    return _MAX_S_PER_LETTER * len(word.word) + _SLACK_S
 
 
 def _gap_s(words: Sequence[Word], index: int) -> Seconds:

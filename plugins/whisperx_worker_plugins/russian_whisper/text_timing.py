@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from whisperx_worker_plugins.russian_whisper.library_types import TIMESTAMP_S
-from whisperx_worker_plugins.russian_whisper.text_cutting import cut_text, spans_of_words, spread_words
+from whisperx_worker_plugins.russian_whisper.text_cutting import cut_text, shorten_words, spans_of_words, spread_words
 from whisperx_worker_plugins.russian_whisper.timestamp_tokens import cut_segments, find_first_timestamp
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ class TimestampWriter:
             return replace(decoded, tokens=())
         timed = [word for word in words if word.word]
         is_aligned = "".join(word.word for word in timed) == "".join(text.split())
-        if not is_aligned:
+        if is_aligned:
+            timed = shorten_words(text, timed, self.language)
+        else:
             timed = spread_words(text, chunk, self.speech, self.language)
         pieces = _in_steps(cut_text(text, timed, self.language), timed, chunk)
         written = replace(decoded, tokens=tuple(self._tokens(text, timed, pieces)))

@@ -47,6 +47,15 @@ def cut_segments(decoded: DecodedChunk, chunk: Span, whisper: Whisper) -> list[S
     return segments
 
 
+def closes_in_time(decoded: DecodedChunk, whisper: Whisper) -> bool:
+    """Return whether a timestamp follows the text, not before half of the speech."""
+    first_timestamp = find_first_timestamp(whisper)
+    is_text = [token < first_timestamp for token in decoded.tokens]
+    after_text = decoded.tokens[is_text.index(True) :] if True in is_text else ()
+    last_s = max((token - first_timestamp for token in after_text), default=-1) * TIMESTAMP_S
+    return last_s >= decoded.speech_s / 2
+
+
 def find_first_timestamp(whisper: Whisper) -> int:
     """Return the token of 0.00 s, which all other timestamps follow."""
     first_timestamp: int | None = whisper.hf_tokenizer.token_to_id("<|0.00|>")

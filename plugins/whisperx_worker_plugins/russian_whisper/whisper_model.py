@@ -16,7 +16,6 @@ from whisperx_worker import (
 from whisperx_worker_plugins.russian_whisper.cuda_libraries import preload_cuda_libraries
 from whisperx_worker_plugins.russian_whisper.model_folder import read_timestamps
 from whisperx_worker_plugins.russian_whisper.spectrogram import match_mel_bands
-from whisperx_worker_plugins.russian_whisper.timestamp_knowledge import TimestampKnowledge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,8 +51,7 @@ def use_whisper(models: ModelCache, settings: Settings, folder: Path, compute_ty
         threads = settings.cpu_threads
         whisper = WhisperModel(str(folder), device=device, compute_type=compute_type, cpu_threads=threads)
         match_mel_bands(whisper, folder)
-        declared = read_timestamps(folder)
-        whisper.timestamp_knowledge = TimestampKnowledge(declared, always=bool(declared))
+        whisper.timestamps = read_timestamps(folder)
         return whisper
 
     key = ("whisper", str(folder), device, compute_type)

@@ -51,6 +51,24 @@ def test_for_any_decoder_output_segments_are_in_order_disjoint_and_inside_the_re
     assert not segments or (segments[0].start >= 0 and segments[-1].end <= speech[-1].end)
 
 
+@pytest.mark.parametrize(("logprob", "decoded"), [(-0.4, 4), (-0.6, 1)])
+def test_a_chunk_with_enough_text_that_the_model_is_not_sure_of_is_not_decoded_again(monkeypatch, logprob, decoded):
+    chunks = []
+
+    def decode(chunk):
+        chunks.append(chunk)
+        return (
+            decoded_chunk((0.0, f"{ADDRESS} {ADDRESS}", 3.5), logprob=logprob)
+            if chunk.start == 0.5
+            else decoded_chunk()
+        )
+
+    _, warnings = transcribe(monkeypatch, [Span(0.5, 3.0), Span(7.0, 12.0), Span(16.0, 18.0)], decode)
+
+    assert len(chunks) == decoded
+    assert any("speech was heard here, but the model gave no text" in warning for warning in warnings)
+
+
 def test_a_sentence_at_the_wrong_time_is_moved_to_its_own(monkeypatch):
     speech = [Span(0.5, 3.0), Span(7.0, 12.0), Span(16.0, 18.0), Span(21.0, 23.5)]
 

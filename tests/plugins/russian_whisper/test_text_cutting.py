@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +10,7 @@ from whisperx_worker import Span, Word
 from whisperx_worker_plugins.russian_whisper.text_cutting import (
     MAX_SEGMENT_S,
     cut_text,
+    shorten_words,
     spans_of_words,
     spread_words,
 )
@@ -105,3 +107,22 @@ def test_spread_words_are_in_order_and_each_in_one_speech_interval(texts, edges)
     for word in words:
         assert word.start <= word.end
         assert any(span.start <= word.start and word.end <= span.end for span in speech)
+
+
+def test_a_word_as_long_as_speech_that_the_text_leaves_out_is_shortened():
+    words = [
+        Word("Дома.", 0.0, 1.0), Word("В", 2.0, 5.0), Word("этой", 5.0, 9.0), Word("связи", 9.5, 10.0), Word("да.", 10.0, 14.0)
+    ]  # fmt: skip
+
+    shortened = shorten_words("Дома. В этой связи да.", words, "ru")
+
+    times = [(word.word, pytest.approx(word.start), pytest.approx(word.end)) for word in shortened]
+    assert times == [
+        ("Дома.", 0.0, 1.0), ("В", 6.4, 7.52), ("этой", 7.52, 9.0), ("связи", 9.5, 10.0), ("да.", 10.0, 11.36)
+    ]  # fmt: skip
+
+
+def test_words_of_plausible_length_keep_their_times():
+    words = [Word("Здравствуйте,", 0.0, 2.4), Word("да.", 2.4, 3.7)]
+
+    assert shorten_words("Здравствуйте, да.", words, "ru") == words
