@@ -98,13 +98,8 @@ class _BatchDecoder:
         states = encode_spectrograms(whisper, np.stack(mels))
         speech_s = [intervals.seconds_within(self.speech, chunk.start, chunk.end) for chunk in chunks]
         decoded = self._read(states, speech_s)
-        self.job.recognised(
-            [
-                Segment(span.start, span.end, chunk.text)
-                for span, chunk in zip(chunks, decoded, strict=True)
-                if chunk.text and not is_silence(chunk, self.job.settings)
-            ]
-        )
+        if self.which is not Pass.FAINT:
+            self._report(chunks, decoded)
         timed = dict(enumerate(decoded))
         for has_timestamps, finish in ((True, self._add_words), (False, self._write_timestamps)):
             own = [index for index, chunk in enumerate(decoded) if chunk.has_timestamps is has_timestamps]
@@ -112,6 +107,16 @@ class _BatchDecoder:
                 finished = finish(select_items(states, own), [chunks[i] for i in own], [decoded[i] for i in own])
                 timed.update(zip(own, finished, strict=True))
         return [timed[index] for index in range(len(chunks))]
+
+    def _report(self, chunks: Sequence[Span], decoded: Sequence[DecodedChunk]) -> None:
+        """Show the client the text that is not final yet."""
+        self.job.recognised(
+            [
+                Segment(span.start, span.end, chunk.text)
+                for span, chunk in zip(chunks, decoded, strict=True)
+                if chunk.text and not is_silence(chunk, self.job.settings)
+            ]
+        )
 
     def _read(self, states: EncoderStates, speech_s: Sequence[Seconds]) -> list[DecodedChunk]:
         """Decode a batch without timestamps, with them, or both ways.

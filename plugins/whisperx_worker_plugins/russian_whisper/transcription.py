@@ -10,10 +10,11 @@ from whisperx_worker_plugins.russian_whisper import coverage, decoding
 from whisperx_worker_plugins.russian_whisper.attention_alignment import drop_stale_words
 from whisperx_worker_plugins.russian_whisper.chunking import ChunkLimits, pack_chunks
 from whisperx_worker_plugins.russian_whisper.decoding import Pass
-from whisperx_worker_plugins.russian_whisper.faint_speech import add_faint
+from whisperx_worker_plugins.russian_whisper.faint_speech import add_faint, join_faint
 from whisperx_worker_plugins.russian_whisper.judgement import Reading, judge_chunks
 from whisperx_worker_plugins.russian_whisper.readings_report import report_readings
 from whisperx_worker_plugins.russian_whisper.redecoding import redecode_gaps
+from whisperx_worker_plugins.russian_whisper.thresholds import is_sure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,11 +55,27 @@ def transcribe_speech(  # noqa: PLR0913  the inputs of decoding
     result = redecode_gaps(tuple(readings), chunks, reread, speech, limits)
     missing = report_readings([*readings, *result.withdrawn], result.segments, job)
     _warn_without_text(coverage.speech_without_text(speech, chunks, result.segments, limits), missing, job)
-    segments = add_faint(result.segments, read(detected.faint, Pass.FAINT), detected.faint, job)
+    faint = _faint_with_text(whisper, audio, detected.faint, language, job)
+    segments = add_faint(result.segments, read(faint, Pass.FAINT), detected.faint, job)
     for segment in segments:
         if coverage.is_sparse(segment, speech):
             job.warn("there is far more speech here than text", Span(segment.start, segment.end))
     return drop_stale_words(segments)
+
+
+def _faint_with_text(whisper: Whisper, audio: Audio, faint: Sequence[Span], language: str, job: Job) -> list[Span]:
+    """Return the intervals of faint speech that may have text: joined to windows, they have some."""
+    joined, windows = join_faint(audio, faint)
+    several = [window for window in windows if len(window.parts) > 1]
+    spans = [window.span for window in several]
+    decoded = decoding.decode_chunks(whisper, joined, spans, spans, language, job, Pass.FAINT)
+    empty = {
+        part
+        for window, chunk in zip(several, decoded, strict=True)
+        if not chunk.text or not is_sure(chunk, job.settings)
+        for part in window.parts
+    }
+    return [span for span in faint if span not in empty]
 
 
 def _warn_without_text(without_text: Sequence[Span], missing: Sequence[Span], job: Job) -> None:
