@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -17,7 +18,6 @@ import numpy as np
 from whisperx_worker import (
     JobCancelledError,
     OomBackoff,
-    Seconds,
     Segment,
     Span,
     StrictError,
@@ -45,9 +45,6 @@ MAX_CHUNKS_ON_CPU = 4
 
 More are no faster, and each takes memory of its tokens times the vocabulary.
 """
-
-MIN_SPEECH_S: Seconds = 0.1
-"""Minimum length of the speech in which a word is placed, where there is a choice."""
 
 TokenizedWord: TypeAlias = tuple[str, list[int]]
 """Word and its tokens."""
@@ -199,5 +196,5 @@ def _clip_to_speech(word: Word, segment: Segment, speech: Sequence[Span]) -> Wor
     """Clip a word to its segment, without the pause before or after it."""
     start, end = (min(max(time or 0.0, segment.start), segment.end) for time in (word.start, word.end))
     pieces = intervals.within(speech, start, end)
-    spoken = next((piece for piece in pieces if piece.duration_s >= MIN_SPEECH_S), pieces[0] if pieces else None)
+    spoken = max(pieces, key=attrgetter("duration_s"), default=None)
     return Word(word.word, spoken.start, spoken.end, word.score) if spoken else Word(word.word, start, end, word.score)

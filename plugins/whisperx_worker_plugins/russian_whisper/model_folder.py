@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from whisperx_worker import ModelNotFoundError, Settings, find_model
+from whisperx_worker import ModelNotFoundError, Seconds, Settings, find_model
 from whisperx_worker_plugins.russian_whisper.chunking import WINDOW_S, ChunkLimits
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ CHUNK_LIMITS_FILE = "chunks.json"
 
 DECODING_FILE = "decoding.json"
 """Optional file in a model's folder, with the field `timestamps`: decode each text with them, or none."""
+
+_MIN_CHUNK_S: Seconds = 1.0
+"""Each chunk takes the time of a whole window."""
 
 _CHECKED_FILES = ("model.bin", "config.json", "tokenizer.json")
 REQUIRED_FILES = (*_CHECKED_FILES, "vocabulary.json|vocabulary.txt")
@@ -49,12 +52,15 @@ def read_chunk_limits(folder: Path, settings: Settings) -> ChunkLimits:
     """
     file = folder / CHUNK_LIMITS_FILE
     try:
-        limits = ChunkLimits(**json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else ChunkLimits()
-        is_valid = 0 < limits.longest_s <= WINDOW_S and limits.longest_pause_s >= 0
-    except (ValueError, TypeError):
+        limits = ChunkLimits(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else ChunkLimits()
+        is_valid = _MIN_CHUNK_S <= limits.longest_s <= WINDOW_S and 0 <= limits.longest_pause_s <= WINDOW_S
+    except (OSError, ValueError, TypeError):
         is_valid = False
     if not is_valid:
-        raise ModelNotFoundError(f"the {CHUNK_LIMITS_FILE} of the model {folder.name!r} cannot be used")
+        raise ModelNotFoundError(
+            f"the {CHUNK_LIMITS_FILE} of the model {folder.name!r} cannot be used: it may have longest_s from "
+            f"{_MIN_CHUNK_S:g} to {WINDOW_S:g} and longest_pause_s from 0 to {WINDOW_S:g}"
+        )
     return limits if settings.chunk_s is None else replace(limits, longest_s=settings.chunk_s)
 
 
@@ -66,12 +72,14 @@ def read_timestamps(folder: Path) -> bool | None:
     """
     file = folder / DECODING_FILE
     try:
-        fields = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        fields = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         is_valid = isinstance(fields, dict) and not fields.keys() - {"timestamps"}
         is_valid = is_valid and isinstance(fields.get("timestamps", True), bool)
-    except ValueError:
+    except (OSError, ValueError):
         is_valid = False
     if not is_valid:
-        raise ModelNotFoundError(f"the {DECODING_FILE} of the model {folder.name!r} cannot be used")
+        raise ModelNotFoundError(
+            f"the {DECODING_FILE} of the model {folder.name!r} cannot be used: it may have timestamps, true or false"
+        )
     known: bool | None = fields.get("timestamps")
     return known

@@ -42,10 +42,11 @@ def report_readings(readings: Sequence[Reading], segments: Sequence[Segment], jo
             continue
         span = span_of(one.segment)
         notes: list[dict[str, object]] = job.notes.setdefault(fate, [])  # type: ignore[assignment]
-        notes.append({"start": span.start, "end": span.end, "text": one.segment.text, "why": one.why})
+        why = one.why if one.is_removed else f"{one.why}, and another reading has no text there"
+        notes.append({"start": span.start, "end": span.end, "text": one.segment.text, "why": why})
         if fate == "removed":
             missing.append(span)
-            job.warn(f"text was removed because {one.why}", span, lossless=Sign.MISPLACED in one.signs)
+            job.warn(f"text was removed because {why}", span, lossless=Sign.MISPLACED in one.signs)
     _warn_of_doubt(segments, readings, job)
     return missing
 

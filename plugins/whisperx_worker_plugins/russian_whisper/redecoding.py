@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_ROUNDS = 2
 """Rounds of redecoding, in smaller chunks each time."""
+_MIN_UNSURE_WORDS = 3
 _FEW_LETTERS_PER_S = 3.5
 """Half of the letters of slow speech."""
 
@@ -124,11 +125,14 @@ def _merge_round(
 def _is_acceptable(reading: Reading, segments: Sequence[Segment]) -> bool:
     """Return whether a second reading may be added.
 
-    No sign is against it, and it is not an unsure copy of a text nearby.
+    No sign is against it. Where the model is not sure of it, it is longer than a crumb and no copy of a text nearby.
     """
     if reading.is_removed or reading.segment.doubtful:
         return False
-    return Sign.UNSURE not in reading.signs or not merging.find_duplicate(reading.segment, segments)
+    if Sign.UNSURE not in reading.signs:
+        return True
+    is_crumb = len(reading.segment.text.split()) < _MIN_UNSURE_WORDS
+    return not is_crumb and not merging.find_duplicate(reading.segment, segments)
 
 
 def _misplaced(segment: Segment, original: Segment) -> Reading:

@@ -20,8 +20,10 @@ Words end with their speech interval, which is padded by 0.2 s: the pause is 0.9
 MAX_SEGMENT_S: Seconds = 10.0
 """Duration above which a segment is cut inside a sentence."""
 _MAX_S_PER_LETTER: Seconds = 0.12
-_SLACK_S: Seconds = 1.0
+_SLACK_S: Seconds = 0.6
 """Duration that a word may have beyond that of its letters."""
+_USUAL_SLACK_S: Seconds = 0.2
+"""Duration beyond that of its letters that a longer word gets."""
 
 
 def cut_text(text: str, words: Sequence[Word], language: str) -> list[range]:
@@ -54,7 +56,7 @@ def shorten_words(text: str, words: Sequence[Word], language: str) -> list[Word]
         language: ISO code of the text.
     """
     sentences = {0, *sentence_starts(text, spans_of_words(text, words), language)}
-    is_long = [_end_s(word) - _start_s(word) > _max_duration_s(word) for word in words]
+    is_long = [_end_s(word) - _start_s(word) > _MAX_S_PER_LETTER * len(word.word) + _SLACK_S for word in words]
     shortened = list(words)
     starts = [index for index in range(len(words)) if is_long[index] and (index in sentences or not is_long[index - 1])]
     for start in starts:
@@ -62,7 +64,8 @@ def shorten_words(text: str, words: Sequence[Word], language: str) -> list[Word]
         run = range(start, next(inside, len(words)))
         time_s = _end_s(words[run[-1]]) if start in sentences else _start_s(words[start])
         for index in reversed(run) if start in sentences else run:
-            other_s = time_s + _max_duration_s(words[index]) * (-1 if start in sentences else 1)
+            duration_s = _MAX_S_PER_LETTER * len(words[index].word) + _USUAL_SLACK_S
+            other_s = time_s + duration_s * (-1 if start in sentences else 1)
             first_s, last_s = sorted((time_s, other_s))
             shortened[index] = replace(words[index], start=first_s, end=last_s)
             time_s = other_s
@@ -124,10 +127,6 @@ def _halve(words: Sequence[Word], piece: range) -> list[range]:
     middle_s = (start_s + end_s) / 2
     cut = max(inner, key=lambda index: (round(_gap_s(words, index), 3), -abs(_start_s(words[index]) - middle_s)))
     return [*_halve(words, range(piece.start, cut)), *_halve(words, range(cut, piece.stop))]
-
-
-def _max_duration_s(word: Word) -> Seconds:
-    return _MAX_S_PER_LETTER * len(word.word) + _SLACK_S
 
 
 def _gap_s(words: Sequence[Word], index: int) -> Seconds:

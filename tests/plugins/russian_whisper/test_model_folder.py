@@ -21,11 +21,25 @@ def test_chunk_limits_come_from_the_settings_and_else_from_the_models_folder(tmp
     assert model_folder.read_chunk_limits(tmp_path, Settings(chunk_s=chunk_s)) == packing
 
 
-@pytest.mark.parametrize("written", ["[]", "{", '{"longest": 20}', '{"longest_s": 31}', '{"longest_s": "20"}'])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "[]",
+        "{",
+        '{"longest": 20}',
+        '{"longest_s": 31}',
+        '{"longest_s": "20"}',
+        '{"longest_s": 0.5}',
+        '{"longest_pause_s": 1e9}',
+    ],
+)
 def test_a_folder_with_invalid_limits_is_refused(tmp_path, written):
     (tmp_path / "chunks.json").write_text(written)
 
-    with pytest.raises(ModelNotFoundError, match=r"^the chunks\.json of the model '.*' cannot be used$"):
+    with pytest.raises(
+        ModelNotFoundError,
+        match=r"cannot be used: it may have longest_s from 1 to 30 and longest_pause_s from 0 to 30$",
+    ):
         model_folder.read_chunk_limits(tmp_path, Settings())
 
 
@@ -46,5 +60,13 @@ def test_a_folder_may_say_whether_its_model_knows_timestamps(tmp_path, written, 
 def test_a_folder_that_says_anything_else_of_timestamps_is_refused(tmp_path, written):
     (tmp_path / "decoding.json").write_text(written)
 
-    with pytest.raises(ModelNotFoundError, match=r"^the decoding\.json of the model '.*' cannot be used$"):
+    with pytest.raises(ModelNotFoundError, match=r"cannot be used: it may have timestamps, true or false$"):
         model_folder.read_timestamps(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["chunks.json", "decoding.json"])
+def test_a_folder_in_place_of_a_file_is_refused(tmp_path, name):
+    (tmp_path / name).mkdir()
+
+    with pytest.raises(ModelNotFoundError, match="cannot be used"):
+        model_folder.read_chunk_limits(tmp_path, Settings()), model_folder.read_timestamps(tmp_path)
