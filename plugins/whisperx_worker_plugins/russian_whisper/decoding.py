@@ -100,8 +100,11 @@ class _BatchDecoder:
         decoded = self._read(states, speech_s)
         if self.which is not Pass.FAINT:
             self._report(chunks, decoded)
+        finishers = {False: self._write_timestamps}
+        if needs_word_times(self.job.request):
+            finishers[True] = self._add_words
         timed = dict(enumerate(decoded))
-        for has_timestamps, finish in ((True, self._add_words), (False, self._write_timestamps)):
+        for has_timestamps, finish in finishers.items():
             own = [index for index, chunk in enumerate(decoded) if chunk.has_timestamps is has_timestamps]
             if own:
                 finished = finish(select_items(states, own), [chunks[i] for i in own], [decoded[i] for i in own])
@@ -157,9 +160,7 @@ class _BatchDecoder:
     def _add_words(
         self, states: EncoderStates, chunks: Sequence[Span], decoded: Sequence[DecodedChunk]
     ) -> list[DecodedChunk]:
-        """Add the words of each chunk's segments, where the job needs their times."""
-        if not needs_word_times(self.job.request):
-            return list(decoded)
+        """Add the words of each chunk's segments."""
         pairs = zip(chunks, decoded, strict=True)
         texts = [ChunkText(span, cut_segments(chunk, span, self.generator.whisper)) for span, chunk in pairs]
         words = self._align(states, texts)

@@ -50,8 +50,9 @@ def join_faint(audio: Audio, faint: Sequence[Span]) -> tuple[Audio, list[Window]
     silence = np.zeros(round(_JOINT_S * SAMPLE_RATE_HZ), np.float32)
     windows: list[Window] = []
     sounds = [np.zeros(0, np.float32)]
-    time_s = 0.0
+    joined_samples = 0
     for span in faint:
+        time_s = joined_samples / SAMPLE_RATE_HZ
         end_s = time_s + span.duration_s
         last = windows[-1] if windows else None
         if last and end_s - last.span.start <= WINDOW_S:
@@ -59,7 +60,7 @@ def join_faint(audio: Audio, faint: Sequence[Span]) -> tuple[Audio, list[Window]
         else:
             windows.append(Window((span,), Span(time_s, end_s)))
         sounds += [audio.between(span.start, span.end), silence]
-        time_s = sum(map(len, sounds)) / SAMPLE_RATE_HZ
+        joined_samples += len(sounds[-2]) + len(silence)
     return Audio(np.concatenate(sounds)), windows
 
 
