@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from whisperx_worker import Job, Request
+    from whisperx_worker_plugins.russian_whisper.chunking import Chunk
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ _UNSPACED = frozenset({"ja", "lo", "my", "th", "yue", "zh"})
 class ChunkText:
     """Recognised text of one chunk."""
 
-    chunk: Span
+    chunk: Chunk
     segments: Sequence[Segment]
     """In time order."""
 
@@ -178,17 +179,23 @@ def _tokenize_words(text: str, tokenizer: Tokenizer) -> list[TokenizedWord]:
     return [("".join(piece.split()), tokens) for piece, tokens in pieces]
 
 
-def _time_words(words: Sequence[TokenizedWord], result: Any, chunk: Span) -> list[Word]:  # noqa: ANN401
+def _time_words(words: Sequence[TokenizedWord], result: Any, chunk: Chunk) -> list[Word]:  # noqa: ANN401
     """Return words with the times of a `ctranslate2.models.WhisperAlignmentResult`."""
     path = np.asarray(result.alignments, np.int64).reshape(-1, 2)
     edges = [0, *accumulate(len(tokens) for _, tokens in words)]
     # The path also contains the end-of-text token.
     frames = path[np.searchsorted(path[:, 0], edges).clip(max=len(path) - 1), 1]
-    times = np.minimum(chunk.start + frames * TIMESTAMP_S, chunk.end).round(3).tolist()
+    times_s = np.minimum(frames * TIMESTAMP_S, chunk.duration_s).tolist()
+    spans = [chunk.to_recording(start_s, end_s) for start_s, end_s in pairwise(times_s)]
     scores = np.concatenate(([0.0], np.cumsum(result.text_token_probs)))
     return [
-        Word(word, start, end, float((scores[after] - scores[first]) / (after - first)) if after > first else None)
-        for (word, _), (start, end), (first, after) in zip(words, pairwise(times), pairwise(edges), strict=True)
+        Word(
+            word,
+            round(span.start, 3),
+            round(span.end, 3),
+            float((scores[after] - scores[first]) / (after - first)) if after > first else None,
+        )
+        for (word, _), span, (first, after) in zip(words, spans, pairwise(edges), strict=True)
     ]
 
 

@@ -78,18 +78,19 @@ def uncovered_speech(speech: Sequence[Span], segments: Iterable[Segment], limits
         pieces = [
             piece for piece in intervals.within(speech, covered_until, after.start) if _can_hold_word(piece, speech)
         ]
-        uncovered += chunking.pack_chunks(pieces, limits)
+        uncovered += chunking.join_neighbours(pieces, limits)
         covered_until = max(covered_until, after.end)
     return uncovered
 
 
 def speech_without_text(
-    speech: Sequence[Span], chunks: Iterable[Span], segments: Sequence[Segment], limits: chunking.ChunkLimits
+    speech: Sequence[Span], chunks: Iterable[chunking.Chunk], segments: Sequence[Segment], limits: chunking.ChunkLimits
 ) -> list[Span]:
     """Return uncovered speech and chunks without any text, however short they are."""
     covered = intervals.merge(Span(segment.start, segment.end) for segment in segments)
     empty = (chunk for chunk in chunks if not intervals.within(covered, chunk.start, chunk.end))
-    return intervals.merge([*empty, *uncovered_speech(speech, segments, limits)])
+    parts = (part for chunk in empty for part in chunk.parts)
+    return intervals.merge([*parts, *uncovered_speech(speech, segments, limits)])
 
 
 def retry_chunks(uncovered: Iterable[Span], tried: Sequence[Span], speech: Sequence[Span]) -> list[Span]:

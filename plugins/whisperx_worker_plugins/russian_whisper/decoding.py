@@ -15,6 +15,7 @@ import numpy as np
 
 from whisperx_worker import Segment, in_batches, intervals
 from whisperx_worker_plugins.russian_whisper.attention_alignment import ChunkText, align_batch, needs_word_times
+from whisperx_worker_plugins.russian_whisper.chunking import join_samples
 from whisperx_worker_plugins.russian_whisper.encoder_states import encode_spectrograms, select_items
 from whisperx_worker_plugins.russian_whisper.prompt import prompt_for_job
 from whisperx_worker_plugins.russian_whisper.spectrogram import log_mel_spectrogram
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from whisperx_worker import Audio, Job, Seconds, Span
     from whisperx_worker_plugins.russian_whisper.attention_alignment import SegmentWords
+    from whisperx_worker_plugins.russian_whisper.chunking import Chunk
     from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
     from whisperx_worker_plugins.russian_whisper.library_types import EncoderStates, Whisper
 
@@ -51,7 +53,7 @@ class Pass(Enum):
 def decode_chunks(  # noqa: PLR0913  the inputs of decoding
     whisper: Whisper,
     audio: Audio,
-    chunks: Sequence[Span],
+    chunks: Sequence[Chunk],
     speech: Sequence[Span],
     language: str,
     job: Job,
@@ -65,7 +67,7 @@ def decode_chunks(  # noqa: PLR0913  the inputs of decoding
     Args:
         whisper: The model.
         audio: The recording.
-        chunks: Intervals of at most 30 s.
+        chunks: The chunks.
         speech: Speech intervals.
         language: ISO code.
         job: For the request's decoding fields and the worker's thresholds.
@@ -91,10 +93,10 @@ class _BatchDecoder:
     job: Job
     which: Pass
 
-    def decode(self, chunks: Sequence[Span]) -> list[DecodedChunk]:
+    def decode(self, chunks: Sequence[Chunk]) -> list[DecodedChunk]:
         """Encode and decode a batch of chunks."""
         whisper = self.generator.whisper
-        mels = [log_mel_spectrogram(whisper, self.audio.between(chunk.start, chunk.end)) for chunk in chunks]
+        mels = [log_mel_spectrogram(whisper, join_samples(self.audio, chunk.parts)) for chunk in chunks]
         states = encode_spectrograms(whisper, np.stack(mels))
         speech_s = [intervals.seconds_within(self.speech, chunk.start, chunk.end) for chunk in chunks]
         decoded = self._read(states, speech_s)
@@ -111,7 +113,7 @@ class _BatchDecoder:
                 timed.update(zip(own, finished, strict=True))
         return [timed[index] for index in range(len(chunks))]
 
-    def _report(self, chunks: Sequence[Span], decoded: Sequence[DecodedChunk]) -> None:
+    def _report(self, chunks: Sequence[Chunk], decoded: Sequence[DecodedChunk]) -> None:
         """Show the client the text that is not final yet."""
         self.job.recognised(
             [
@@ -158,7 +160,7 @@ class _BatchDecoder:
         return decode_with_fallback(generator, states, speech_s, prompted, temperatures, self.job)
 
     def _add_words(
-        self, states: EncoderStates, chunks: Sequence[Span], decoded: Sequence[DecodedChunk]
+        self, states: EncoderStates, chunks: Sequence[Chunk], decoded: Sequence[DecodedChunk]
     ) -> list[DecodedChunk]:
         """Add the words of each chunk's segments."""
         pairs = zip(chunks, decoded, strict=True)
@@ -167,7 +169,7 @@ class _BatchDecoder:
         return [replace(chunk, words=own) for chunk, own in zip(decoded, words, strict=True)]
 
     def _write_timestamps(
-        self, states: EncoderStates, chunks: Sequence[Span], decoded: Sequence[DecodedChunk]
+        self, states: EncoderStates, chunks: Sequence[Chunk], decoded: Sequence[DecodedChunk]
     ) -> list[DecodedChunk]:
         """Cut texts without timestamps at their word times, which a translation does not have."""
         request, generator = self.job.request, self.generator

@@ -6,14 +6,12 @@ window without text are done with, those of others are decoded one by one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from whisperx_worker import SAMPLE_RATE_HZ, Audio, Seconds, Segment, Span, intervals
-from whisperx_worker_plugins.russian_whisper.chunking import WINDOW_S
+from whisperx_worker import Seconds, Segment, Span, intervals
+from whisperx_worker_plugins.russian_whisper.chunking import ChunkLimits
 from whisperx_worker_plugins.russian_whisper.judgement import span_of
 from whisperx_worker_plugins.russian_whisper.merging import contains_text
 
@@ -24,44 +22,10 @@ if TYPE_CHECKING:
     from whisperx_worker_plugins.russian_whisper.judgement import Reading
 
 _NEARBY_S: Seconds = 5.0
-_JOINT_S: Seconds = 0.5
-"""Silence between joined intervals."""
+FAINT_WINDOWS = ChunkLimits(longest_pause_s=0.5)
+"""Limits on the windows that it is joined to."""
 _MIN_REPORTED_S: Seconds = 2.0
 """Shorter sound without a sure text is a breath or a click."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """Joined intervals of faint speech."""
-
-    parts: tuple[Span, ...]
-    """Intervals of the recording."""
-    span: Span
-    """Interval of the joined sound."""
-
-
-def join_faint(audio: Audio, faint: Sequence[Span]) -> tuple[Audio, list[Window]]:
-    """Join intervals of faint speech to windows of at most 30 s, and return their sound.
-
-    Args:
-        audio: The recording.
-        faint: Intervals of at most 30 s, in time order, disjoint.
-    """
-    silence = np.zeros(round(_JOINT_S * SAMPLE_RATE_HZ), np.float32)
-    windows: list[Window] = []
-    sounds = [np.zeros(0, np.float32)]
-    joined_samples = 0
-    for span in faint:
-        time_s = joined_samples / SAMPLE_RATE_HZ
-        end_s = time_s + span.duration_s
-        last = windows[-1] if windows else None
-        if last and end_s - last.span.start <= WINDOW_S:
-            windows[-1] = Window((*last.parts, span), Span(last.span.start, end_s))
-        else:
-            windows.append(Window((span,), Span(time_s, end_s)))
-        sounds += [audio.between(span.start, span.end), silence]
-        joined_samples += len(sounds[-2]) + len(silence)
-    return Audio(np.concatenate(sounds)), windows
 
 
 def add_faint(

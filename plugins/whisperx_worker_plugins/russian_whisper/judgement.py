@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from whisperx_worker import Settings
+    from whisperx_worker_plugins.russian_whisper.chunking import Chunk
     from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
     from whisperx_worker_plugins.russian_whisper.library_types import Whisper
 
@@ -87,7 +88,7 @@ class Reading:
 
 
 def judge_chunks(
-    decoded: Iterable[tuple[Span, DecodedChunk]], speech: Sequence[Span], whisper: Whisper, settings: Settings
+    decoded: Iterable[tuple[Chunk, DecodedChunk]], speech: Sequence[Span], whisper: Whisper, settings: Settings
 ) -> list[Reading]:
     """Cut chunks into segments, and judge each; what one sign or a low log-probability is against is doubtful.
 
@@ -107,7 +108,7 @@ def judge_chunks(
 
 
 def read_chunk(
-    chunk: DecodedChunk, segments: Sequence[Segment], span: Span, speech: Sequence[Span], settings: Settings
+    chunk: DecodedChunk, segments: Sequence[Segment], span: Chunk, speech: Sequence[Span], settings: Settings
 ) -> Iterator[Reading]:
     """Yield the segments of a chunk with the signs against them, repetitions that are too fast shortened.
 

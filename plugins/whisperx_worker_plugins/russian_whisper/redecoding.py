@@ -13,7 +13,7 @@ from whisperx_worker_plugins.russian_whisper.judgement import Reading, Sign
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from whisperx_worker_plugins.russian_whisper.chunking import ChunkLimits
+    from whisperx_worker_plugins.russian_whisper.chunking import Chunk, ChunkLimits
 
 MAX_ROUNDS = 2
 """Rounds of redecoding, in smaller chunks each time."""
@@ -42,7 +42,7 @@ class Redecoded:
 
 def redecode_gaps(
     first: Sequence[Reading],
-    chunks: Sequence[Span],
+    chunks: Sequence[Chunk],
     decode: Callable[[Sequence[Span]], Sequence[Reading]],
     speech: Sequence[Span],
     limits: ChunkLimits,
@@ -62,7 +62,7 @@ def redecode_gaps(
     suspects = [one.segment for one in first if one.is_suspect]
     speech = _speech_to_check(first, chunks, speech)
     current = Redecoded(segments, suspects, coverage.low_density_segments(segments, speech), [])
-    tried = list(chunks)
+    tried = [chunk.parts[0] for chunk in chunks if len(chunk.parts) == 1]
     for _ in range(MAX_ROUNDS):
         doubtful = current.doubtful
         reliable = [segment for segment in current.segments if segment not in doubtful]
@@ -79,7 +79,7 @@ def kept_segments(readings: Iterable[Reading]) -> list[Segment]:
     return [one.segment for one in readings if not one.is_removed]
 
 
-def _speech_to_check(readings: Iterable[Reading], chunks: Sequence[Span], speech: Sequence[Span]) -> list[Span]:
+def _speech_to_check(readings: Iterable[Reading], chunks: Sequence[Chunk], speech: Sequence[Span]) -> list[Span]:
     """Return the speech of chunks that the model is sure of, or that have little text."""
     starts = [chunk.start for chunk in chunks]
     letters: dict[int, int] = {}

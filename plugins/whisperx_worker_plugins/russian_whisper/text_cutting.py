@@ -12,6 +12,8 @@ from whisperx_worker_plugins._shared.text_boundaries import TextSpan, sentence_s
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from whisperx_worker_plugins.russian_whisper.chunking import Chunk
+
 MIN_PAUSE_S: Seconds = 0.5
 """Gap between words at which a segment ends.
 
@@ -79,17 +81,17 @@ def spans_of_words(text: str, words: Sequence[Word]) -> list[TextSpan]:
     return [(places[end - len(word.word)], places[end - 1] + 1) for word, end in zip(words, ends, strict=True)]
 
 
-def spread_words(text: str, chunk: Span, speech: Sequence[Span], language: str) -> list[Word]:
+def spread_words(text: str, chunk: Chunk, speech: Sequence[Span], language: str) -> list[Word]:
     """Return the words of a text, spread over the speech of a chunk by their length.
 
     Args:
         text: The text.
-        chunk: The chunk's interval.
+        chunk: The chunk.
         speech: Speech intervals, in time order, disjoint.
         language: ISO code of the text.
     """
     words = [text[start:end] for start, end in word_spans(text, language)]
-    spoken = intervals.within(speech, chunk.start, chunk.end) or [chunk]
+    spoken = intervals.within(speech, chunk.start, chunk.end) or chunk.parts
     letters = [0, *accumulate(len(word) + 1 for word in words)]
     s_per_letter = intervals.total_s(spoken) / letters[-1]
     spread = []

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from whisperx_worker import Segment, Span, Word
+    from whisperx_worker_plugins.russian_whisper.chunking import Chunk
     from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
     from whisperx_worker_plugins.russian_whisper.library_types import Tokenizer, Whisper
 
@@ -34,12 +35,12 @@ class TimestampWriter:
     speech: Sequence[Span]
     """In time order, disjoint."""
 
-    def write(self, decoded: DecodedChunk, chunk: Span, words: Sequence[Word]) -> DecodedChunk:
+    def write(self, decoded: DecodedChunk, chunk: Chunk, words: Sequence[Word]) -> DecodedChunk:
         """Return a chunk with timestamp tokens around each of its segments, and with the segments' words.
 
         Args:
             decoded: The decoder's output, without timestamps.
-            chunk: The chunk's interval.
+            chunk: The chunk.
             words: All words of the text with times in the chunk, in order. Where they are not there, the text is
                 spread over the speech.
         """
@@ -70,7 +71,7 @@ class TimestampWriter:
         return tokens
 
 
-def _in_steps(cut: Sequence[range], words: Sequence[Word], chunk: Span) -> list[tuple[range, int, int]]:
+def _in_steps(cut: Sequence[range], words: Sequence[Word], chunk: Chunk) -> list[tuple[range, int, int]]:
     """Return ranges of words with start and end in timestamp steps, each after the one before.
 
     A range without a step of its own is joined to the previous one.
@@ -78,7 +79,7 @@ def _in_steps(cut: Sequence[range], words: Sequence[Word], chunk: Span) -> list[
     last_step = max(1, math.floor(chunk.duration_s / TIMESTAMP_S + _ROUNDING))
     steps: list[tuple[range, int, int]] = []
     for piece in cut:
-        start_s, end_s = ((time or 0.0) - chunk.start for time in (words[piece[0]].start, words[piece[-1]].end))
+        start_s, end_s = (chunk.to_sound(time or 0.0) for time in (words[piece[0]].start, words[piece[-1]].end))
         earliest = steps[-1][2] if steps else 0
         start = max(earliest, math.floor(start_s / TIMESTAMP_S + _ROUNDING))
         end = min(last_step, math.ceil(end_s / TIMESTAMP_S - _ROUNDING))

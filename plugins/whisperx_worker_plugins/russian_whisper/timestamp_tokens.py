@@ -12,6 +12,7 @@ from whisperx_worker import Seconds, Segment, Span
 from whisperx_worker_plugins.russian_whisper.library_types import TIMESTAMP_S
 
 if TYPE_CHECKING:
+    from whisperx_worker_plugins.russian_whisper.chunking import Chunk
     from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
     from whisperx_worker_plugins.russian_whisper.library_types import Whisper
 
@@ -19,12 +20,12 @@ _MIN_RUN_S: Seconds = 0.01
 """Half a timestamp step; a shorter run has no time of its own."""
 
 
-def cut_segments(decoded: DecodedChunk, chunk: Span, whisper: Whisper) -> list[Segment]:
+def cut_segments(decoded: DecodedChunk, chunk: Chunk, whisper: Whisper) -> list[Segment]:
     """Return the segments of one chunk, in time order, disjoint, not empty and inside the chunk.
 
     Args:
         decoded: The decoder's output.
-        chunk: The chunk's interval.
+        chunk: The chunk.
         whisper: For its tokenizer.
     """
     tokenizer = whisper.hf_tokenizer
@@ -32,10 +33,11 @@ def cut_segments(decoded: DecodedChunk, chunk: Span, whisper: Whisper) -> list[S
     for part, tokens in split_at_timestamps(decoded.tokens, find_first_timestamp(whisper), chunk.duration_s):
         text = tokenizer.decode(tokens).strip()
         if text:
+            span = chunk.to_recording(part.start, part.end)
             segments.append(
                 Segment(
-                    start=_floor_to_ms(chunk.start + part.start),
-                    end=_floor_to_ms(chunk.start + part.end),
+                    start=_floor_to_ms(span.start),
+                    end=_floor_to_ms(span.end),
                     text=text,
                     words=decoded.words[len(segments)] if decoded.words else (),
                     avg_logprob=decoded.avg_logprob,

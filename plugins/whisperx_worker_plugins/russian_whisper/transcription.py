@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from whisperx_worker import Span, intervals
 from whisperx_worker_plugins.russian_whisper import coverage, decoding
 from whisperx_worker_plugins.russian_whisper.attention_alignment import drop_stale_words
-from whisperx_worker_plugins.russian_whisper.chunking import ChunkLimits, pack_chunks
+from whisperx_worker_plugins.russian_whisper.chunking import pack_chunks, whole
 from whisperx_worker_plugins.russian_whisper.decoding import Pass
-from whisperx_worker_plugins.russian_whisper.faint_speech import add_faint, join_faint
+from whisperx_worker_plugins.russian_whisper.faint_speech import FAINT_WINDOWS, add_faint
 from whisperx_worker_plugins.russian_whisper.judgement import Reading, judge_chunks
 from whisperx_worker_plugins.russian_whisper.readings_report import report_readings
 from whisperx_worker_plugins.russian_whisper.redecoding import redecode_gaps
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from whisperx_worker import Audio, Job, Segment
+    from whisperx_worker_plugins.russian_whisper.chunking import Chunk, ChunkLimits
     from whisperx_worker_plugins.russian_whisper.library_types import Whisper
     from whisperx_worker_plugins.russian_whisper.speech_detection import DetectedSpeech
 
@@ -41,12 +42,12 @@ def transcribe_speech(  # noqa: PLR0913  the inputs of decoding
     possible = sorted((*speech, *detected.faint), key=attrgetter("start"))
     readings: list[Reading] = []
 
-    def read(chunks: Sequence[Span], which: Pass) -> list[Reading]:
+    def read(chunks: Sequence[Chunk], which: Pass) -> list[Reading]:
         decoded = decoding.decode_chunks(whisper, audio, chunks, possible, language, job, which)
         return judge_chunks(zip(chunks, decoded, strict=True), possible, whisper, job.settings)
 
-    def reread(chunks: Sequence[Span]) -> list[Reading]:
-        again = read(chunks, Pass.AGAIN)
+    def reread(spans: Sequence[Span]) -> list[Reading]:
+        again = read(whole(spans), Pass.AGAIN)
         readings.extend(again)
         return again
 
@@ -56,7 +57,7 @@ def transcribe_speech(  # noqa: PLR0913  the inputs of decoding
     missing = report_readings([*readings, *result.withdrawn], result.segments, job)
     _warn_without_text(coverage.speech_without_text(speech, chunks, result.segments, limits), missing, job)
     faint = _faint_with_text(whisper, audio, detected.faint, language, job)
-    segments = add_faint(result.segments, read(faint, Pass.FAINT), detected.faint, job)
+    segments = add_faint(result.segments, read(whole(faint), Pass.FAINT), detected.faint, job)
     for segment in segments:
         if coverage.is_sparse(segment, speech):
             job.warn("there is far more speech here than text", Span(segment.start, segment.end))
@@ -65,15 +66,13 @@ def transcribe_speech(  # noqa: PLR0913  the inputs of decoding
 
 def _faint_with_text(whisper: Whisper, audio: Audio, faint: Sequence[Span], language: str, job: Job) -> list[Span]:
     """Return the intervals of faint speech that may have text: joined to windows, they have some."""
-    joined, windows = join_faint(audio, faint)
-    several = [window for window in windows if len(window.parts) > 1]
-    spans = [window.span for window in several]
-    decoded = decoding.decode_chunks(whisper, joined, spans, spans, language, job, Pass.FAINT)
+    windows = [window for window in pack_chunks(faint, FAINT_WINDOWS) if len(window.parts) > 1]
+    decoded = decoding.decode_chunks(whisper, audio, windows, faint, language, job, Pass.FAINT)
     empty = {
-        part
-        for window, chunk in zip(several, decoded, strict=True)
+        span
+        for window, chunk in zip(windows, decoded, strict=True)
         if not chunk.text or not is_sure(chunk, job.settings)
-        for part in window.parts
+        for span in intervals.within(faint, window.start, window.end)
     }
     return [span for span in faint if span not in empty]
 

@@ -110,7 +110,7 @@ class Request(_Strict):
     beam_size: int = described(5, "width of the beam search", "a whole number from 1 to 100", ge=1, le=100)
     temperature: float = described(
         0.0,
-        "the first temperature; above 0 the best of five varied candidates, the same every time",
+        "the first temperature; above 0 the best of three varied candidates, the same every time",
         "a number from 0 to 1",
         ge=0,
         le=1,

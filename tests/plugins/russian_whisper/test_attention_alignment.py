@@ -36,6 +36,7 @@ from whisperx_worker_plugins.russian_whisper import (
     whisper_model,
 )
 from whisperx_worker_plugins.russian_whisper.attention_alignment import ChunkText, align_by_attention, drop_stale_words
+from whisperx_worker_plugins.russian_whisper.chunking import Chunk
 from whisperx_worker_plugins.russian_whisper.encoder_states import encode_spectrograms
 from whisperx_worker_plugins.russian_whisper.tokenizer import make_tokenizer
 
@@ -66,7 +67,7 @@ def chunked(dialogue):
             groups.append([])
         groups[-1].append(word)
     for group in groups:
-        chunk = Span(group[0]["start"] - 0.1, group[-1]["end"] + 0.1)
+        chunk = Chunk((Span(group[0]["start"] - 0.1, group[-1]["end"] + 0.1),))
         yield ChunkText(chunk, [Segment(chunk.start, chunk.end, " ".join(word["word"] for word in group))])
 
 
@@ -198,7 +199,7 @@ def test_a_text_that_is_longer_than_the_decoder_has_no_words_and_harms_no_other(
         tokenizer = make_tokenizer(whisper, "ru", "transcribe")
         encoded = encode_spectrograms(whisper, np.stack([spectrogram.log_mel_spectrogram(whisper, sound)] * 3))
         long, none, short = (
-            ChunkText(Span(0, 5), [Segment(0, 5, text)])
+            ChunkText(Chunk((Span(0, 5),)), [Segment(0, 5, text)])
             for text in ("номер " * (attention_alignment.MAX_TOKENS + 1), "", "да, номер")
         )
         found = align_by_attention(whisper, tokenizer, encoded, [long, none, short], [Span(0, 5)])
@@ -219,7 +220,7 @@ def test_the_words_of_any_script_are_the_text(dialogue, language, text):
         tokenizer = make_tokenizer(whisper, language, "transcribe")
         encoded = whisper.encode(spectrogram.log_mel_spectrogram(whisper, dialogue.audio.between(0, 5))[None])
         ((words,),) = align_by_attention(
-            whisper, tokenizer, encoded, [ChunkText(Span(0, 5), [Segment(0, 5, text)])], [Span(0, 5)]
+            whisper, tokenizer, encoded, [ChunkText(Chunk((Span(0, 5),)), [Segment(0, 5, text)])], [Span(0, 5)]
         )
 
     assert "".join(word.word for word in words) == "".join(text.split())

@@ -1,26 +1,65 @@
 """Speech intervals packed into chunks and windows."""
 
+from itertools import accumulate, pairwise
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from whisperx_worker import Audio, Span
+from whisperx_worker import Audio, Span, intervals
 from whisperx_worker_plugins.russian_whisper import chunking
 
 
 @pytest.mark.parametrize(
     ("found", "chunks"),
     [
-        ([(0, 10), (11, 20), (21, 31)], [(0, 20), (21, 31)]),
-        ([(1, 2), (6.9, 8)], [(1, 8)]),
-        ([(1, 2), (7.1, 8)], [(1, 2), (7.1, 8)]),
-        ([(0, 30), (30, 60)], [(0, 30), (30, 60)]),
+        ([(0, 10), (11, 20), (21, 31)], [[(0, 20)], [(21, 31)]]),
+        ([(1, 2), (6.9, 8)], [[(1, 8)]]),
+        ([(1, 2), (7.1, 8), (80, 81)], [[(1, 2.5), (6.6, 8.5), (79.5, 81)]]),
+        ([(0, 20), (30, 39.1)], [[(0, 20)], [(30, 39.1)]]),
+        ([(0, 30), (30, 60)], [[(0, 30)], [(30, 60)]]),
         ([], []),
     ],
 )
-def test_neighbouring_speech_fills_a_window_and_a_long_pause_begins_a_new_chunk(found, chunks):
+def test_neighbouring_speech_fills_a_window_and_long_pauses_are_cut_to_a_second(found, chunks):
     spans = tuple(Span(start, end) for start, end in found)
 
-    assert [(chunk.start, chunk.end) for chunk in chunking.pack_chunks(spans, chunking.ChunkLimits())] == chunks
+    packed = chunking.pack_chunks(spans, chunking.ChunkLimits())
+
+    assert [[(part.start, part.end) for part in chunk.parts] for chunk in packed] == chunks
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.1, 60), st.floats(0.1, 30)), min_size=1, max_size=20),
+    st.floats(0, 10),
+    st.data(),
+)
+def test_chunks_have_all_speech_and_their_times_lead_there_and_back(lengths, longest_pause_s, data):
+    edges = list(accumulate(length for pair in lengths for length in pair))
+    speech = [Span(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True)]
+
+    chunks = chunking.pack_chunks(speech, chunking.ChunkLimits(longest_pause_s=longest_pause_s))
+
+    parts = [part for chunk in chunks for part in chunk.parts]
+    assert all(before.end <= after.start + 1e-9 for before, after in pairwise(parts))
+    assert intervals.total_s(intervals.intersect(speech, intervals.merge(parts))) == pytest.approx(
+        intervals.total_s(speech)
+    )
+    chunk = data.draw(st.sampled_from(chunks))
+    start_s, end_s = sorted(data.draw(st.tuples(*[st.floats(0, chunk.duration_s)] * 2)))
+    span = chunk.to_recording(start_s, end_s)
+    assert (chunk.to_sound(span.start), chunk.to_sound(span.end)) == pytest.approx((start_s, end_s))
+    assert chunk.start <= span.start <= span.end <= chunk.end + 1e-9
+
+
+def test_what_begins_at_a_cut_is_after_the_pause_and_what_ends_there_before_it():
+    chunk = chunking.Chunk((Span(10, 12), Span(50, 53)))
+
+    assert chunk.to_recording(0.5, 2.0) == Span(10.5, 12)
+    assert chunk.to_recording(2.0, 5.0) == Span(50, 53)
+    assert chunk.to_recording(1.0, 3.0) == Span(11, 51)
+    assert [chunk.to_sound(time) for time in (11, 12, 30, 50, 51, 99)] == [1, 2, 2, 2, 3, 5]
 
 
 def test_a_speech_window_has_only_speech():
@@ -34,11 +73,11 @@ def test_a_speech_window_has_only_speech():
     assert (window[5 * 16_000], window[-1]) == (50 * 16_000, 75 * 16_000 - 1)
 
 
-def test_chunks_stay_within_their_limits():
+def test_neighbours_are_joined_within_the_limits():
     spans = (Span(0, 4), Span(5, 9), Span(9.5, 12))
 
-    def packed(**packing):
-        return [(chunk.start, chunk.end) for chunk in chunking.pack_chunks(spans, chunking.ChunkLimits(**packing))]
+    def joined(**limits):
+        return [(span.start, span.end) for span in chunking.join_neighbours(spans, chunking.ChunkLimits(**limits))]
 
-    assert packed(longest_s=9) == [(0, 9), (9.5, 12)]
-    assert packed(longest_pause_s=0.5) == [(0, 4), (5, 12)]
+    assert joined(longest_s=9) == [(0, 9), (9.5, 12)]
+    assert joined(longest_pause_s=0.5) == [(0, 4), (5, 12)]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from whisperx_worker import Segment, Span, intervals
 from whisperx_worker_plugins.russian_whisper import coverage
-from whisperx_worker_plugins.russian_whisper.chunking import ChunkLimits
+from whisperx_worker_plugins.russian_whisper.chunking import Chunk, ChunkLimits
 
 SENTENCE = "Добрый день, это Анна из отдела продаж, чем могу помочь?"
 
@@ -105,9 +105,9 @@ def test_a_chunk_without_any_text_is_reported_however_short_it_is():
     speech = [Span(0, 4), Span(20, 20.4), Span(30, 34), Span(34.5, 34.9)]
     segments = [Segment(0, 4, SENTENCE), Segment(30, 34, SENTENCE)]
 
-    assert coverage.speech_without_text(
-        speech, [Span(0, 4), Span(20, 20.4), Span(30, 34.9)], segments, ChunkLimits()
-    ) == [Span(20, 20.4)]
+    chunks = [Chunk((span,)) for span in (Span(0, 4), Span(20, 20.4), Span(30, 34.9))]
+
+    assert coverage.speech_without_text(speech, chunks, segments, ChunkLimits()) == [Span(20, 20.4)]
 
 
 def spoken(start, speech_s, letters):

@@ -5,9 +5,10 @@ import pytest
 from tests.plugins.russian_whisper.letter_tokens import LetterWhisper, decoded_chunk
 from whisperx_worker import Segment, Settings, Span
 from whisperx_worker_plugins.russian_whisper import judgement
+from whisperx_worker_plugins.russian_whisper.chunking import Chunk
 from whisperx_worker_plugins.russian_whisper.judgement import Sign
 
-CHUNK = Span(10.0, 20.0)
+CHUNK = Chunk((Span(10.0, 20.0),))
 SENTENCE = "Добрый день, я звоню по поводу заказа."
 
 

@@ -9,6 +9,7 @@ from tests.corpora.phantoms import KNOWN, phantom_texts
 from tests.plugins.russian_whisper.letter_tokens import LetterWhisper, decoded_chunk
 from whisperx_worker import Settings, Span
 from whisperx_worker_plugins.russian_whisper import judgement
+from whisperx_worker_plugins.russian_whisper.chunking import Chunk
 from whisperx_worker_plugins.russian_whisper.decoded_chunk import compression_ratio
 
 MEASURED = phantom_texts()
@@ -20,7 +21,7 @@ UNIT_WORDS = 12
 
 def left_words(decoded, speech, end_s):
     """The words that stay and are not marked as doubtful."""
-    readings = judgement.judge_chunks([(Span(0.0, end_s), decoded)], speech, LetterWhisper(), Settings())
+    readings = judgement.judge_chunks([(Chunk((Span(0.0, end_s),)), decoded)], speech, LetterWhisper(), Settings())
     sure = [one.segment for one in readings if not (one.is_removed or one.segment.doubtful)]
     return [word for segment in sure for word in segment.text.split()]
 

@@ -12,6 +12,7 @@ from whisperx_worker.pipeline.worker import open_worker
 from whisperx_worker.testing import make_audio, make_job
 from whisperx_worker.types import Span
 from whisperx_worker_plugins.russian_whisper import decoding, prompt, whisper_model
+from whisperx_worker_plugins.russian_whisper.chunking import Chunk
 
 BOTH_CUT = (
     "hotwords and initial_prompt together are longer than the 220 tokens that the model has for it; "
@@ -94,10 +95,10 @@ def test_no_prompt_is_too_long_for_the_decoder(tmp_path_factory, words_of_hotwor
         hotwords="а " * words_of_hotwords or None, initial_prompt="б " * words_of_prompt or None,
         beam_size=1, temperature_increment_on_fallback=None,
     )  # fmt: skip
-    chunk = Span(0.0, 4.0)
+    span = Span(0.0, 4.0)
 
     with whisper_model.use_whisper(ModelCache(), Settings(), folder, "float32") as whisper:
-        [decoded] = decoding.decode_chunks(whisper, make_audio(4.0), [chunk], [chunk], "ru", job)
+        [decoded] = decoding.decode_chunks(whisper, make_audio(4.0), [Chunk((span,))], [span], "ru", job)
 
     assert len(decoded.tokens) >= 220
     only = cut_warning("initial_prompt") if not words_of_hotwords else cut_warning("hotwords")

@@ -8,6 +8,7 @@ from tests.corpora.repetitions import FAST, SLOW, USUAL, texts
 from tests.plugins.russian_whisper.letter_tokens import LetterWhisper, decoded_chunk
 from whisperx_worker import Settings, Span
 from whisperx_worker_plugins.russian_whisper import judgement, thresholds
+from whisperx_worker_plugins.russian_whisper.chunking import Chunk
 from whisperx_worker_plugins.russian_whisper.decoded_chunk import compression_ratio
 
 CONFIDENT = {"logprob": -0.33, "no_speech": 0.25}
@@ -21,9 +22,9 @@ def decoded(text, speech_s):
 
 
 def is_kept(text, speech_s):
-    chunk = Span(0.0, speech_s)
-    whole = [(chunk, decoded(text, speech_s))]
-    readings = judgement.judge_chunks(whole, (chunk,), LetterWhisper(), Settings())
+    span = Span(0.0, speech_s)
+    whole = [(Chunk((span,)), decoded(text, speech_s))]
+    readings = judgement.judge_chunks(whole, (span,), LetterWhisper(), Settings())
     return [one.segment.text for one in readings if not one.is_removed] == [text]
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whisperx_worker import Span, Word
+from whisperx_worker_plugins.russian_whisper.chunking import Chunk
 from whisperx_worker_plugins.russian_whisper.text_cutting import (
     MAX_SEGMENT_S,
     cut_text,
@@ -81,13 +82,13 @@ def test_segments_have_all_words_in_order_and_are_long_only_with_one_word(drawn)
 
 
 def test_words_are_spread_over_speech_by_their_length_and_not_over_pauses():
-    words = spread_words("раз два три", Span(10, 20), [Span(9, 12), Span(18, 19)], "ru")
+    words = spread_words("раз два три", Chunk((Span(10, 20),)), [Span(9, 12), Span(18, 19)], "ru")
 
     assert words == timed(("раз", 10, 11), ("два", 11, 12), ("три", 18, 19))
 
 
 def test_without_speech_words_are_spread_over_the_chunk():
-    assert spread_words("да нет", Span(1, 8), [Span(10, 12)], "ru") == timed(("да", 1, 4), ("нет", 4, 8))
+    assert spread_words("да нет", Chunk((Span(1, 8),)), [Span(10, 12)], "ru") == timed(("да", 1, 4), ("нет", 4, 8))
 
 
 @given(
@@ -98,7 +99,7 @@ def test_without_speech_words_are_spread_over_the_chunk():
 )
 def test_spread_words_are_in_order_and_each_in_one_speech_interval(texts, edges):
     speech = [Span(start, end) for start, end in pairwise(edges)][::2] or [Span(0.0, edges[0])]
-    chunk = Span(speech[0].start, speech[-1].end)
+    chunk = Chunk((Span(speech[0].start, speech[-1].end),))
 
     words = spread_words(" ".join(texts), chunk, speech, "ru")
 

@@ -22,14 +22,14 @@ MEASURE = """
 
     from whisperx_worker import ModelCache, Settings, Span
     from whisperx_worker.testing import make_audio, make_job
-    from whisperx_worker_plugins.russian_whisper import decoding, whisper_model
+    from whisperx_worker_plugins.russian_whisper import chunking, decoding, whisper_model
 
     def peak_while_decoding(whisper, temperature):
-        chunks = [Span(float(start), start + 1.0) for start in range({chunks})]
+        spans = [Span(float(start), start + 1.0) for start in range({chunks})]
         job = make_job(temperature=temperature, temperature_increment_on_fallback=None)
         Path("/proc/self/clear_refs").write_text("5")
         before = resident("VmRSS")
-        decoding.decode_chunks(whisper, make_audio(float(len(chunks))), chunks, chunks, "ru", job)
+        decoding.decode_chunks(whisper, make_audio(float(len(spans))), chunking.whole(spans), spans, "ru", job)
         return resident("VmHWM") - before
 
     def resident(what):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from whisperx_worker import ModelCache, Settings, Span, Word
 from whisperx_worker_plugins.russian_whisper import model_folder, whisper_model
+from whisperx_worker_plugins.russian_whisper.chunking import Chunk
 from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
 from whisperx_worker_plugins.russian_whisper.text_timing import TimestampWriter
 from whisperx_worker_plugins.russian_whisper.timestamp_tokens import cut_segments
@@ -24,10 +25,11 @@ def segments_of():
     with whisper_model.use_whisper(ModelCache(), settings, folder, None) as whisper:
         tokenizer = make_tokenizer(whisper, "ru", "transcribe")
 
-        def run(text, chunk, words, speech=()):
+        def run(text, span, words, speech=()):
+            chunk = Chunk((span,))
             tokens = tuple(tokenizer.encode(f" {text}"))
             decoded = DecodedChunk(tokens, text, -0.2, 0.0, 1.0, 0.0)
-            writer = TimestampWriter(whisper, tokenizer, "ru", speech or [chunk])
+            writer = TimestampWriter(whisper, tokenizer, "ru", speech or [span])
             return cut_segments(writer.write(decoded, chunk, words), chunk, whisper)
 
         yield run
