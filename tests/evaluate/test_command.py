@@ -67,6 +67,22 @@ def test_options_of_transcribe_are_compared(calls, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("parrot")
+def test_a_result_with_impossible_times_fails_alone(calls, tmp_path):
+    plugin = tmp_path / "plugins" / "parrot.py"
+    plugin.write_text(plugin.read_text(encoding="utf-8").replace("Segment(0.0,", "Segment(0.6,"), encoding="utf-8")
+    (calls / "a.wav").write_bytes(wav(seconds=1.0))
+    done = run("evaluate", str(calls), "-q")
+    assert done.returncode == 0, done.stderr
+    assert re.search(
+        r"^b +100\.0% +the result cannot be measured: segments\[0\]: the end must not be before the start, but 0\.5 is",
+        done.stdout,
+        re.MULTILINE,
+    )
+    assert "; 2 recordings failed and counted as all wrong\n" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("parrot")
 def test_when_every_recording_fails_the_command_does(calls):
     for name in "ab":
         (calls / f"{name}.wav").write_bytes(b"")

@@ -3,6 +3,8 @@ import json
 import pytest
 
 from tests.clips import wav
+from whisperx_worker.errors import BadInputError
+from whisperx_worker.evaluate.durations import sound_duration_s
 from whisperx_worker.evaluate.reference import spoken_words
 from whisperx_worker.evaluate.source import describe, find_references
 from whisperx_worker.types import Segment, Span, SpeakerTurn, Word
@@ -43,11 +45,12 @@ def test_stm_has_text_times_and_speakers(folder):
 
 
 def test_subtitles_have_text_times_and_the_speakers_of_ours(folder):
+    (folder / "a.wav").unlink()  # it is shorter than an hour
     write(
         folder / "a.srt",
-        "1\n00:00:00,320 --> 00:00:02,061\n[Анна]: Доброе <i>утро</i>\n\n2\n00:01:00.5 --> 01:00:00,000\nда\n",
+        "1\n00:00:00,320 --> 00:00:02,061\n[Анна]: Доброе <i>утро</i>\n\n2\n00:01:00.5 --> 01:00:00,000  X1:40\nда\n",
     )
-    reference = only(*find_references(folder))
+    reference = only(*find_references(folder, needs_sound=False))
     assert reference.segments == (
         Segment(0.32, 2.061, "Доброе утро", speaker="Анна"),
         Segment(60.5, 3_600.0, "да"),
@@ -154,6 +157,54 @@ def test_a_segment_of_which_the_words_are_another_text_has_no_word_times():
 def test_references_alone_are_enough_for_results(tmp_path):
     write(tmp_path / "a.txt", "раз")
     assert only(*find_references(tmp_path, needs_sound=False)).audio is None
+
+
+def test_a_manifest_of_results_needs_no_recordings(tmp_path):
+    manifest = write(tmp_path / "M.JSONL", json.dumps({"audio": "calls/a.wav", "text": "раз"}))
+    reference = only(*find_references(manifest, needs_sound=False))
+    assert (reference.name, reference.audio) == ("calls/a", None)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_manifest_of_references_joins_other_files(folder, order):
+    turns = [{"start": 0, "end": 1, "speaker": "Анна"}]
+    manifest = write(folder.parent / "m.jsonl", json.dumps({"id": "a", "turns": turns}))
+    stm = write(folder.parent / "all.stm", STM)
+    reference = only(*find_references(folder, [stm, manifest][::order]))
+    assert (reference.audio, reference.written, reference.turns) == (
+        folder / "a.wav", ("раз два три",), (SpeakerTurn(0.0, 1.0, "Анна"),),
+    )  # fmt: skip
+
+
+def test_a_linked_recording_is_not_counted_twice(folder):
+    (folder / "b.wav").symlink_to(folder / "a.wav")
+    write(folder / "a.txt", "раз")
+    write(folder / "b.txt", "раз")
+    with pytest.raises(BadInputError, match=r"^a and b are one recording, a\.wav; keep one of them$"):
+        find_references(folder)
+
+
+def test_a_header_without_a_length_does_not_limit_times(folder):
+    (folder / "a.wav").write_bytes(SOUND[:40] + bytes(4) + SOUND[44:])
+    write(folder / "a.stm", "a 1 Анна 0 60 раз\n")
+    assert sound_duration_s(folder / "a.wav") is None
+    assert only(*find_references(folder)).segments == (Segment(0.0, 60.0, "раз", speaker="Анна"),)
+
+
+def test_a_reference_may_end_a_little_after_its_recording(folder):
+    write(folder / "a.stm", "a 1 Анна 0 10.2 раз\n")
+    assert only(*find_references(folder)).segments[0].end == 10.2
+
+
+def test_references_without_a_word_are_counted_and_named(folder):
+    names = "bcde"
+    for name in names:
+        (folder / f"{name}.wav").write_bytes(SOUND)
+        write(folder / f"{name}.txt", "…\n")
+    write(folder / "a.txt", "5")
+    assert describe(find_references(folder)) == (
+        "5 recordings; references with text: 5; without a word: 4 (b, c, d, …)"
+    )
 
 
 def test_one_recording_of_a_folder(folder):

@@ -11,6 +11,7 @@ from tests.clips import wav
 SOUND = wav(seconds=0.2)
 GOOD = {"a.wav": SOUND, "a.txt": "раз два"}
 RESULT = json.dumps({"segments": [{"start": 0.0, "end": 1.0, "text": "раз два"}], "detected_language": "ru"})
+TURNS = "".join(f"SPEAKER {name} 1 0.0 1.0 <NA> <NA> Анна <NA> <NA>\n" for name in "ab")
 LATIN = "чёрный".encode("cp1251")
 BESIDE = "a with .json, .txt, .stm, .srt, .ctm, or .rttm, or --refs"
 
@@ -19,6 +20,21 @@ CASES = {
     "no such references": (GOOD, [".", "--refs", "truth", "--refs", "t.stm"], "truth is not there; t.stm is not there"),
     "an empty folder": ({}, ["."], ". has no recording with a reference"),
     "no references at all": ({"a.wav": SOUND}, ["."], f"a.wav has no reference: {BESIDE}"),
+    "no references at all, beside results": (
+        {"a.wav": SOUND, "out/a.json": RESULT},
+        [".", "--results", "out"],
+        f"a.wav has no reference: {BESIDE}",
+    ),
+    "an empty folder of references": (
+        {"a.wav": SOUND, "truth/a.docx": "раз"},
+        [".", "--refs", "truth"],
+        "truth has no references; a with .json, .txt, .stm, .srt, .ctm, or .rttm is looked for",
+    ),
+    "references of other recordings": (
+        {"a.wav": SOUND, "truth/b.txt": "раз"},
+        [".", "--refs", "truth"],
+        "a.wav has no reference in truth; a is looked for; b has a reference but no recording",
+    ),
     "a recording without a reference": (
         {**GOOD, "b.mp3": SOUND},
         ["."],
@@ -31,6 +47,14 @@ CASES = {
         "a.txt is a reference; name its recording, the folder of both, or a .jsonl manifest",
     ),
     "two recordings of one name": ({**GOOD, "a.mp3": SOUND}, ["."], "a.mp3 and a.wav have one name, a"),
+    "one recording under two names": (
+        {
+            "a.wav": SOUND,
+            "m.jsonl": '{"audio": "a.wav", "id": "x", "text": "раз"}\n{"audio": "./a.wav", "id": "y", "text": "два"}\n',
+        },
+        ["m.jsonl"],
+        "x and y are one recording, a.wav; keep one of them",
+    ),
     "two texts of one recording": (
         {**GOOD, "a.json": '{"text": "раз"}'},
         ["."],
@@ -56,6 +80,36 @@ CASES = {
         {"a.wav": SOUND, "a.stm": "a 1 Анна 0.0 nan раз\na 1 Анна 0:01 2 два\n"},
         ["."],
         'a.stm:1: end must be seconds from 0, not "nan"; a.stm:2: start must be seconds from 0, not "0:01"',
+    ),
+    "a time in milliseconds": (
+        {"a.wav": SOUND, "a.ctm": "a 1 400000 200 раз\n"},
+        ["."],
+        "a.ctm:1: a time must be seconds up to 360000, not 400000",
+    ),
+    "times of a longer recording": (
+        {"a.wav": SOUND, "a.stm": "a 1 Анна 0 0.2 раз\na 1 Анна 40 60.5 два\na 1 Анна 30 40 три\n"},
+        ["."],
+        "a.stm:2: the end, 60.5, is past the end of the recording, which has 0.2 s",
+    ),
+    "an STM without lines": (
+        {"a.wav": SOUND, "a.stm": ";; comment\n"},
+        ["."],
+        "a.stm has neither words nor turns; the reference of a recording without speech is an empty .txt",
+    ),
+    "an STM without texts": (
+        {"a.wav": SOUND, "a.stm": ";; comment\na 1 Анна 0 0.1\n"},
+        ["."],
+        "a.stm:2 has neither words nor turns; the reference of a recording without speech is an empty .txt",
+    ),
+    "an STM without lines for all recordings": (
+        {"a.wav": SOUND, "all.stm": ";; comment\n"},
+        [".", "--refs", "all.stm"],
+        "all.stm has no line with a recording",
+    ),
+    "an STM that names two recordings at once": (
+        {"x/a.wav": SOUND, "y/a.wav": SOUND, "all.stm": "a 1 Анна 0 0.1 раз\n"},
+        [".", "--refs", "all.stm"],
+        "all.stm:1: a may be x/a or y/a; write its folder too",
     ),
     "alternatives in braces": (
         {"a.wav": SOUND, "a.stm": "a 1 Анна 0 1 { раз / два }\n"},
@@ -94,11 +148,20 @@ CASES = {
         ["."],
         'a.srt:5: a cue has times like 00:00:01,500 --> 00:00:03,000, not "00:00:01 -> 00:00:02"',
     ),
+    "subtitles with a negative time": (
+        {"a.wav": SOUND, "a.srt": "1\n-00:00:01,000 --> 00:00:00,100\nраз\n"},
+        ["."],
+        'a.srt:1: a cue has times like 00:00:01,500 --> 00:00:03,000, not "-00:00:01,000 --> 00:00:00,100"',
+    ),
+    "subtitles longer than any recording": (
+        {"a.wav": SOUND, "a.srt": "00:00:01,000 --> 1000:00:00,000\nраз\n"},
+        ["."],
+        "a.srt:1: a time must be seconds up to 360000, not 3600000",
+    ),
     "references of another kind": (
         {"a.wav": SOUND, "truth.docx": "раз"},
         [".", "--refs", "truth.docx"],
-        f"--refs must be a folder or a file that ends in .stm, .ctm, .rttm, .jsonl, not truth.docx; "
-        f"a.wav has no reference: {BESIDE}",
+        "--refs must be a folder or a file that ends in .stm, .ctm, .rttm, .jsonl, not truth.docx",
     ),
     "a manifest that is no JSON": (
         {"m.jsonl": '{"audio": \n'},
@@ -129,10 +192,36 @@ CASES = {
         ["m.jsonl"],
         "m.jsonl:1: segments[0]: the end must not be before the start, but 1 is before 2",
     ),
+    "a manifest with impossible times": (
+        {
+            "m.jsonl": '{"id": "a", "text": "раз", "duration_s": 1e9}\n'
+            '{"id": "b", "duration_s": 5, "words": [{"word": "раз", "start": 0, "end": 16}]}\n'
+            '{"id": "c", "turns": [{"speaker": "Анна", "start": -1, "end": 1}]}\n',
+        },
+        ["m.jsonl", "--results", "."],
+        "m.jsonl:1: duration_s: a time must be seconds up to 360000, not 1000000000; "
+        "m.jsonl:3: turns[0].start: input should be greater than or equal to 0, not -1; "
+        "m.jsonl:2: the end, 16, is past the end of the recording, which has 5 s",
+    ),
+    "a key twice in a manifest": (
+        {"a.wav": SOUND, "m.jsonl": '{"audio": "a.wav", "text": "раз", "text": "два"}'},
+        ["m.jsonl"],
+        'm.jsonl:1: "text" is there twice in one object; keep one of them',
+    ),
+    "a language that Whisper does not know": (
+        {"a.wav": SOUND, "m.jsonl": '{"audio": "a.wav", "text": "раз", "language": "qq"}'},
+        ["m.jsonl"],
+        'm.jsonl:1: language: must be one of Whisper\'s language codes, such as "ru" or "en", not "qq"',
+    ),
+    "an id outside of the results": (
+        {"m.jsonl": '{"id": "../a", "text": "раз"}', "out/a.json": RESULT},
+        ["m.jsonl", "--results", "out"],
+        'm.jsonl:1: id: must be a name such as monday or calls/monday, not "../a"',
+    ),
     "a recording twice in a manifest": (
         {"m.jsonl": '{"audio": "a.wav", "text": "раз"}\n{"audio": "a.wav", "text": "два"}\n', **GOOD},
         ["m.jsonl"],
-        "m.jsonl:2: the recording a is there twice",
+        "m.jsonl:2: the recording a is there twice; give others an id",
     ),
     "a recording from elsewhere": (
         {"m.jsonl": '{"audio": "https://example.org/a.wav?token=s3cr3t", "text": "раз"}'},
@@ -155,6 +244,11 @@ CASES = {
         [".", "--results", "out"],
         "out has no result of any recording; a.json is looked for",
     ),
+    "one result for two recordings": (
+        {"x/a.txt": "раз", "y/a.txt": "два", "out/a.json": RESULT},
+        [".", "--results", "out"],
+        "a.json would be the result of x/a and y/a; x/a.json and y/a.json are looked for first",
+    ),
     "results among the references": (
         {**GOOD, "a.json": RESULT},
         [".", "--results", "."],
@@ -163,7 +257,7 @@ CASES = {
     "a result that is no JSON": (
         {**GOOD, "out/a.json": "{"},
         [".", "--results", "out"],
-        "a.json is no JSON (Expecting property name enclosed in double quotes: line 1 column 2 (char 1))",
+        "a.json: this is no JSON (Expecting property name enclosed in double quotes: line 1 column 2 (char 1))",
     ),
     "a result that is something else": (
         {**GOOD, "out/a.json": '{"text": "раз"}'},
@@ -174,6 +268,26 @@ CASES = {
         {**GOOD, "out/a.json": '{"segments": [{"start": 0.0, "end": "1", "text": "раз"}]}'},
         [".", "--results", "out"],
         'a.json: segments[0].end: input should be a valid number, not "1"',
+    ),
+    "a result that ends before its start": (
+        {**GOOD, "out/a.json": '{"segments": [{"start": 2.0, "end": 1.0, "text": "раз"}]}'},
+        [".", "--results", "out"],
+        "a.json: segments[0]: the end must not be before the start, but 1 is before 2",
+    ),
+    "a result with a similarity that is no number": (
+        {**GOOD, "out/a.json": '{"segments": [], "speakers": [{"speaker": "A", "similarity": NaN}]}'},
+        [".", "--results", "out"],
+        "a.json: speakers[0].similarity: input should be a finite number, not NaN",
+    ),
+    "a key twice in a result": (
+        {**GOOD, "out/a.json": '{"segments": [{"start": 0.0, "end": 1.0, "text": "раз", "text": "два"}]}'},
+        [".", "--results", "out"],
+        'a.json: "text" is there twice in one object; keep one of them',
+    ),
+    "turns of several recordings beside a result": (
+        {**GOOD, "out/a.json": RESULT, "out/a.rttm": TURNS},
+        [".", "--results", "out"],
+        "a.json: its RTTM has several recordings (a, b)",
     ),
     "options without effect": (
         {**GOOD, "out/a.json": RESULT},

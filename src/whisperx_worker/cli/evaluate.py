@@ -125,8 +125,9 @@ def _check(
     Raises:
         BadInputError: With the mistakes of both configurations.
     """
+    from whisperx_worker.evaluate.durations import with_durations
     from whisperx_worker.evaluate.hypothesis import read_results
-    from whisperx_worker.evaluate.running import check_request, with_durations
+    from whisperx_worker.evaluate.running import check_request
 
     read, mistakes = {}, []
     for place, one in enumerate(configurations):

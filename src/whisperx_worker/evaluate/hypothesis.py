@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from whisperx_worker.contract.fields import joined, lowered, shown
+from whisperx_worker.contract.fields import joined
 from whisperx_worker.errors import BadInputError
+from whisperx_worker.evaluate.input_file import Time, check_order, field_sentence, is_file, parse_json, read_text
 from whisperx_worker.evaluate.reference_lines import read_lines
 from whisperx_worker.types import Seconds, Segment, SpeakerTurn, Word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from whisperx_worker.evaluate.reference import Reference
 
-Time = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Similarity = Annotated[float, Field(allow_inf_nan=False)]
 NO_RESULT = "there is no result"
 
 
@@ -55,31 +56,37 @@ class Hypothesis:
         return bool(self.turns)
 
 
-class _Word(BaseModel):
+class _Timed(BaseModel):
     model_config = ConfigDict(strict=True)
 
-    word: str
     start: Time | None = None
     end: Time | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_its_start(self) -> _Timed:
+        check_order(self.start, self.end)
+        return self
+
+
+class _Word(_Timed):
+    word: str
     speaker: str | None = None
 
 
-class _Segment(BaseModel):
-    model_config = ConfigDict(strict=True)
-
+class _Segment(_Timed):
     start: Time
     end: Time
     text: str
     words: list[_Word] = []
     speaker: str | None = None
     speaker_id: str | None = None
-    similarity: float | None = None
+    similarity: Similarity | None = None
 
 
 class _Speaker(BaseModel):
     speaker: str
     speaker_id: str | None = None
-    similarity: float | None = None
+    similarity: Similarity | None = None
 
 
 class _Response(BaseModel):
@@ -108,20 +115,17 @@ def read_response(data: object, rttm: str | None = None) -> Hypothesis:
     try:
         response = _Response.model_validate(data)
     except ValidationError as error:
-        raise BadInputError(joined(_sentence(detail) for detail in error.errors()[:3])) from None
+        raise BadInputError(joined(field_sentence(detail, "a result") for detail in error.errors()[:3])) from None
     lines = read_lines(response.outputs.get("rttm") or rttm or "", "rttm", ".rttm")
     if lines.mistakes:
         raise BadInputError(lines.mistakes[0])
+    if len(lines.turns) > 1:
+        raise BadInputError(f"its RTTM has several recordings ({', '.join(list(lines.turns)[:3])})")
     segments = tuple(_segment(item) for item in response.segments)
     turns = tuple(turn for listed in lines.turns.values() for turn in listed)
     return Hypothesis(
         segments, turns or _turns_of(segments), bool(turns), _voices_of(response), response.detected_language
     )
-
-
-def _sentence(detail: Any) -> str:  # noqa: ANN401
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).lstrip(".")
-    return f"{place}: {lowered(detail['msg'])}, not {shown(detail['input'])}"
 
 
 def _segment(item: _Segment) -> Segment:
@@ -171,25 +175,45 @@ def read_results(folder: Path, references: Sequence[Reference]) -> dict[str, Hyp
         raise BadInputError(f"{folder} is not a folder of results in JSON")
     found: dict[str, Hypothesis] = {}
     mistakes = []
-    for reference in references:
-        path = folder / f"{reference.name}.json"
-        flat = folder / f"{reference.name.rpartition('/')[2]}.json"
-        path = path if path.is_file() else flat
-        if not path.is_file():
+    for path, names in _result_files(folder, references).items():
+        if len(names) > 1:
+            wanted = " and ".join(f"{name}.json" for name in names)
+            mistakes.append(f"{path.name} would be the result of {' and '.join(names)}; {wanted} are looked for first")
             continue
         try:
-            rttm = path.with_suffix(".rttm")
-            turns = rttm.read_text(encoding="utf-8-sig") if rttm.is_file() else None
-            found[reference.name] = read_response(json.loads(path.read_text(encoding="utf-8-sig")), turns)
-        except UnicodeDecodeError:
-            mistakes.append(f"{path.name} is not in UTF-8")
+            found[names[0]] = _read_result(path)
         except BadInputError as error:
-            mistakes.append(f"{path.name}: {error}")
-        except (ValueError, RecursionError) as error:
-            mistakes.append(f"{path.name} is no JSON ({error})")
+            mistakes.append(str(error))
     if not found and not mistakes:
         example = f"{references[0].name}.json" if references else "<recording>.json"
         mistakes.append(f"{folder} has no result of any recording; {example} is looked for")
     if mistakes:
         raise BadInputError(joined(mistakes))
     return {reference.name: found.get(reference.name, Hypothesis(failure=NO_RESULT)) for reference in references}
+
+
+def _result_files(folder: Path, references: Sequence[Reference]) -> dict[Path, list[str]]:
+    """Return the recordings of each result file, found by path, else by file name."""
+    found: dict[Path, list[str]] = {}
+    root = Path(os.path.normpath(folder.absolute()))
+    for reference in references:
+        names = (f"{reference.name}.json", f"{reference.name.rpartition('/')[2]}.json")
+        paths = [Path(os.path.normpath(root / name)) for name in names]
+        path = next((path for path in paths if path.is_relative_to(root) and is_file(path)), None)
+        if path:
+            found.setdefault(path, []).append(reference.name)
+    return found
+
+
+def _read_result(path: Path) -> Hypothesis:
+    """Return the result of a file.
+
+    Raises:
+        BadInputError: With the file's name.
+    """
+    text, rttm = read_text(path), path.with_suffix(".rttm")
+    turns = read_text(rttm) if rttm.is_file() else None
+    try:
+        return read_response(parse_json(text), turns)
+    except BadInputError as error:
+        raise BadInputError(f"{path.name}: {error}") from None

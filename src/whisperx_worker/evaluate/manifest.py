@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Annotated, Any
+from pathlib import PurePosixPath
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from whisperx_worker.contract.fields import lowered, shown
-from whisperx_worker.types import Segment, SpeakerTurn, Word
+from whisperx_worker.contract.fields import shown
+from whisperx_worker.contract.languages import LANGUAGES
+from whisperx_worker.errors import BadInputError
+from whisperx_worker.evaluate.input_file import Time, check_order, field_sentence, parse_json
+from whisperx_worker.types import Seconds, Segment, SpeakerTurn, Word
 
-Time = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+def _known_language(code: str) -> str:
+    if code not in LANGUAGES:
+        raise ValueError(f'must be one of Whisper\'s language codes, such as "ru" or "en", not {shown(code)}')
+    return code
+
+
+def _name_of_results(name: str) -> str:
+    path = PurePosixPath(name)
+    if not name.isprintable() or path.is_absolute() or ".." in path.parts or str(path) != name:
+        raise ValueError(f"must be a name such as monday or calls/monday, not {shown(name)}")
+    return name
 
 
 class _Item(BaseModel):
@@ -24,8 +38,7 @@ class _Timed(_Item):
 
     @model_validator(mode="after")
     def _ends_after_its_start(self) -> _Timed:
-        if self.end < self.start:
-            raise ValueError(f"the end must not be before the start, but {self.end:g} is before {self.start:g}")
+        check_order(self.start, self.end)
         return self
 
 
@@ -50,16 +63,16 @@ class Line(_Item):
 
     audio: str | None = None
     """File, relative to the manifest."""
-    id: str | None = Field(None, min_length=1)
-    """Name of the recording; else its path without the ending."""
+    id: Annotated[str, Field(min_length=1), AfterValidator(_name_of_results)] | None = None
+    """Name of the recording and of its result; else its path without the ending."""
     text: str | None = None
     texts: list[str] = []
     """Allowed texts; the one nearest to the result counts."""
     segments: list[_Segment] = []
     turns: list[_Turn] = []
     words: list[_Word] = []
-    duration_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    language: str | None = Field(None, pattern="^[a-z]{2,3}$")
+    duration_s: Annotated[Time, Field(gt=0)] | None = None
+    language: Annotated[str, AfterValidator(_known_language)] | None = None
 
     @model_validator(mode="after")
     def _has_a_reference(self) -> Line:
@@ -104,6 +117,13 @@ class Entry:
         """Words with times."""
         return tuple(map(_word, self.line.words))
 
+    @property
+    def end_s(self) -> Seconds:
+        """Latest end of a segment, turn or word."""
+        inside = [word for segment in self.line.segments for word in segment.words]
+        timed = (*self.line.segments, *self.line.turns, *self.line.words, *inside)
+        return max((item.end for item in timed), default=0.0)
+
 
 def _word(item: _Word) -> Word:
     return Word(item.word, item.start, item.end, speaker=item.speaker)
@@ -123,9 +143,9 @@ def read_manifest(text: str, place: str) -> tuple[list[Entry], list[str]]:
 def read_entry(text: str, place: str) -> tuple[Entry | None, list[str]]:
     """Return one recording's object, or the mistakes in it."""
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        return None, [f"{place}: this is no JSON ({error})"]
+        data = parse_json(text)
+    except BadInputError as error:
+        return None, [f"{place}: {error}"]
     if not isinstance(data, dict):
         return None, [f"{place}: a JSON object is needed, not {shown(data)}"]
     if "detected_language" in data:
@@ -133,17 +153,4 @@ def read_entry(text: str, place: str) -> tuple[Entry | None, list[str]]:
     try:
         return Entry(Line.model_validate(data), place), []
     except ValidationError as error:
-        return None, [f"{place}: {_sentence(detail)}" for detail in error.errors()]
-
-
-def _sentence(detail: Any) -> str:  # noqa: ANN401
-    """Return the sentence about an error of pydantic."""
-    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).lstrip(".")
-    where = f"{name}: " if name else ""
-    if detail["type"] == "value_error":
-        return f"{where}{detail['ctx']['error']}"
-    if detail["type"] == "missing":
-        return f"{name} is missing"
-    if detail["type"] == "extra_forbidden":
-        return f"{name} is not a field of a manifest"
-    return f"{where}{lowered(detail['msg'])}, not {shown(detail['input'])}"
+        return None, [f"{place}: {field_sentence(detail, 'a manifest')}" for detail in error.errors()]

@@ -55,6 +55,11 @@ class Reference:
         return self.texts or ((joined,) if self.segments or self.words else ())
 
     @property
+    def has_words(self) -> bool:
+        """Whether any allowed text has a letter or a digit."""
+        return any(character.isalnum() for text in self.written for character in text)
+
+    @property
     def spoken_segments(self) -> tuple[Segment, ...]:
         """Segments in time order with their words, where it is known which words are in which."""
         if not self.segments:

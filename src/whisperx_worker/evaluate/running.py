@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from whisperx_worker.audio import decode_server
+from whisperx_worker.errors import BadInputError
 from whisperx_worker.evaluate.hypothesis import Hypothesis, read_response
 from whisperx_worker.hooks.job import NO_OBSERVERS
 from whisperx_worker.logs import redaction
@@ -16,13 +17,11 @@ from whisperx_worker.pipeline.worker import new_job, open_worker
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from whisperx_worker.contract.settings import Settings
     from whisperx_worker.evaluate.reference import Reference
     from whisperx_worker.hooks.job import Observers
     from whisperx_worker.pipeline.worker import Worker
-    from whisperx_worker.types import Seconds
 
 
 def complete_request(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,25 +70,7 @@ def _transcribe(worker: Worker, request: Mapping[str, Any], reference: Reference
     data = {**complete_request(request), "audio_file": str(reference.audio)}
     outcome = run_request(worker, "evaluate", data, local=True, observers=observers)
     duration_s = outcome.result.duration_s if outcome.result else None
-    return replace(read_response(outcome.response), duration_s=duration_s)
-
-
-def with_durations(found: Mapping[str, Hypothesis], references: Sequence[Reference]) -> dict[str, Hypothesis]:
-    """Add the lengths of recordings that are there to results made before."""
-    audio = {reference.name: reference.audio for reference in references}
-    return {
-        name: one if one.duration_s or not audio.get(name) else replace(one, duration_s=sound_duration_s(audio[name]))
-        for name, one in found.items()
-    }
-
-
-def sound_duration_s(path: Path | None) -> Seconds | None:
-    """Return the length in a sound file's header, or None where soundfile cannot read it."""
     try:
-        import soundfile
-    except ImportError:
-        return None
-    try:
-        return float(soundfile.info(str(path)).duration)
-    except (OSError, RuntimeError):
-        return None
+        return replace(read_response(outcome.response), duration_s=duration_s)
+    except BadInputError as error:  # of a plugin; the other recordings are still measured
+        return Hypothesis(failure=f"the result cannot be measured: {error}", duration_s=duration_s)

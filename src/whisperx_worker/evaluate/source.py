@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from pathlib import PurePath
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from whisperx_worker.contract.fields import joined
 from whisperx_worker.errors import BadInputError
-from whisperx_worker.evaluate.manifest import Entry, read_entry, read_manifest
-from whisperx_worker.evaluate.reference import Reference
-from whisperx_worker.evaluate.reference_lines import PARSERS, Lines, read_lines, read_srt
+from whisperx_worker.evaluate.durations import sound_duration_s
+from whisperx_worker.evaluate.gathering import (
+    MAX_NAMES,
+    Gathering,
+    read_beside,
+    read_file_of_all,
+    read_manifest_file,
+)
+from whisperx_worker.evaluate.reference_lines import PARSERS
+from whisperx_worker.evaluate.times import is_past_the_end
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from whisperx_worker.evaluate.reference import Reference
 
 SOUND_ENDINGS = frozenset((
     ".3gp", ".aac", ".ac3", ".aif", ".aiff", ".amr", ".ape", ".au", ".avi", ".caf", ".flac", ".m4a", ".m4b", ".mka",
@@ -26,20 +34,7 @@ BESIDE_ENDINGS = (".json", ".txt", ".stm", ".srt", ".ctm", ".rttm")
 MANIFEST = ".jsonl"
 MAX_MISTAKES = 20
 """Mistakes that one error names."""
-MAX_FILE_MB = 256
-"""Size of a reference file."""
-
-
-@dataclass
-class _Gathering:
-    """References by name while files are read, and the mistakes so far."""
-
-    ignored: tuple[Path, ...] = ()
-    """Folders of results."""
-    found: dict[str, Reference] = field(default_factory=dict)
-    seen: set[str] = field(default_factory=set)
-    """Recordings with a reference, also with a broken one."""
-    mistakes: list[str] = field(default_factory=list)
+_ANY_ENDING = ", ".join((*BESIDE_ENDINGS[:-1], "or " + BESIDE_ENDINGS[-1]))
 
 
 def find_references(
@@ -63,32 +58,53 @@ def find_references(
         )
     if missing:
         raise BadInputError(joined(missing))
-    gathering = _Gathering(tuple(path.resolve() for path in ignored))
-    if source.suffix == MANIFEST and source.is_file():
-        _read_manifest(source, gathering)
+    gathering = Gathering(tuple(path.resolve() for path in ignored))
+    if source.suffix.lower() == MANIFEST and source.is_file():
+        read_manifest_file(source, gathering, needs_sound=needs_sound)
         if refs:
             gathering.mistakes.append(f"{source.name} has its references, so --refs is not needed")
     else:
         recordings = _recordings_of(source)
-        folder = source if source.is_dir() else source.parent
-        for path in refs or [folder]:
+        only = None if source.is_dir() else recordings
+        for path in refs or [source if source.is_dir() else source.parent]:
             gathering.mistakes += [
                 f"{place} has references or recordings; results and the report need a folder of their own"
                 for place in ignored
                 if path.is_dir() and path.resolve().is_relative_to(place.resolve())
             ]
-            _read_refs(path, recordings, gathering, only=None if source.is_dir() else recordings)
-        _pair(recordings, gathering, source, needs_sound=needs_sound)
+            _read_refs(path, recordings, gathering, only, is_named=bool(refs))
+        _pair(recordings, gathering, source, refs, needs_sound=needs_sound)
     if needs_sound:
         gathering.mistakes += [
             f"{reference.name} has a reference but no recording"
             for reference in gathering.found.values()
             if reference.audio is None
         ]
+    gathering.mistakes += [*_recordings_twice(gathering), *_ends_past_recordings(gathering)]
     if not gathering.found and not gathering.mistakes:
         gathering.mistakes.append(f"{source} has no recording with a reference")
     _refuse(gathering.mistakes)
     return tuple(gathering.found[name] for name in sorted(gathering.found))
+
+
+def _recordings_twice(gathering: Gathering) -> Iterator[str]:
+    """Yield a sentence for each file that is the recording of several names."""
+    names: dict[Path, list[str]] = {}
+    for reference in gathering.found.values():
+        if reference.audio:
+            names.setdefault(reference.audio.resolve(), []).append(reference.name)
+    for path, same in names.items():
+        if len(same) > 1:
+            yield f"{' and '.join(same)} are one recording, {path.name}; keep one of them"
+
+
+def _ends_past_recordings(gathering: Gathering) -> Iterator[str]:
+    """Yield a sentence for each reference that ends far past a recording of known length."""
+    for name, end_s, place in gathering.ends:
+        reference = gathering.found.get(name)
+        duration_s = reference and (sound_duration_s(reference.audio) or reference.duration_s)
+        if duration_s and is_past_the_end(end_s, duration_s):
+            yield f"{place}: the end, {end_s:.10g}, is past the end of the recording, which has {duration_s:.10g} s"
 
 
 def _refuse(mistakes: Sequence[str]) -> None:
@@ -115,148 +131,62 @@ def _name(path: Path, folder: Path) -> str:
     return path.relative_to(folder).with_suffix("").as_posix()
 
 
-def _pair(recordings: Mapping[str, list[Path]], gathering: _Gathering, source: Path, *, needs_sound: bool) -> None:
+def _pair(
+    recordings: Mapping[str, list[Path]],
+    gathering: Gathering,
+    source: Path,
+    refs: Sequence[Path],
+    *,
+    needs_sound: bool,
+) -> None:
     """Give each reference its recording; a recording without a reference is a mistake."""
+    has_any = bool(gathering.seen or gathering.found or not gathering.mistakes)
     for name, paths in recordings.items():
         if len(paths) > 1:
             gathering.mistakes.append(f"{' and '.join(path.name for path in paths)} have one name, {name}")
         if name in gathering.found:
             gathering.found[name] = replace(gathering.found[name], audio=paths[0])
-        elif needs_sound and name not in gathering.seen:
-            endings = ", ".join((*BESIDE_ENDINGS[:-1], "or " + BESIDE_ENDINGS[-1]))
+        elif (needs_sound or not gathering.found) and has_any and name not in gathering.seen:
             beside = name if source.is_dir() else source.stem
-            gathering.mistakes.append(f"{paths[0].name} has no reference: {beside} with {endings}, or --refs")
+            gathering.mistakes.append(
+                f"{paths[0].name} has no reference in {' or '.join(path.name for path in refs)}; {name} is looked for"
+                if refs
+                else f"{paths[0].name} has no reference: {beside} with {_ANY_ENDING}, or --refs"
+            )
 
 
 def _read_refs(
-    path: Path, recordings: Mapping[str, object], gathering: _Gathering, only: Mapping[str, object] | None
+    path: Path,
+    recordings: Mapping[str, object],
+    gathering: Gathering,
+    only: Mapping[str, object] | None,
+    *,
+    is_named: bool,
 ) -> None:
     """Read a folder of references by the names of their files, or one file for several recordings."""
     if path.is_dir():
-        for file in sorted(path.rglob("*")):
-            name = _name(file, path)
-            is_result = any(file.resolve().is_relative_to(folder) for folder in gathering.ignored)
-            is_reference = file.suffix.lower() in BESIDE_ENDINGS and file.is_file() and not file.name.startswith(".")
-            if is_reference and not is_result and (only is None or name in only):
-                _read_beside(file, name, gathering)
-    elif path.suffix == MANIFEST:
-        _read_manifest(path, gathering, with_sound=False)
+        named = [(file, _name(file, path)) for file in sorted(path.rglob("*")) if _is_reference(file, gathering)]
+        for file, name in named:
+            if only is None or name in only:
+                read_beside(file, name, gathering)
+        if is_named and not named:
+            example = next(iter(recordings), "the name of a recording")
+            gathering.mistakes.append(f"{path} has no references; {example} with {_ANY_ENDING} is looked for")
+    elif path.suffix.lower() == MANIFEST:
+        read_manifest_file(path, gathering, with_sound=False)
     elif path.suffix.lower() in PARSERS:
-        lines = read_lines(_text(path, gathering), path.name, path.suffix.lower())
-        gathering.mistakes += lines.mistakes
-        by_stem = {_last(name): name for name in recordings}
-        for recording, number in lines.first_lines.items():
-            known_as = recording if recording in recordings else by_stem.get(_last(recording))
-            if known_as is None and recordings:
-                gathering.mistakes.append(f"{path.name}:{number}: there is no recording {recording}")
-            else:
-                _add(gathering, _from_lines(known_as or recording, lines, recording))
+        read_file_of_all(path, recordings, gathering)
     elif path.suffix.lower() in BESIDE_ENDINGS and len(recordings) == 1:
-        _read_beside(path, next(iter(recordings)), gathering)
+        read_beside(path, next(iter(recordings)), gathering)
     else:
         known = ", ".join((*PARSERS, MANIFEST))
         gathering.mistakes.append(f"--refs must be a folder or a file that ends in {known}, not {path.name}")
 
 
-def _last(name: str) -> str:
-    return name.rpartition("/")[2]
-
-
-def _read_beside(file: Path, name: str, gathering: _Gathering) -> None:
-    """Add what one recording's file has."""
-    gathering.seen.add(name)
-    text, ending = _text(file, gathering), file.suffix.lower()
-    if ending == ".txt":
-        _add(gathering, Reference(name, texts=(" ".join(text.split()),)))
-    elif ending == ".json":
-        entry, mistakes = read_entry(text, file.name) if text.strip() else (None, [f"{file.name} is empty"])
-        gathering.mistakes += mistakes
-        if entry:
-            _add(gathering, _from_entry(name, entry))
-    elif ending == ".srt":
-        segments, mistakes = read_srt(text, file.name)
-        gathering.mistakes += mistakes
-        _add(gathering, Reference(name, segments=tuple(segments)))
-    else:
-        lines = read_lines(text, file.name, ending)
-        gathering.mistakes += lines.mistakes
-        if len(lines.first_lines) > 1:
-            listed = ", ".join(list(lines.first_lines)[:3])
-            gathering.mistakes.append(f"{file.name} has several recordings ({listed}); give it with --refs")
-        for recording in list(lines.first_lines)[:1]:
-            _add(gathering, _from_lines(name, lines, recording))
-
-
-def _read_manifest(path: Path, gathering: _Gathering, *, with_sound: bool = True) -> None:
-    entries, mistakes = read_manifest(_text(path, gathering), path.name)
-    gathering.mistakes += mistakes
-    if not (entries or mistakes):
-        gathering.mistakes.append(f"{path.name} has no line with a recording")
-    folder = path.parent
-    for entry in entries:
-        audio = folder / entry.line.audio if entry.line.audio else None
-        name = entry.line.id or _name_of_text(entry.line.audio or "")
-        if "://" in (entry.line.audio or ""):
-            gathering.mistakes.append(f"{entry.place}: audio must be a file on this machine, not a URL")
-        elif not name:
-            gathering.mistakes.append(f"{entry.place}: id or audio is needed")
-        elif name in gathering.found:
-            gathering.mistakes.append(f"{entry.place}: the recording {name} is there twice")
-        elif with_sound and audio and not audio.is_file():
-            gathering.mistakes.append(f"{entry.place}: there is no file {entry.line.audio}")
-        else:
-            gathering.found[name] = replace(_from_entry(name, entry), audio=audio if with_sound else None)
-
-
-def _name_of_text(audio: str) -> str:
-    """Return the name of a manifest's recording; folders outside of the manifest's own are left out.
-
-    >>> _name_of_text("calls/monday.mp3"), _name_of_text("/home/anna/monday.mp3"), _name_of_text("")
-    ('calls/monday', 'monday', '')
-    """
-    path = PurePath(audio)
-    inside = not path.is_absolute() and ".." not in path.parts
-    return str(path.parent / path.stem) if inside and path.stem else path.stem
-
-
-def _from_entry(name: str, entry: Entry) -> Reference:
-    line = entry.line
-    return Reference(
-        name, None, entry.texts, entry.segments, entry.turns, entry.words, line.duration_s, line.language
-    )  # fmt: skip
-
-
-def _from_lines(name: str, lines: Lines, recording: str) -> Reference:
-    return Reference(
-        name,
-        segments=tuple(lines.segments.get(recording, ())),
-        turns=tuple(lines.turns.get(recording, ())),
-        words=tuple(lines.words.get(recording, ())),
-    )
-
-
-def _add(gathering: _Gathering, new: Reference) -> None:
-    """Merge a reference with those of other files; the same part twice is a mistake."""
-    old = gathering.found.get(new.name, Reference(new.name))
-    parts = ("texts", "segments", "turns", "words", "duration_s", "language")
-    twice = [part for part in parts if getattr(old, part) and getattr(new, part)]
-    if twice:
-        gathering.mistakes.append(f"{new.name} has two references with {' and '.join(twice)}; keep one of them")
-    gathering.found[new.name] = replace(old, **{part: getattr(new, part) or getattr(old, part) for part in parts})
-
-
-def _text(path: Path, gathering: _Gathering) -> str:
-    """Return a file's text, or nothing and a mistake."""
-    try:
-        if path.stat().st_size > MAX_FILE_MB * 1_000_000:
-            gathering.mistakes.append(f"{path.name} is larger than {MAX_FILE_MB} MB")
-            return ""
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        gathering.mistakes.append(f"{path.name} is not in UTF-8")
-    except OSError as error:
-        gathering.mistakes.append(f"{path.name} cannot be read: {error.strerror}")
-    return ""
+def _is_reference(file: Path, gathering: Gathering) -> bool:
+    """Return whether a file is a reference by its name, and no result."""
+    is_named = file.suffix.lower() in BESIDE_ENDINGS and file.is_file() and not file.name.startswith(".")
+    return is_named and not any(file.resolve().is_relative_to(folder) for folder in gathering.ignored)
 
 
 def describe(references: Iterable[Reference]) -> str:
@@ -269,6 +199,9 @@ def describe(references: Iterable[Reference]) -> str:
         "word times": [one for one in listed if one.words or any(segment.words for segment in one.segments)],
     }
     noun = "recording" if len(listed) == 1 else "recordings"
-    return f"{len(listed)} {noun}; references with " + ", ".join(
+    line = f"{len(listed)} {noun}; references with " + ", ".join(
         f"{name}: {len(having)}" for name, having in parts.items() if having
     )
+    silent = [one.name for one in listed if one.written and not one.has_words]
+    more = ", …" if len(silent) > MAX_NAMES else ""
+    return line + (f"; without a word: {len(silent)} ({', '.join(silent[:MAX_NAMES])}{more})" if silent else "")
