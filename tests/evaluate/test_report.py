@@ -139,3 +139,39 @@ def test_what_an_escaped_transcript_looks_like():
     page = report_html([evaluation("A", {"a": text("раз <script> & два")})])
     assert "<script" not in page
     assert '<ins title="inserted">+script</ins>' in page
+
+
+def of_nothing(title, **results):
+    return evaluate(title, [Reference(name, texts=("…",)) for name in results], results)
+
+
+def test_errors_of_no_words_have_no_value():
+    measured = of_nothing("A", a=text("раз два"), b=Hypothesis(failure="the file is empty"))
+    lines = report_text([measured]).splitlines()
+    assert lines[0] == (
+        "A: 2 recordings, 0 words of reference; 1 recording failed and counted as all wrong; "
+        "2 references without words, so every word of the result is inserted, and WER is undefined"
+    )
+    assert [re.split("  +", line) for line in lines[3:6]] == [
+        ["WER", "undefined", "–", "2", "0", "2"],
+        ["– inserted", "undefined", "–", "2", "0", "2"],
+        ["CER", "undefined", "–", "7", "0", "2"],
+    ]
+    assert [re.split("  +", line) for line in lines[8:10]] == [
+        ["b", "undefined", "the file is empty"],
+        ["a", "undefined"],
+    ]
+    (configuration,) = json.loads(report_json([measured], (), {}))["configurations"]
+    assert configuration["measures"][0]["value"] is None
+
+
+def test_no_words_and_none_found_is_no_row_of_zero():
+    lines = report_text([of_nothing("A", a=Hypothesis())]).splitlines()
+    assert [re.split("  +", line) for line in lines[3:5]] == [["WER", "undefined", "–", "0", "0", "1"], [""]]
+
+
+def test_without_a_value_there_is_no_paired_test():
+    both = [of_nothing(title, a=text("раз")) for title in "AB"]
+    sentence = "no paired test: both have no measure with a value"
+    assert sentence in report_text(both, compare(*both)).splitlines()
+    assert f"<p>{sentence}</p>" in report_html(both, compare(*both))

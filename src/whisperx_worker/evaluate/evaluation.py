@@ -23,7 +23,7 @@ class Figure:
 
     key: str
     value: float | None
-    """None where there is nothing to be wrong."""
+    """None where there is nothing to be wrong: errors of nothing are no share."""
     interval: Interval | None
     """None for fewer than two recordings."""
     errors: float
@@ -91,7 +91,7 @@ def evaluate(
 def _figure(key: str, scores: Sequence[Score]) -> Figure | None:
     ratios = [one.ratios[key] for one in scores if key in one.ratios]
     errors, total = sum(ratio.errors for ratio in ratios), sum(ratio.total for ratio in ratios)
-    if not (errors or total):
+    if not ratios or not (errors or total or key == "wer"):
         return None
     return Figure(key, pooled(ratios), interval(ratios), errors, total, len(ratios))
 

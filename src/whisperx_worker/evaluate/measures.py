@@ -10,6 +10,9 @@ from whisperx_worker.evaluate.time_errors import FAR_S, SPEECH_MARGIN_S
 DER_COLLARS_S = {"der": 0.0, "der_collar": 0.25}
 """Collars of the diarization error rate by the key of its measure."""
 
+UNDEFINED = "undefined"
+"""Value of errors of nothing, such as of a reference without words."""
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -24,9 +27,9 @@ class Measure:
     digits: int = 1
 
     def shown(self, value: float | None) -> str:
-        """Return a value with its unit, or a dash."""
+        """Return a value with its unit; None is a share of nothing."""
         return (
-            "–"
+            UNDEFINED
             if value is None
             else f"{value * self.scale:.{self.digits}f}{'' if self.unit == '%' else ' '}{self.unit}"
         )

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from whisperx_worker.evaluate.measures import BY_KEY
-from whisperx_worker.evaluate.report_text import HEAD, difference_row, figure_row, method, summary
+from whisperx_worker.evaluate.report_text import HEAD, NO_DIFFERENCE, difference_row, figure_row, method, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -51,6 +51,8 @@ def report_html(evaluations: Sequence[Evaluation], differences: Sequence[Differe
         titles = " less ".join(evaluation.title for evaluation in reversed(evaluations))
         head = (titles, "difference", "95 % interval", "paired test")
         body += ["<h2>Paired test</h2>", *_table(head, [difference_row(one) for one in differences])]
+    elif len(evaluations) > 1:
+        body += ["<h2>Paired test</h2>", f"<p>{NO_DIFFERENCE}</p>"]
     body += ["<h2>Recordings, the worst first</h2>", _LEGEND, *_recordings(evaluations)]
     body += ["<h2>Method</h2>", "<ul>", *(f"<li>{escape(line.removeprefix('- '))}</li>" for line in method()), "</ul>"]
     keys = {figure.key for evaluation in evaluations for figure in evaluation.figures}

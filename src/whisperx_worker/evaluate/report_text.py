@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from whisperx_worker.evaluate.bootstrap import RESAMPLES
-from whisperx_worker.evaluate.measures import BY_KEY, Measure
+from whisperx_worker.evaluate.measures import BY_KEY, UNDEFINED, Measure
 from whisperx_worker.evaluate.normaliser import RULES
 
 if TYPE_CHECKING:
@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
     from whisperx_worker.evaluate.bootstrap import Interval
     from whisperx_worker.evaluate.evaluation import Difference, Evaluation, Figure
+    from whisperx_worker.evaluate.scoring import Score
 
 HEAD = ("measure", "value", "95 % interval", "errors", "of", "recordings")
 WORST = 5
 """Recordings that are listed."""
+NO_DIFFERENCE = "no paired test: both have no measure with a value"
 
 
 def report_text(evaluations: Sequence[Evaluation], differences: Sequence[Difference] = ()) -> str:
@@ -26,10 +28,12 @@ def report_text(evaluations: Sequence[Evaluation], differences: Sequence[Differe
         lines = [summary(evaluation), "", *columns([HEAD, *(figure_row(figure) for figure in evaluation.figures)])]
         worst = [one for one in evaluation.worst_first if one.failure or one.wer > 0][:WORST]
         if worst and len(evaluation.scores) > 1:
-            listed = [(one.name, f"{one.wer:.1%}", one.failure) for one in worst]
+            listed = [(one.name, _rate(one), one.failure) for one in worst]
             lines += ["", *columns([("worst recordings", "WER", ""), *listed])]
         notes = sorted({note for one in evaluation.scores for note in one.notes})
         blocks.append("\n".join([*lines, *([""] if notes else []), *(f"note: {note}" for note in notes)]))
+    if len(evaluations) > 1 and not differences:
+        blocks.append(NO_DIFFERENCE)
     if differences:
         rows = [difference_row(difference) for difference in differences]
         titles = " less ".join(evaluation.title for evaluation in reversed(evaluations))
@@ -38,12 +42,22 @@ def report_text(evaluations: Sequence[Evaluation], differences: Sequence[Differe
     return "\n\n".join(blocks) + "\n"
 
 
+def _rate(one: Score) -> str:
+    return UNDEFINED if one.words and not one.words.length else f"{one.wer:.1%}"
+
+
 def summary(evaluation: Evaluation) -> str:
-    """Return how much was measured, and how much of it failed."""
+    """Return how much was measured, how much failed, and what has no words."""
     words = sum(one.words.length for one in evaluation.scores if one.words)
-    text = f"{evaluation.title}: {count(len(evaluation.scores), 'recording')}, {count(words, 'word')} of reference"
     failed = len(evaluation.failed)
-    return text + (f"; {count(failed, 'recording')} failed and counted as all wrong" if failed else "")
+    silent = sum(one.words is not None and not one.words.length for one in evaluation.scores)
+    parts = [
+        f"{evaluation.title}: {count(len(evaluation.scores), 'recording')}, {count(words, 'word')} of reference",
+        f"{count(failed, 'recording')} failed and counted as all wrong" if failed else "",
+        f"{count(silent, 'reference')} without words, so every word of the result is inserted" if silent else "",
+    ]
+    undefined = ", and WER is undefined" if silent and not words else ""
+    return "; ".join(part for part in parts if part) + undefined
 
 
 def count(number: int, noun: str) -> str:
