@@ -203,6 +203,19 @@ CASES = {
         "m.jsonl:3: turns[0].start: input should be greater than or equal to 0, not -1; "
         "m.jsonl:2: the end, 16, is past the end of the recording, which has 5 s",
     ),
+    "turns that are and are not the segments": (
+        {
+            "m.jsonl": '{"id": "a", "turns": [{"speaker": "Анна", "start": 0, "end": 1, "text": "раз"}], '
+            '"segments": [{"start": 0, "end": 1, "text": "два"}]}\n'
+            '{"id": "b", "turns": [{"speaker": "Анна", "start": 0, "end": 1, "text": "раз"}, '
+            '{"speaker": "Иван", "start": 1, "end": 2}]}\n'
+            '{"id": "c", "turns": [{"speaker": "", "start": 0, "end": 1}]}\n',
+        },
+        ["m.jsonl", "--results", "."],
+        "m.jsonl:1: segments and turns with text are both there; send one of them; "
+        "m.jsonl:2: turns[1].text is missing, which other turns have; "
+        'm.jsonl:3: turns[0].speaker: string should have at least 1 character, not ""',
+    ),
     "a key twice in a manifest": (
         {"a.wav": SOUND, "m.jsonl": '{"audio": "a.wav", "text": "раз", "text": "два"}'},
         ["m.jsonl"],

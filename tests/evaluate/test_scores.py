@@ -59,6 +59,10 @@ def test_an_error_in_place_of_a_result_is_a_failure():
     assert read_response({"id": "1", "status": "COMPLETED", "output": {"segments": []}}) == Hypothesis()
 
 
+def test_an_empty_error_is_no_failure():
+    assert read_response({"error": None, "segments": []}) == Hypothesis()
+
+
 def test_a_reference_without_text_has_no_word_errors():
     found = score(Reference("a", turns=(SpeakerTurn(0.0, 1.0, "Анна"),)), text("раз"), ALONE)
     assert set(found.ratios) == {"invented"}

@@ -108,9 +108,9 @@ def read_response(data: object, rttm: str | None = None) -> Hypothesis:
     """
     if isinstance(data, dict) and isinstance(data.get("output"), dict):
         data = data["output"]
-    if not isinstance(data, dict) or not ({"segments", "error"} & data.keys()):
+    if not isinstance(data, dict) or (data.get("error") is None and "segments" not in data):
         raise BadInputError("this is no result: a JSON object with segments or error is needed")
-    if "error" in data:
+    if data.get("error") is not None:
         return Hypothesis(failure=str(data["error"]) or "the job failed")
     try:
         response = _Response.model_validate(data)

@@ -28,6 +28,9 @@ def _name_of_results(name: str) -> str:
     return name
 
 
+Speaker = Annotated[str, Field(min_length=1)]
+
+
 class _Item(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -44,17 +47,17 @@ class _Timed(_Item):
 
 class _Word(_Timed):
     word: str
-    speaker: str | None = None
+    speaker: Speaker | None = None
 
 
 class _Segment(_Timed):
     text: str
-    speaker: str | None = None
+    speaker: Speaker | None = None
     words: list[_Word] = []
 
 
 class _Turn(_Timed):
-    speaker: str
+    speaker: Speaker
     text: str | None = None
 
 
@@ -80,6 +83,11 @@ class Line(_Item):
             raise ValueError("text and texts are both there; send one of them")
         if self.text is None and not (self.texts or self.segments or self.turns or self.words):
             raise ValueError("there is no reference: text, texts, segments, turns or words")
+        with_text = [turn.text is not None for turn in self.turns]
+        if any(with_text) and self.segments:
+            raise ValueError("segments and turns with text are both there; send one of them")
+        if any(with_text) and not all(with_text):
+            raise ValueError(f"turns[{with_text.index(False)}].text is missing, which other turns have")
         return self
 
 
