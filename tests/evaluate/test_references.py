@@ -207,6 +207,13 @@ def test_references_without_a_word_are_counted_and_named(folder):
     )
 
 
+def test_enrolled_people_who_speak_nowhere_are_named(folder):
+    write(folder / "a.stm", STM)
+    assert describe(find_references(folder), ["Анна", "Ана"]) == (
+        "1 recording; references with text: 1, segments: 1, speakers: 1; enrolled, but speaking in none: 1 (Ана)"
+    )
+
+
 def test_one_recording_of_a_folder(folder):
     (folder / "b.wav").write_bytes(SOUND)
     write(folder / "a.txt", "раз")

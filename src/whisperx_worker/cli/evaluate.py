@@ -80,7 +80,7 @@ def evaluate(
     read = _check(configurations, references)
     if report:
         make_folder(report, "the report")
-    typer.echo(describe(references), err=True)
+    typer.echo(describe(references, enrolled or ()), err=True)
     evaluations = [
         _evaluation(title, references, read.get(place), one, enrolled or ())
         for place, (title, one) in enumerate(zip(TITLES, configurations, strict=False))

@@ -189,8 +189,8 @@ def _is_reference(file: Path, gathering: Gathering) -> bool:
     return is_named and not any(file.resolve().is_relative_to(folder) for folder in gathering.ignored)
 
 
-def describe(references: Iterable[Reference]) -> str:
-    """Return in one line how many recordings there are, and what their references have."""
+def describe(references: Iterable[Reference], enrolled: Iterable[str] = ()) -> str:
+    """Return in one line how many recordings there are, and what their references have and lack."""
     listed = list(references)
     parts = {
         "text": [one for one in listed if one.written],
@@ -199,9 +199,19 @@ def describe(references: Iterable[Reference]) -> str:
         "word times": [one for one in listed if one.words or any(segment.words for segment in one.segments)],
     }
     noun = "recording" if len(listed) == 1 else "recordings"
-    line = f"{len(listed)} {noun}; references with " + ", ".join(
-        f"{name}: {len(having)}" for name, having in parts.items() if having
-    )
-    silent = [one.name for one in listed if one.written and not one.has_words]
-    more = ", …" if len(silent) > MAX_NAMES else ""
-    return line + (f"; without a word: {len(silent)} ({', '.join(silent[:MAX_NAMES])}{more})" if silent else "")
+    having = ", ".join(f"{name}: {len(some)}" for name, some in parts.items() if some)
+    speaking = {turn.speaker for one in listed for turn in one.speaker_turns}
+    lacking = {
+        "without a word": [one.name for one in listed if one.written and not one.has_words],
+        "enrolled, but speaking in none": [name for name in enrolled if name not in speaking],
+    }
+    return "; ".join((
+        f"{len(listed)} {noun}",
+        f"references with {having}",
+        *(f"{kind}: {_some(names)}" for kind, names in lacking.items() if names),
+    ))  # fmt: skip
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return how many names there are, and the first of them."""
+    return f"{len(names)} ({', '.join([*names[:MAX_NAMES], *(['…'] if len(names) > MAX_NAMES else [])])})"
