@@ -24,11 +24,13 @@ from .models.cache import ModelCache as ModelCache
 from .models.device import pick_device as pick_device, torch_device as torch_device
 from .models.locate import find_model as find_model, folder_mb as folder_mb
 from .models.requirement import ModelRequirement as ModelRequirement
+from .results.extra_schema import ExtraSchema as ExtraSchema
 from .results.formats.output_format import OutputFormat as OutputFormat
 from .contract.request import Request as Request, SpeakerSample as SpeakerSample, sample_name as sample_name
 from .audio.speaker_samples import read_sample as read_sample, sample_title as sample_title
 from .contract.settings import Settings as Settings
 from .types import (
+    JSON as JSON,
     SAMPLE_RATE_HZ as SAMPLE_RATE_HZ,
     Audio as Audio,
     Diarization as Diarization,
@@ -41,6 +43,7 @@ from .types import (
     Transcript as Transcript,
     Warned as Warned,
     Word as Word,
+    with_extra as with_extra,
 )
 from .version import __version__ as __version__
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,8 +14,37 @@ if TYPE_CHECKING:
 Seconds: TypeAlias = float
 """A time from the start of the recording, or a length, in seconds."""
 
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | tuple[JSON, ...] | dict[str, JSON] | None"
+"""Value that JSON can carry; numbers are finite, and a tuple becomes a list."""
+
+Extra: TypeAlias = "Mapping[str, Mapping[str, JSON]]"
+"""Further data of a value, by plugin; read-only. `with_extra` adds to it."""
+
+T = TypeVar("T")
+
 SAMPLE_RATE_HZ = 16_000
 """Every `Audio` inside the worker has this rate."""
+
+
+class ReadOnlyDict(dict[str, T]):
+    """Dict that refuses every change; unlike a mapping proxy it can be copied, pickled and written as JSON."""
+
+    def _refuse(self, *_arguments: object, **_named: object) -> NoReturn:
+        raise TypeError("extra data is read-only; with_extra returns a value with more of it")
+
+    __setitem__ = __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse
+
+    def __reduce__(self) -> Any:  # noqa: ANN401
+        """Return how to copy or unpickle it, which would else set its items."""
+        return type(self), (dict(self),)
+
+
+NO_EXTRA: Extra = ReadOnlyDict()
+"""The `extra` of a value that no plugin added to."""
+
+
+def _no_extra() -> Extra:
+    return NO_EXTRA
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +96,8 @@ class Word:
     """Speaker label; with diarization."""
     speaker_guessed: bool = False
     """True when no turn covers the word: the speaker is that of the nearest turn or word."""
+    extra: Extra = field(default_factory=_no_extra, hash=False)
+    """Data of plugins, by plugin."""
 
     # A long recording has tens of thousands of words, and the `__init__` of a frozen dataclass takes twice as long.
     def __init__(  # noqa: PLR0913  the fields
@@ -77,10 +108,11 @@ class Word:
         score: float | None = None,
         speaker: str | None = None,
         speaker_guessed: bool = False,  # noqa: FBT001, FBT002
+        extra: Extra = NO_EXTRA,
     ) -> None:
         fields = self.__dict__
         fields["word"], fields["start"], fields["end"], fields["score"] = word, start, end, score
-        fields["speaker"], fields["speaker_guessed"] = speaker, speaker_guessed
+        fields["speaker"], fields["speaker_guessed"], fields["extra"] = speaker, speaker_guessed, extra
 
 
 @dataclass(frozen=True)
@@ -118,6 +150,8 @@ class Segment:
     """The temperature that the chunk was decoded at."""
     doubtful: bool = False
     """True where a sign is against the text; a warning names it."""
+    extra: Extra = field(default_factory=_no_extra, hash=False)
+    """Data of plugins, by plugin."""
 
 
 @dataclass(frozen=True)
@@ -164,20 +198,22 @@ class Diarization:
 
 @dataclass(frozen=True)
 class SpeakerMatch:
-    """Nearest enrolled person of a diarized speaker or of a segment."""
+    """Diarized speaker, or the voice of a segment, with the nearest enrolled person."""
 
     speaker: str | None
     """The diarized label; None when a segment was compared without diarization."""
-    speaker_id: str
-    """The enrolled name, or "unknown"."""
-    similarity: float
-    """Cosine of this voice and the nearest enrolled one, -1..1."""
+    speaker_id: str | None = None
+    """The enrolled name, or "unknown"; None where nothing was compared."""
+    similarity: float | None = None
+    """Cosine of this voice and the nearest enrolled one, -1..1; None where nothing was compared."""
     runner_up: float | None = None
     """Similarity of the second-best enrolled person."""
     speech_s: Seconds = 0.0
     """How much clean speech the comparison rests on."""
     segment: int | None = None
     """Index of the segment in the transcript, when one segment was compared."""
+    extra: Extra = field(default_factory=_no_extra, hash=False)
+    """Data of plugins, by plugin; that of a compared segment goes to the segment."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +226,27 @@ class Result:
     """What verification found, by speaker and by segment."""
     turns: tuple[SpeakerTurn, ...] = ()
     """Who speaks when, overlaps included; with diarization."""
+    extra: Extra = field(default_factory=_no_extra, hash=False)
+    """Data of plugins about the whole recording, by plugin."""
+
+
+HasExtra = TypeVar("HasExtra", Word, Segment, SpeakerMatch, Result)
+
+
+def with_extra(value: HasExtra, plugin: str, /, **data: JSON) -> HasExtra:
+    """Return a value with a plugin's data added to its `extra`.
+
+    Args:
+        value: A word, segment, speaker or result.
+        plugin: The plugin's name, as it is registered.
+        data: What it adds to its data there, or puts in the place of what has the same name.
+
+    Example:
+        >>> with_extra(Word("Алло"), "mood", joy=0.5).extra
+        {'mood': {'joy': 0.5}}
+    """
+    own = ReadOnlyDict({**value.extra.get(plugin, {}), **data})
+    return replace(value, extra=ReadOnlyDict({**value.extra, plugin: own}))
 
 
 @dataclass(frozen=True)

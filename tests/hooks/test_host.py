@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from pydantic import BaseModel
 
-from whisperx_worker import OutputFormat, PluginError, SettingsError, hookimpl
+from whisperx_worker import ExtraSchema, OutputFormat, PluginError, SettingsError, hookimpl
 from whisperx_worker.contract.settings import Settings, load_settings
 from whisperx_worker.hooks.host import Candidate, PluginRecord, installed, load_host, mounted
 from whisperx_worker.results.formats.built_in import BUILT_IN_FORMATS
@@ -415,6 +415,37 @@ def test_a_plugin_that_fails_half_way_leaves_nothing_behind(plugin):
     assert host.manager.list_name_plugin() == []
     assert host.implementations("post_align") == []
     assert (host.options, host.outputs, host.active) == ({}, BUILT_IN_FORMATS, set())
+
+
+class Extra(Loud):
+    def __init__(self, schema):
+        self.schema = schema
+
+    @hookimpl
+    def register_extra(self):
+        return self.schema() if callable(self.schema) else self.schema
+
+
+def test_schemas_of_extra_data_are_listed_by_plugin():
+    schema = ExtraSchema(word=Dated)
+    host = loaded(candidate("a", Extra(schema)), candidate("b", Extra(None)), candidate("c"))
+    assert (host.extra, host.active) == ({"a": schema}, {"a", "b", "c"})
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        ({"word": Dated}, "register_extra must return an ExtraSchema"),
+        (lambda: ExtraSchema(result=dict), "the schema of result must be a pydantic model or a dataclass, the class itself"),
+    ],
+)  # fmt: skip
+def test_schemas_of_extra_data_that_cannot_be_used_are_refused(schema, reason):
+    host = loaded(candidate("it", Extra(schema)))
+    assert (host.extra, host.records) == ({}, [PluginRecord("it", "somewhere", "1", "failed", reason)])
+
+
+def test_a_schema_of_extra_data_that_cannot_be_described_fails_at_the_start():
+    assert only_record(Extra(lambda: ExtraSchema(word=Indescribable))).state == "failed"
 
 
 # --- what the hooks look like

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.house.sources import ROOT
-from whisperx_worker import Audio, Diarization, ModelCache, Result, Settings, StageEnd, Transcript
+from whisperx_worker import Audio, Diarization, ExtraSchema, ModelCache, Result, Settings, StageEnd, Transcript
 from whisperx_worker.hooks import hookspecs
 from whisperx_worker.testing import load_plugin, make_audio, make_job, make_transcript
 
@@ -23,8 +23,8 @@ HOOKS = {
 
 def test_there_are_these_hooks_and_no_other():
     assert sorted(HOOKS) == [
-        "align", "diarize", "finalize", "post_align", "pre_audio", "register_models", "register_options",
-        "register_outputs", "stage_ended", "transcribe", "verify_speakers", "warm_up",
+        "align", "diarize", "finalize", "post_align", "pre_audio", "register_extra", "register_models",
+        "register_options", "register_outputs", "stage_ended", "transcribe", "verify_speakers", "warm_up",
     ]  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def test_a_hooks_example_is_a_plugin_that_works(name):
     promised = {
         "pre_audio": Audio, "transcribe": Transcript, "align": Transcript, "post_align": Transcript,
         "diarize": Diarization, "verify_speakers": list, "finalize": Result, "register_options": type,
-        "register_models": list, "register_outputs": list, "stage_ended": type(None), "warm_up": type(None),
+        "register_extra": ExtraSchema, "register_models": list, "register_outputs": list, "stage_ended": type(None), "warm_up": type(None),
     }  # fmt: skip
     assert isinstance(answer, promised[name])
 

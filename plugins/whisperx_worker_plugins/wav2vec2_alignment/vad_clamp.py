@@ -6,7 +6,7 @@ the word is as long as the pause. Pure.
 Example:
     >>> speech = [Span(0.0, 2.0), Span(6.0, 8.0)]
     >>> clamp_word(Word("Алло?", 1.6, 6.1), speech)
-    Word(word='Алло?', start=1.6, end=2.0, score=None, speaker=None, speaker_guessed=False)
+    Word(word='Алло?', start=1.6, end=2.0, score=None, speaker=None, speaker_guessed=False, extra={})
 """
 
 from __future__ import annotations

@@ -46,7 +46,15 @@ def time_words(text: AlignableText, placement: Placement, emission: TimedEmissio
         score = round(sum(scores[first:after]) / (after - first), _DECIMALS)
         timed.append(Word(written, starts[first], ends[after - 1], score))
     frame_s = float(emission.ends_s[path.starts[0]] - emission.starts_s[path.starts[0]])
-    return _time_silent_words(timed, bounds, frame_s)
+    return _keep_extra(_time_silent_words(timed, bounds, frame_s), text.segment.words)
+
+
+def _keep_extra(words: list[Word], recognised: Sequence[Word]) -> list[Word]:
+    """Return words with the extra data of the recogniser's words, where these are the same."""
+    has_extra = any(word.extra for word in recognised)
+    if not has_extra or [word.word for word in words] != [word.word.strip() for word in recognised]:
+        return words
+    return [replace(word, extra=before.extra) for word, before in zip(words, recognised, strict=True)]
 
 
 def _time_silent_words(words: Sequence[Word], bounds: Span, frame_s: Seconds) -> list[Word]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from whisperx_worker.hooks.job import Job, StageEnd
     from whisperx_worker.models.cache import ModelCache
     from whisperx_worker.models.requirement import ModelRequirement
+    from whisperx_worker.results.extra_schema import ExtraSchema
     from whisperx_worker.results.formats.output_format import OutputFormat
     from whisperx_worker.types import Audio, Diarization, Result, SpeakerMatch, Transcript
 
@@ -205,6 +206,27 @@ def register_options() -> type | None:
         >>> @hookimpl
         ... def register_options() -> type[Options]:
         ...     return Options
+    """
+
+
+@hookspec
+def register_extra() -> ExtraSchema | None:
+    """Setup. Return the schemas of the data that this plugin adds to words, segments, speakers and results.
+
+    Called once, when the plugin is loaded. `with_extra(segment, "<plugin name>", joy=0.5)` adds data in any hook, and
+    the response has it as `segments[].extra.<plugin name>`. Before outputs are written all of it is checked: JSON
+    values, at most 64 KB and 8 levels in one value, and what the schema says, strictly. Data that fails is left out,
+    and a warning names the plugin. None: the data has no schema, and only has to be JSON.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from whisperx_worker import ExtraSchema, hookimpl
+        >>> @dataclass(frozen=True)
+        ... class Mood:
+        ...     joy: float
+        >>> @hookimpl
+        ... def register_extra() -> ExtraSchema:
+        ...     return ExtraSchema(segment=Mood)
     """
 
 

@@ -13,11 +13,12 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pluggy
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 
 from whisperx_worker.contract.validation import Abilities
 from whisperx_worker.errors import PluginError, WorkerError
 from whisperx_worker.hooks import hookspecs
+from whisperx_worker.results.extra_schema import ExtraSchema, is_schema
 from whisperx_worker.results.formats.built_in import BUILT_IN_FORMATS
 from whisperx_worker.results.formats.output_format import OutputFormat
 
@@ -69,6 +70,8 @@ class Host:
     records: list[PluginRecord] = field(default_factory=list)
     options: dict[str, type] = field(default_factory=dict)
     """Options schema by plugin name, for the plugins that have one."""
+    extra: dict[str, ExtraSchema] = field(default_factory=dict)
+    """Schemas of extra data by plugin name, for the plugins that declare them."""
     outputs: dict[str, OutputFormat] = field(default_factory=dict)
     """Output formats by name."""
     requirements: dict[Settings, dict[str, list[ModelRequirement]]] = field(default_factory=dict)
@@ -172,6 +175,7 @@ def _admit(host: Host, candidate: Candidate) -> PluginRecord:
         plugin = candidate.load()
         hooks = _register(host, candidate.name, plugin)
         schema = _options_schema(host, candidate.name)
+        extra = _extra_schema(host, candidate.name)
         formats = _output_formats(host, candidate.name)
     except (Exception, SystemExit) as error:  # noqa: BLE001  one of the two places that isolate
         if host.manager.has_plugin(candidate.name):
@@ -180,6 +184,8 @@ def _admit(host: Host, candidate: Candidate) -> PluginRecord:
         return _failed(candidate, " ".join(reason.split()))
     if schema is not None:
         host.options[candidate.name] = schema
+    if extra is not None:
+        host.extra[candidate.name] = extra
     host.outputs.update(formats)
     return dataclasses.replace(_record(candidate, "active"), hooks=hooks)
 
@@ -213,7 +219,7 @@ def _options_schema(host: Host, name: str) -> type | None:
     schema = _setup(host, name, "register_options")
     if schema is None:
         return None
-    if not (isinstance(schema, type) and (issubclass(schema, BaseModel) or dataclasses.is_dataclass(schema))):
+    if not is_schema(schema):
         raise PluginError("register_options must return a pydantic model or a dataclass, the class itself")
     try:
         schema()
@@ -222,6 +228,13 @@ def _options_schema(host: Host, name: str) -> type | None:
     # A schema that cannot be written down would fail here for the plugin, or in every job for everybody.
     TypeAdapter(schema).json_schema()
     return schema
+
+
+def _extra_schema(host: Host, name: str) -> ExtraSchema | None:
+    schema = _setup(host, name, "register_extra")
+    if schema is None or isinstance(schema, ExtraSchema):
+        return schema
+    raise PluginError("register_extra must return an ExtraSchema")
 
 
 def _output_formats(host: Host, name: str) -> dict[str, OutputFormat]:

@@ -145,13 +145,18 @@ def secrets_of_environment() -> list[str]:
     ]
 
 
-def mask(text: str) -> str:
-    """Mask the secrets of running jobs and of the environment, and whatever looks like a secret."""
+def mask_known(text: str) -> str:
+    """Mask the secrets of running jobs and of the environment, and nothing that only looks like one."""
     with _known_lock:
         known = sorted(_known, key=len, reverse=True)
     for secret in known:
         text = text.replace(secret, "***")
-    text = _URLS.sub(_mask_urls, text)
+    return text
+
+
+def mask(text: str) -> str:
+    """Mask the secrets of running jobs and of the environment, and whatever looks like a secret."""
+    text = _URLS.sub(_mask_urls, mask_known(text))
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text

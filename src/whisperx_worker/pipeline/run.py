@@ -22,6 +22,7 @@ from whisperx_worker.hooks.engine_choice import ENGINES, engine_for_job
 from whisperx_worker.hooks.requirements import import_libraries
 from whisperx_worker.pipeline.concurrency import run_concurrently
 from whisperx_worker.results import speaker_warnings
+from whisperx_worker.results.extra_check import check_extra
 from whisperx_worker.results.speaker_assignment import assign_speakers
 from whisperx_worker.results.speaker_names import apply_names
 from whisperx_worker.types import Audio, Diarization, Result, SpeakerMatch, SpeakerTurn, Transcript
@@ -54,14 +55,15 @@ def run_stages(job: Job, host: Host) -> Result:
         transcript, diarization = run_concurrently(
             job, lambda: transcribe_and_align(job, host, audio), lambda: run_diarization(job, host, audio)
         )
-        transcript = with_speakers(job, transcript, diarization)
+        transcript = with_speakers(job, host, transcript, diarization)
     else:
         transcript, diarization = transcribe_and_align(job, host, audio), None
     matches = run_verification(job, host, audio, transcript, diarization)
     turns = diarization.turns if diarization else ()
     result = Result(apply_names(transcript, matches), audio.duration_s, matches, turns)
     with step(job, host, "finalize"):
-        return run_chain(host, "finalize", result, job)
+        result = run_chain(host, "finalize", result, job)
+    return with_valid_extra(job, host, result)
 
 
 @contextmanager
@@ -127,7 +129,7 @@ def run_diarization(job: Job, host: Host, audio: Audio) -> Diarization | None:
     return diarization
 
 
-def with_speakers(job: Job, transcript: Transcript, diarization: Diarization | None) -> Transcript:
+def with_speakers(job: Job, host: Host, transcript: Transcript, diarization: Diarization | None) -> Transcript:
     """Return the transcript with speakers on words; warn of overlaps and uncertain splits."""
     if diarization is None or not transcript.segments:
         return transcript
@@ -136,7 +138,8 @@ def with_speakers(job: Job, transcript: Transcript, diarization: Diarization | N
     overlapped = speaker_warnings.overlapped_text(transcript, diarization.turns)
     if overlapped:
         job.warn(speaker_warnings.overlap_warning(overlapped))
-    spoken = assign_speakers(transcript, diarization)
+    uncuttable = [name for name, schema in host.extra.items() if not schema.keep_when_cut]
+    spoken = assign_speakers(transcript, diarization, uncuttable)
     if uncut := speaker_warnings.uncut_segments(spoken, diarization):
         job.warn(speaker_warnings.uncut_warning(uncut))
     return spoken
@@ -159,6 +162,14 @@ def run_verification(
         job.warn("verify_speakers gave something else than a SpeakerMatch with numbers; speakers have no names")
         return ()
     return tuple(matches)
+
+
+def with_valid_extra(job: Job, host: Host, result: Result) -> Result:
+    """Return the result with what JSON and the plugins' schemas allow in `extra`; warn of the rest."""
+    checked, sentences = check_extra(result, {name: host.extra.get(name) for name in host.active})
+    for sentence in sentences:
+        job.warn(sentence)
+    return checked
 
 
 def is_sound_turn(turn: object) -> bool:

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING
 from whisperx_worker.results.segment_cutting import first_time, last_time, run_texts
 from whisperx_worker.results.speaker_warnings import is_uncut
 from whisperx_worker.results.turns import diarization_timeline, shares_s
-from whisperx_worker.types import Word
+from whisperx_worker.types import ReadOnlyDict, Word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from whisperx_worker.results.turns import Timeline
     from whisperx_worker.types import Diarization, Seconds, Segment, Transcript
@@ -40,13 +40,18 @@ class Assignment:
     """Whether no turn covers any part of the interval."""
 
 
-def assign_speakers(transcript: Transcript, diarization: Diarization) -> Transcript:
+def assign_speakers(transcript: Transcript, diarization: Diarization, uncuttable: Collection[str] = ()) -> Transcript:
     """Assign a speaker to every word and segment, and cut segments where the speaker changes.
 
     A word gets the speaker with the most of its time on the exclusive timeline, else the speaker of the nearest turn;
     a word without times gets the speaker of the word before it. A segment without timed words is not cut. A piece
-    with text without times is marked as guessed where another speaker has much of its time. Words keep their order
-    and times.
+    with text without times is marked as guessed where another speaker has much of its time. Words keep their order,
+    times and extra data, and each piece keeps that of its segment.
+
+    Args:
+        transcript: Text with or without words.
+        diarization: Who speaks when.
+        uncuttable: Plugins with extra data of segments that no piece keeps.
 
     Returns:
         The transcript; unchanged when there are no turns.
@@ -59,7 +64,8 @@ def assign_speakers(transcript: Transcript, diarization: Diarization) -> Transcr
     first = 0
     for segment in transcript.segments:
         after = first + len(segment.words)
-        pieces += _cut(segment, owners[first:after], timeline)
+        cut = _cut(segment, owners[first:after], timeline)
+        pieces += cut if len(cut) == 1 else [_without_extra(piece, uncuttable) for piece in cut]
         first = after
     return replace(transcript, segments=tuple(pieces))
 
@@ -112,7 +118,7 @@ def _cut(segment: Segment, owners: list[Assignment | None], timeline: Timeline) 
     is_timed = len(known) == len(owners)
     owned = known if is_timed else _fill(owners, segment, timeline)
     words = [
-        Word(word.word, word.start, word.end, word.score, owner.speaker, owner.guessed)
+        Word(word.word, word.start, word.end, word.score, owner.speaker, owner.guessed, word.extra)
         for word, owner in zip(segment.words, owned, strict=True)
     ]
     runs = [tuple(run) for _, run in groupby(words, key=attrgetter("speaker"))]
@@ -131,6 +137,13 @@ def _cut(segment: Segment, owners: list[Assignment | None], timeline: Timeline) 
         for run, text, start, end in zip(runs, texts, starts, ends, strict=True)
     ]  # fmt: skip
     return pieces if is_timed else [_mark_uncut(piece, timeline) for piece in pieces]
+
+
+def _without_extra(piece: Segment, plugins: Collection[str]) -> Segment:
+    """Return a piece of a segment without the extra data of some plugins."""
+    if not (plugins and piece.extra):
+        return piece
+    return _replace(piece, extra=ReadOnlyDict({name: own for name, own in piece.extra.items() if name not in plugins}))
 
 
 def _fill(owners: list[Assignment | None], segment: Segment, timeline: Timeline) -> Iterable[Assignment]:

@@ -21,7 +21,9 @@ from whisperx_worker import (
     Settings,
     StrictError,
     Transcript,
+    Word,
     WorkerError,
+    with_extra,
 )
 from whisperx_worker.hooks.dispatch import run_engine
 from whisperx_worker.hooks.job import Observers
@@ -338,6 +340,16 @@ def test_sentences_follow_each_other_in_the_order_of_the_segments(run, sound):
     assert [segment.text for segment in transcript.segments] == ["Да.", "Нет.", "Кто?", "Это я."]
     assert transcript.text == before.text
     assert (transcript.language, transcript.language_probability, job.warnings) == ("ru", 0.9, ())
+
+
+@pytest.mark.parametrize(("words", "tags"), [("Да. Нет.", ["Да.", "Нет."]), ("Да нет", [None, None])])
+def test_sentences_and_the_same_words_keep_their_extra_data(run, sound, words, tags):
+    recognised = tuple(with_extra(Word(word, 0.0, 0.5), "tags", tag=word) for word in words.split())
+    transcript, _ = run(
+        sound, Transcript((with_extra(Segment(0.0, 4.0, "Да. Нет.", recognised), "mood", joy=1),), "ru")
+    )
+    assert [segment.extra for segment in transcript.segments] == [{"mood": {"joy": 1}}] * 2
+    assert [word.extra.get("tags", {}).get("tag") for segment in transcript.segments for word in segment.words] == tags
 
 
 def test_a_translation_is_not_aligned_with_the_sound_of_another_language(run, sound):

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from whisperx_worker.results.turns import speech_s
 
 if TYPE_CHECKING:
-    from whisperx_worker.types import Result, Segment, SpeakerMatch
+    from whisperx_worker.types import Result, Segment, SpeakerMatch, Word
 
 
 def as_json(result: Result) -> dict[str, Any]:
     """Return the fields of the response that come from the result, without absent values.
 
     Returns:
-        `segments`, `detected_language` and, when known, `language_probability` and `speakers`.
+        `segments`, `detected_language` and, where they are there, `language_probability`, `speakers` and `extra`.
     """
     transcript = result.transcript
     answer: dict[str, Any] = {
@@ -29,6 +29,8 @@ def as_json(result: Result) -> dict[str, Any]:
     speakers = _speakers(result)
     if speakers:
         answer["speakers"] = speakers
+    if result.extra:
+        answer["extra"] = result.extra
     return answer
 
 
@@ -55,9 +57,11 @@ def _segment(segment: Segment) -> dict[str, Any]:
     return fields
 
 
-def _present(value: Segment | SpeakerMatch | Any) -> dict[str, Any]:  # noqa: ANN401
-    """Return the fields of a dataclass that are neither None nor False, with rounded floats."""
+def _present(value: Word | Segment | SpeakerMatch) -> dict[str, Any]:
+    """Return the fields of a dataclass that are neither None, False nor no extra data, with rounded floats."""
     fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if not value.extra:
+        del fields["extra"]
     return {name: _plain(name, item) for name, item in fields.items() if item is not None and item is not False}
 
 
