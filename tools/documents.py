@@ -32,7 +32,7 @@ HEADS = {
     "segment": ("field", "meaning"),
     "word": ("field", "meaning"),
     "hooks": ("hook", "kind", "what it is for"),
-    "formats": ("format", "file"),
+    "formats": ("format", "file", "media type"),
 }
 MAX_SIGNATURE_CHARS = 100
 """Longer signatures are written with one argument per line."""
@@ -80,7 +80,7 @@ def hook_rows() -> Iterable[tuple[str, ...]]:
 def format_rows() -> Iterable[tuple[str, ...]]:
     """Return a row for every built-in output format."""
     for output in BUILT_IN_FORMATS.values():
-        yield f"`{output.name}`", f"`*{output.suffix}`"
+        yield f"`{output.name}`", f"`*{output.suffix}`", f"`{output.media_type}`"
 
 
 def tables() -> dict[str, list[tuple[str, ...]]]:

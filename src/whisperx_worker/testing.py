@@ -26,7 +26,7 @@ from whisperx_worker.hooks import dispatch
 from whisperx_worker.hooks.host import Candidate, Host, load_host
 from whisperx_worker.hooks.job import NO_OBSERVERS, Job
 from whisperx_worker.models.cache import ModelCache
-from whisperx_worker.types import SAMPLE_RATE_HZ, Audio, Diarization, Segment, SpeakerTurn, Transcript, Word
+from whisperx_worker.types import SAMPLE_RATE_HZ, Audio, Diarization, Result, Segment, SpeakerTurn, Transcript, Word
 
 if TYPE_CHECKING:
     from whisperx_worker.hooks.job import Observers, StageEnd
@@ -108,6 +108,28 @@ def run_engine(host: Host, hook: str, expected: type[T], job: Job | None = None,
         PluginError: As the worker raises it.
     """
     return dispatch.run_engine(host, hook, expected, job or make_job(host), **{"audio": make_audio(), **arguments})
+
+
+def write_output(
+    host: Host, name: str, result: Result, job: Job | None = None, audio: Audio | None = None
+) -> str | bytes:
+    """Return a result in an output format, as the worker writes it.
+
+    Args:
+        host: The plugins.
+        name: The format.
+        result: What the writer gets.
+        job: Else one that asks for nothing special.
+        audio: A tone where it is not given.
+
+    Raises:
+        PluginError: When the writer returns something else than text or bytes; and what it raises.
+    """
+    job = job or make_job(host)
+    options = job.options.get(host.output_plugins.get(name, ""))
+    return host.outputs[name].content(
+        {"result": result, "job": job, "options": options, "audio": audio or make_audio()}
+    )
 
 
 def make_audio(duration_s: Seconds = 1.0, frequency_hz: float = 220.0) -> Audio:

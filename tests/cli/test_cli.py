@@ -98,6 +98,60 @@ def test_transcribe_writes_each_format_into_the_folder(call, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["call.json", "call.srt"]
 
 
+FORMATS = """
+from whisperx_worker import OutputFormat, hookimpl
+
+@hookimpl
+def register_outputs():
+    return [
+        OutputFormat("blob", ".bin", lambda result: bytes([0, 255])),
+        OutputFormat("shout", ".txt", lambda result: result.transcript.text.upper()),
+    ]
+"""
+
+
+@pytest.fixture
+def formats(parrot, tmp_path):  # noqa: ARG001  its folder takes this plugin too
+    """A plugin with a format of bytes, and one of text with the suffix of another."""
+    (tmp_path / "plugins" / "formats.py").write_text(FORMATS, encoding="utf-8")
+
+
+@pytest.mark.usefixtures("formats")
+def test_bytes_are_a_file_and_formats_of_one_suffix_are_two(call, tmp_path):
+    out = tmp_path / "out"
+    done = run("transcribe", call, "-f", "shout", "-f", "txt", "-f", "blob", "-o", str(out))
+
+    assert done.returncode == 0
+    assert {path.name: path.read_bytes().decode("utf-8", "replace") for path in out.iterdir()} == {
+        "call.bin": "\0\ufffd", "call.txt": "Алло, это Анна.\n", "call.shout.txt": "АЛЛО, ЭТО АННА."
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("formats")
+def test_bytes_go_to_a_pipe_alone_and_not_among_text(call):
+    command = [sys.executable, "-m", "whisperx_worker.cli", "transcribe", call, "-q"]
+    alone = subprocess.run([*command, "-f", "blob"], capture_output=True, check=True)
+    beside = subprocess.run([*command, "-f", "txt", "-f", "blob"], capture_output=True, check=False)
+
+    assert alone.stdout == b"\x00\xff"
+    assert (beside.returncode, beside.stdout.decode()) == (1, "==> call.txt <==\nАлло, это Анна.\n")
+    assert "call.bin is binary and is not printed; --output names a folder for it" in beside.stderr.decode()
+
+
+@pytest.mark.usefixtures("formats")
+def test_the_help_lists_the_formats_of_plugins():
+    assert "json, srt, vtt, txt, tsv, rttm, blob, shout; repeatable." in " ".join(
+        run("transcribe", "--help").stdout.split()
+    )
+
+
+@pytest.mark.usefixtures("formats")
+def test_the_help_is_there_although_the_settings_are_wrong(monkeypatch):
+    monkeypatch.setenv("WHISPERX_WORKER_DEVICE", "abacus")
+    done = run("transcribe", "--help")
+    assert (done.returncode, "tsv, rttm; repeatable." in " ".join(done.stdout.split())) == (0, True)
+
+
 @pytest.mark.usefixtures("parrot")
 def test_options_of_plugins_come_from_the_command_line(call):
     assert run("transcribe", call, "--plugin", "parrot.text=Да.").stdout == "Да.\n"

@@ -8,7 +8,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from whisperx_worker import BadInputError, PluginError, Segment, SpeakerTurn, Transcript, Word, hookimpl, testing
+from whisperx_worker import (
+    BadInputError,
+    OutputFormat,
+    PluginError,
+    Result,
+    Segment,
+    SpeakerTurn,
+    Transcript,
+    Word,
+    hookimpl,
+    testing,
+)
 from whisperx_worker.testing import (
     load_plugin,
     make_audio,
@@ -17,6 +28,7 @@ from whisperx_worker.testing import (
     make_transcript,
     run_chain,
     run_engine,
+    write_output,
 )
 
 
@@ -92,6 +104,27 @@ def test_make_job_refuses_what_a_client_could_not_send(host):
     assert str(refused.value) == (
         'beam_size must be a whole number from 1 to 100, not 0; plugins.shouts has no option "sufix" (there are: suffix)'
     )
+
+
+class Sizes:
+    @hookimpl
+    def register_options(self):
+        return Options
+
+    @hookimpl
+    def register_outputs(self):
+        return [OutputFormat("sizes", ".bin", self.write)]
+
+    def write(self, result, audio, options):
+        return f"{result.duration_s} {len(audio.samples)}{options.suffix}".encode()
+
+
+def test_write_output_gives_a_writer_what_the_worker_would_give_it():
+    host, result = load_plugin(Sizes(), name="sizes"), Result(make_transcript(), 2.5)
+    job = make_job(host, plugins={"sizes": {"suffix": "?"}})
+    assert write_output(host, "sizes", result) == b"2.5 16000!"
+    assert write_output(host, "sizes", result, job, make_audio(0.5)) == b"2.5 8000?"
+    assert write_output(host, "tsv", result) == "start\tend\ttext\n"
 
 
 def test_abilities_are_what_the_plugins_add(host):

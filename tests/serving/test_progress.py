@@ -17,6 +17,11 @@ LARGE = {
     "warnings": ["no speech was found"],
     "logs": "finished",
 }
+WITH_BYTES = {
+    **LARGE,
+    "segments": [],
+    "outputs": {"zip": {"media_type": "application/zip", "base64": "UEsF" * int(MAX_RESULT_MB * 260_000)}},
+}
 
 
 def sent(response, job_id="job-1", **settings):
@@ -66,14 +71,16 @@ def bucket(monkeypatch, s3):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("bucket")
-@pytest.mark.parametrize("job_id", ["a1b2-e1", "../../other/job"])
-def test_a_large_result_goes_to_the_bucket_whole(job_id, capfd, caplog):
-    answer = sent(LARGE, job_id, bucket_name="results")
+@pytest.mark.parametrize(
+    ("job_id", "response"), [("a1b2-e1", LARGE), ("../../other/job", LARGE), ("a1b2-e1", WITH_BYTES)]
+)
+def test_a_large_result_goes_to_the_bucket_whole(job_id, response, capfd, caplog):
+    answer = sent(response, job_id, bucket_name="results")
     url, size = answer.pop("result_url"), answer.pop("result_bytes")
     assert answer == {name: LARGE[name] for name in ("detected_language", "warnings", "logs")}
     with urllib.request.urlopen(url) as reply:
         content = reply.read()
-    assert json.loads(content) == LARGE
+    assert json.loads(content) == response
     assert size == len(content)
     assert "/results/" in url
     assert "/../" not in url

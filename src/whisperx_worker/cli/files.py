@@ -25,7 +25,7 @@ def make_folder(folder: Path, content: str = "results") -> None:
         raise WorkerError(f"{folder} cannot be a folder for {content}: {error.strerror}") from None
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file atomically: the old one stays until the new one is complete.
 
     Raises:
@@ -34,8 +34,8 @@ def write_atomically(path: Path, text: str) -> None:
     try:
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            with part.open("w", encoding="utf-8") as file:
-                file.write(text)
+            with part.open("wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(path)

@@ -17,15 +17,18 @@ import typer
 
 from whisperx_worker.cli import evaluate, operator
 from whisperx_worker.cli.files import make_folder, write_atomically
+from whisperx_worker.cli.format_help import ListsFormats
 from whisperx_worker.cli.progress import progress_bar
 from whisperx_worker.errors import BadInputError, ModelNotFoundError, WorkerError
 from whisperx_worker.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import FrameType
 
     from whisperx_worker.contract.settings import Settings
     from whisperx_worker.pipeline.worker import Worker
+    from whisperx_worker.results.formats.output_format import OutputFormat
 
 _LAST_S = 2.0
 """How long threads may take to stop after Ctrl-C."""
@@ -78,7 +81,7 @@ def add_plugin_commands() -> None:
             typer.echo(f"warning: the command {point.name} of {point.value} cannot be loaded: {error}", err=True)
 
 
-@app.command()
+@app.command(cls=ListsFormats)
 def transcribe(
     context: typer.Context,
     recordings: Annotated[list[str], typer.Argument(help="Files, or http(s) URLs.")],
@@ -99,9 +102,7 @@ def transcribe(
     speaker_threshold: Annotated[
         float | None, typer.Option(help="Similarity below which nobody is named; else the model's own.")
     ] = None,
-    formats: Annotated[
-        list[str] | None, typer.Option("--format", "-f", help="json, srt, vtt, txt, tsv, rttm; repeatable.")
-    ] = None,
+    formats: Annotated[list[str] | None, typer.Option("--format", "-f", help="Output format; repeatable.")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the results; else they are printed.")
     ] = None,
@@ -193,8 +194,8 @@ def transcribe_all(
     return failures
 
 
-def _transcribe_one(worker: Worker, data: dict[str, Any], *, quiet: bool) -> dict[str, str]:
-    """Return the texts of the results by the ending of their files.
+def _transcribe_one(worker: Worker, data: dict[str, Any], *, quiet: bool) -> dict[str, str | bytes]:
+    """Return the contents of the results by the ending of their files.
 
     Raises:
         Exception: What ended the job.
@@ -215,22 +216,37 @@ def _transcribe_one(worker: Worker, data: dict[str, Any], *, quiet: bool) -> dic
         written["json"] = json_text({**as_json(outcome.result), "warnings": outcome.warnings})
     for warned in outcome.warnings:
         typer.echo(f"warning: {warned}", err=True)
-    return {worker.host.outputs[name].suffix: text for name, text in written.items()}
+    endings = file_endings([worker.host.outputs[name] for name in written])
+    return {endings[name]: content for name, content in written.items()}
 
 
-def deliver(written: dict[str, str], name: str, folder: Path | None, *, titled: bool) -> None:
+def file_endings(formats: Sequence[OutputFormat]) -> dict[str, str]:
+    """Return the ending of each format's file; those of plugins are named where a suffix is taken."""
+    from whisperx_worker.results.formats.built_in import BUILT_IN_FORMATS
+
+    suffixes = [one.suffix for one in formats]
+    return {
+        one.name: one.suffix if one.name in BUILT_IN_FORMATS or suffixes.count(one.suffix) == 1
+        else f".{one.name}{one.suffix}"
+        for one in formats
+    }  # fmt: skip
+
+
+def deliver(written: dict[str, str | bytes], name: str, folder: Path | None, *, titled: bool) -> None:
     """Write one recording's results into the folder, or print them where there is none.
 
     Raises:
-        WorkerError: When one cannot be written.
+        WorkerError: When one cannot be written, or is binary and would be printed among text or on a terminal.
     """
-    for ending, text in written.items():
+    for ending, content in written.items():
         if folder:
-            write_atomically(folder / f"{name}{ending}", text)
+            write_atomically(folder / f"{name}{ending}", content)
             continue
+        if isinstance(content, bytes) and (titled or sys.stdout.isatty()):
+            raise WorkerError(f"{name}{ending} is binary and is not printed; --output names a folder for it")
         if titled:
             typer.echo(f"==> {name}{ending} <==")
-        typer.echo(text, nl=False)
+        typer.echo(content, nl=False)
 
 
 def folder_or_name(model: str | None) -> str | None:

@@ -89,11 +89,15 @@ class _Speaker(BaseModel):
     similarity: Similarity | None = None
 
 
+class _Outputs(BaseModel):
+    rttm: str = ""
+
+
 class _Response(BaseModel):
     segments: list[_Segment]
     detected_language: str | None = None
     speakers: list[_Speaker] = []
-    outputs: dict[str, str] = {}
+    outputs: _Outputs = _Outputs()
 
 
 def read_response(data: object, rttm: str | None = None) -> Hypothesis:
@@ -116,7 +120,7 @@ def read_response(data: object, rttm: str | None = None) -> Hypothesis:
         response = _Response.model_validate(data)
     except ValidationError as error:
         raise BadInputError(joined(field_sentence(detail, "a result") for detail in error.errors()[:3])) from None
-    lines = read_lines(response.outputs.get("rttm") or rttm or "", "rttm", ".rttm")
+    lines = read_lines(response.outputs.rttm or rttm or "", "rttm", ".rttm")
     if lines.mistakes:
         raise BadInputError(lines.mistakes[0])
     if len(lines.turns) > 1:

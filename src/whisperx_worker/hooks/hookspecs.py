@@ -235,13 +235,21 @@ def register_outputs() -> Sequence[OutputFormat] | None:
     """Setup. Return output formats that jobs may name in `output_formats`.
 
     Called once, when the plugin is loaded. A format that another plugin or the worker already has is a failure of this
-    plugin. None: no formats. A format that raises on a job's result is left out of `outputs`, with a warning.
+    plugin. None: no formats.
+
+    The writer of a format takes any subset of `result`, `job`, `options` and `audio`, by name; one argument of another
+    name is the result. `audio` is the recording after `pre_audio`, which stays in memory only for jobs with a format
+    that takes it. Answer with text, or with bytes and a media type: in the response these are base64. A writer that
+    raises, or returns something else, is left out of `outputs`, and the client gets a warning.
 
     Example:
         >>> from whisperx_worker import OutputFormat, hookimpl
         >>> @hookimpl
         ... def register_outputs() -> list[OutputFormat]:
-        ...     return [OutputFormat("shout", ".txt", lambda result: result.transcript.text.upper())]
+        ...     return [
+        ...         OutputFormat("shout", ".txt", lambda result: result.transcript.text.upper()),
+        ...         OutputFormat("pcm", ".raw", lambda audio: audio.samples.tobytes(), "audio/x-raw"),
+        ...     ]
     """
 
 

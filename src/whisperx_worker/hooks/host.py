@@ -74,6 +74,8 @@ class Host:
     """Schemas of extra data by plugin name, for the plugins that declare them."""
     outputs: dict[str, OutputFormat] = field(default_factory=dict)
     """Output formats by name."""
+    output_plugins: dict[str, str] = field(default_factory=dict)
+    """Plugin of each output format that is not the worker's own."""
     requirements: dict[Settings, dict[str, list[ModelRequirement]]] = field(default_factory=dict)
     """Models by settings and plugin, as far as `hooks.requirements` has asked the plugins."""
 
@@ -187,6 +189,7 @@ def _admit(host: Host, candidate: Candidate) -> PluginRecord:
     if extra is not None:
         host.extra[candidate.name] = extra
     host.outputs.update(formats)
+    host.output_plugins.update(dict.fromkeys(formats, candidate.name))
     return dataclasses.replace(_record(candidate, "active"), hooks=hooks)
 
 

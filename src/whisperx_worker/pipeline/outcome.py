@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from whisperx_worker.hooks.job import Job, Observers
     from whisperx_worker.pipeline.worker import Worker
-    from whisperx_worker.types import Result, Seconds
+    from whisperx_worker.types import Audio, Result, Seconds
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,8 @@ class Outcome:
     """The contract's response; of a failed job `{"error": one sentence}`."""
     result: Result | None = None
     """None where the job failed."""
-    outputs: Mapping[str, str] = field(default_factory=dict)
-    """Texts by name of the format."""
+    outputs: Mapping[str, str | bytes] = field(default_factory=dict)
+    """Contents by name of the format."""
     warnings: tuple[str, ...] = ()
     """Warnings without secrets; those of `response` are without paths too."""
     error: Exception | None = None
@@ -75,7 +75,7 @@ def run_request(  # noqa: PLR0913  what is named has a default
             job = new_job(worker, job_id, data, local=local, observers=observers, time_limit_s=time_limit_s)
             observers.started(job)
             log.info("started")
-            outcome = _finished(job, run_job(job, worker.host), worker, writes_json=writes_json)
+            outcome = _finished(job, worker, writes_json=writes_json)
             worker.health.job_succeeded()
         except OutOfTimeError as error:
             log.info("failed: %s", error)
@@ -95,11 +95,15 @@ def run_request(  # noqa: PLR0913  what is named has a default
         return outcome
 
 
-def _finished(job: Job, result: Result, worker: Worker, *, writes_json: bool) -> Outcome:
-    """Return the outcome of a job that has its result."""
+def _finished(job: Job, worker: Worker, *, writes_json: bool) -> Outcome:
+    """Run a job and return its outcome."""
     names = [name for name in job.request.output_formats if writes_json or name != "json"]
-    outputs = write_outputs(job, result, worker.host, names)
-    response = response_of(job, result, outputs)
+    audio: Audio | None
+    result, audio = run_job(job, worker.host)
+    if not any(worker.host.outputs[name].takes_audio for name in names):
+        audio = None  # no output keeps hours of sound in memory
+    outputs = write_outputs(job, result, worker.host, names, audio)
+    response = response_of(job, result, worker.host, outputs)
     log.info("finished: %.1f s of audio, %d segments", result.duration_s, len(response["segments"]))
     return Outcome(response, result, outputs, tuple(redaction.mask(str(warned)) for warned in job.warnings))
 

@@ -1,12 +1,13 @@
-"""Response of a job: the contract's fields and the texts of the output formats."""
+"""Response of a job: the contract's fields and the output formats."""
 
 from __future__ import annotations
 
-import json
+import base64
 import logging
 import resource
 from typing import TYPE_CHECKING, Any
 
+from whisperx_worker.errors import JobCancelledError, StrictError, WorkerError
 from whisperx_worker.logs import redaction
 from whisperx_worker.results.formats.result_json import as_json
 
@@ -15,22 +16,27 @@ if TYPE_CHECKING:
 
     from whisperx_worker.hooks.host import Host
     from whisperx_worker.hooks.job import Job
-    from whisperx_worker.types import Result
+    from whisperx_worker.results.formats.output_format import OutputFormat
+    from whisperx_worker.types import Audio, Result
 
 log = logging.getLogger(__name__)
 
+ANY_BYTES = "application/octet-stream"
+"""Media type of bytes in a format that declares none."""
 
-def response_of(job: Job, result: Result, outputs: Mapping[str, str]) -> dict[str, Any]:
+
+def response_of(job: Job, result: Result, host: Host, outputs: Mapping[str, str | bytes]) -> dict[str, Any]:
     """Return the contract's response of a job, without its `logs`.
 
     Args:
         job: The job, for its warnings and, with `debug`, its notes and timings.
         result: What the pipeline found.
-        outputs: The texts of the formats.
+        host: The plugins, for the media types of the formats.
+        outputs: Contents by name of the format.
     """
     response = as_json(result)
     if outputs:
-        response["outputs"] = dict(outputs)
+        response["outputs"] = {name: _in_json(content, host.outputs[name]) for name, content in outputs.items()}
     response["warnings"] = [redaction.for_client(str(warned)) for warned in job.warnings]
     if job.request.debug:
         peak_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
@@ -48,19 +54,39 @@ def _masked(value: Any) -> Any:  # noqa: ANN401
     return [_masked(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def write_outputs(job: Job, result: Result, host: Host, names: Iterable[str]) -> dict[str, str]:
-    """Return the result in each format; leave out and warn of a format that fails."""
-    written = {}
+def _in_json(content: str | bytes, output: OutputFormat) -> str | dict[str, str]:
+    """Return text as it is, and bytes as their media type and base64."""
+    if isinstance(content, str):
+        return content
+    return {"media_type": output.media_type or ANY_BYTES, "base64": base64.b64encode(content).decode()}
+
+
+def write_outputs(
+    job: Job, result: Result, host: Host, names: Iterable[str], audio: Audio | None
+) -> dict[str, str | bytes]:
+    """Return the result in each format; leave out and warn of a format that fails.
+
+    Args:
+        job: The job, for warnings and options.
+        result: What the pipeline found.
+        host: The plugins.
+        names: Formats.
+        audio: The recording after pre_audio, where a format takes it.
+    """
+    written: dict[str, str | bytes] = {}
     for name in dict.fromkeys(names):
+        options = job.options.get(host.output_plugins.get(name, ""))
         try:
-            text = host.outputs[name].write(result)
-            json.dumps(text).encode()
-        except Exception as error:
-            log.error("the output format %s raised", name, exc_info=error)  # noqa: TRY400  the client gets a warning
+            written[name] = host.outputs[name].content(
+                {"result": result, "job": job, "options": options, "audio": audio}
+            )
+        except (StrictError, JobCancelledError):
+            raise
+        except (Exception, SystemExit) as error:
+            log.error("the output format %s failed", name, exc_info=error)  # noqa: TRY400  the client gets a warning
             job.health.note(error)
-            job.warn(f"the output format {name} failed ({type(error).__name__}) and is left out")
-        else:
-            written[name] = text
+            reason = str(error) if isinstance(error, WorkerError) else type(error).__name__
+            job.warn(f"the output format {name} failed ({reason}) and is left out")
     return written
 
 

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def run_job(job: Job, host: Host) -> Result:
-    """Run the whole job, timed.
+def run_job(job: Job, host: Host) -> tuple[Result, Audio]:
+    """Run the whole job, timed, and return its result and the recording after pre_audio.
 
     Raises:
         WorkerError: With one sentence for the client.
@@ -44,8 +44,8 @@ def run_job(job: Job, host: Host) -> Result:
         return run_stages(job, host)
 
 
-def run_stages(job: Job, host: Host) -> Result:
-    """Run every stage of the job, in order."""
+def run_stages(job: Job, host: Host) -> tuple[Result, Audio]:
+    """Run every stage of the job, in order; return its result and the recording after pre_audio."""
     warn_of_missing_plugins(job, host)
     audio = load_recording(job)
     with step(job, host, "pre_audio"):
@@ -63,7 +63,7 @@ def run_stages(job: Job, host: Host) -> Result:
     result = Result(apply_names(transcript, matches), audio.duration_s, matches, turns)
     with step(job, host, "finalize"):
         result = run_chain(host, "finalize", result, job)
-    return with_valid_extra(job, host, result)
+    return with_valid_extra(job, host, result), audio
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from whisperx_worker.contract.fields import shown
 from whisperx_worker.logs import redaction
 from whisperx_worker.results.extra_schema import schema_fault
+from whisperx_worker.results.formats.output_format import is_unicode
 from whisperx_worker.types import NO_EXTRA, ReadOnlyDict, Result, Segment, SpeakerMatch, Word
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _refuse_no_json(value: object) -> None:
         _FaultError: With what it is.
     """
     if isinstance(value, str):
-        if not _is_unicode(value):
+        if not is_unicode(value):
             raise _FaultError("text with half of a surrogate pair")
     elif isinstance(value, float):
         if not math.isfinite(value):
@@ -157,14 +158,6 @@ def _refuse_no_json(value: object) -> None:
             raise _FaultError("an integer of more than 64 bits")
     elif value is not None:
         raise _FaultError(f"a value of type {type(value).__name__}")
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _masked(value: Any) -> Any:  # noqa: ANN401

@@ -10,12 +10,12 @@ from whisperx_worker.results.formats.txt import write_txt
 BUILT_IN_FORMATS = {
     output.name: output
     for output in (
-        OutputFormat("json", ".json", write_json),
-        OutputFormat("srt", ".srt", write_srt),
-        OutputFormat("vtt", ".vtt", write_vtt),
-        OutputFormat("txt", ".txt", write_txt),
-        OutputFormat("tsv", ".tsv", write_tsv),
-        OutputFormat("rttm", ".rttm", write_rttm),
+        OutputFormat("json", ".json", write_json, "application/json"),
+        OutputFormat("srt", ".srt", write_srt, "application/x-subrip"),
+        OutputFormat("vtt", ".vtt", write_vtt, "text/vtt"),
+        OutputFormat("txt", ".txt", write_txt, "text/plain"),
+        OutputFormat("tsv", ".tsv", write_tsv, "text/tab-separated-values"),
+        OutputFormat("rttm", ".rttm", write_rttm, "text/plain"),
     )
 }
 """Formats by name."""
