@@ -7,6 +7,7 @@ from .errors import (
     DeviceError as DeviceError,
     FetchError as FetchError,
     JobCancelledError as JobCancelledError,
+    JobRefusedError as JobRefusedError,
     ModelNotFoundError as ModelNotFoundError,
     PluginError as PluginError,
     SettingsError as SettingsError,
@@ -14,10 +15,12 @@ from .errors import (
     WorkerError as WorkerError,
 )
 from .contract.fields import ModelName as ModelName
+from .audio.fetch import fetch_url as fetch_url
 from .runtime.gpu import torch_loading as torch_loading, torch_stage as torch_stage
-from .hooks.hookspecs import hookimpl as hookimpl
+from .hooks.marker import hookimpl as hookimpl
 from .runtime.import_order import import_in_turn as import_in_turn
 from .hooks.job import Job as Job, StageEnd as StageEnd
+from .hooks.plugin_info import PluginInfo as PluginInfo
 from .contract.languages import spoken_letters as spoken_letters
 from .runtime.machine import memory_gb as memory_gb
 from .models.cache import ModelCache as ModelCache

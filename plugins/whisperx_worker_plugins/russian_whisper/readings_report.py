@@ -41,9 +41,8 @@ def report_readings(readings: Sequence[Reading], segments: Sequence[Segment], jo
         if fate == "kept":
             continue
         span = span_of(one.segment)
-        notes: list[dict[str, object]] = job.notes.setdefault(fate, [])  # type: ignore[assignment]
         why = one.why if one.is_removed else f"{one.why}, and another reading has no text there"
-        notes.append({"start": span.start, "end": span.end, "text": one.segment.text, "why": why})
+        job.note_text(fate, one.segment, why)
         if fate == "removed":
             missing.append(span)
             job.warn(f"text was removed because {why}", span, lossless=Sign.MISPLACED in one.signs)

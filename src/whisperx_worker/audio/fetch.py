@@ -9,9 +9,10 @@ from whisperx_worker.audio.download import download
 from whisperx_worker.audio.job_file import new_file, open_writer
 from whisperx_worker.audio.size_limit import max_audio_bytes, too_large
 from whisperx_worker.audio.source_description import describe_source, printable
-from whisperx_worker.contract.audio_source import InlineAudio, LocalPath, UrlSource
+from whisperx_worker.contract.audio_source import InlineAudio, LocalPath, PluginAddress, UrlSource
 from whisperx_worker.contract.base64_audio import WRONG_DATA_URI, decode_base64, payload_of
-from whisperx_worker.errors import BadInputError
+from whisperx_worker.contract.web_url import url_mistake
+from whisperx_worker.errors import BadInputError, FetchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from whisperx_worker.contract.audio_source import AudioSource
     from whisperx_worker.contract.settings import Settings
+    from whisperx_worker.hooks.job import Job
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +28,14 @@ _BASE64_TOLERANCE_BYTES = 256 * 1024
 """Padding and line breaks that base64 may have beyond its content before it is decoded."""
 
 
-def fetch(
+def fetch(  # noqa: PLR0913  what is named has a default
     source: AudioSource,
     folder: Path,
     settings: Settings,
     *,
     title: str = "the recording",
     check_cancelled: Callable[[], None] = lambda: None,
+    fetch_address: Callable[[PluginAddress, Path], Path] | None = None,
 ) -> Path:
     """Store a job's audio in a file.
 
@@ -42,6 +45,7 @@ def fetch(
         settings: `max_audio_mb`, `fetch_timeout_s` and `min_fetch_kb_per_s` bound the fetch.
         title: What the audio is, for the log.
         check_cancelled: Called ten times a second during a download; an exception from it ends the fetch at once.
+        fetch_address: Fetches an address of a plugin's scheme into the folder.
 
     Returns:
         A file in `folder`; a local file is used where it is.
@@ -58,6 +62,28 @@ def fetch(
             return _check_file(source.path, settings)
         case InlineAudio(text):
             return _store_base64(text, folder, settings)
+        case PluginAddress() if fetch_address:
+            return _check_file(fetch_address(source, folder), settings)
+    raise BadInputError("no plugin fetches addresses of this kind here")
+
+
+def fetch_url(url: str, folder: Path, job: Job) -> Path:
+    """Download a URL within the limits of a job; for plugins that fetch an address of their own.
+
+    Args:
+        url: An http(s) URL on a public address; a signed one is not logged.
+        folder: The folder that the plugin got.
+        job: The job.
+
+    Returns:
+        A file in `folder`.
+
+    Raises:
+        FetchError: The URL is refused, or its server failed. The sentence has no query and no credentials.
+    """
+    if mistake := url_mistake(url):
+        raise FetchError(f"the address of the audio {mistake}")
+    return download(url, folder, job.settings, job.stop_if_cancelled)
 
 
 def _check_file(path: Path, settings: Settings) -> Path:

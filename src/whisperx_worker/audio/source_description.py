@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from whisperx_worker.contract.audio_source import InlineAudio, LocalPath, UrlSource
+from whisperx_worker.contract.audio_source import InlineAudio, LocalPath, PluginAddress, UrlSource
 
 if TYPE_CHECKING:
     from whisperx_worker.contract.audio_source import AudioSource
@@ -31,6 +31,8 @@ def describe_source(source: AudioSource) -> str:
             return f"the file {printable(source.path.name)}"
         case InlineAudio(text):
             return _describe_inline(text)
+        case PluginAddress(_, scheme):
+            return f"an address of the kind {scheme}:"
 
 
 def describe_url(url: str) -> str:

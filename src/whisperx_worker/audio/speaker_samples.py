@@ -40,7 +40,14 @@ def read_sample(sample: SpeakerSample, job: Job) -> Audio:
     settings = job.settings.model_copy(update=limits)
     try:
         with tempfile.TemporaryDirectory(prefix="whisperx-worker-") as folder:
-            path = fetch(source, Path(folder), settings, title=title, check_cancelled=job.stop_if_cancelled)
+            path = fetch(
+                source,
+                Path(folder),
+                settings,
+                title=title,
+                check_cancelled=job.stop_if_cancelled,
+                fetch_address=job.fetch_address,
+            )
             audio, warnings = decode(path, settings, job.stop_if_cancelled)
     except (BadInputError, FetchError) as error:
         raise type(error)(f"{title}: {error}") from error

@@ -21,14 +21,17 @@ app = typer.Typer()
 def plugins(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """List plugins: version, hooks, and whether each is active, blocked, failed or missing, and why."""
     from whisperx_worker.contract.settings import load_settings
-    from whisperx_worker.hooks.host import load_host
+    from whisperx_worker.hooks.host import check_required, load_host
 
-    records = load_host(load_settings()).records
+    host = load_host(load_settings())
+    for problem in host.problems:
+        typer.echo(f"warning: {problem}", err=True)
     if as_json:
-        _print_json(records)
-        return
-    rows = [(r.name, r.version, r.source, r.state, r.reason or ", ".join(r.hooks)) for r in records]
-    _print_table(("name", "version", "from", "state", "hooks"), rows)
+        _print_json(host.records)
+    else:
+        rows = [(r.name, r.version, r.source, r.state, r.reason or ", ".join(r.hooks)) for r in host.records]
+        _print_table(("name", "version", "from", "state", "hooks"), rows)
+    check_required(host)
 
 
 @app.command()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from whisperx_worker.contract.base64_audio import MIN_LENGTH, base64_mistakes, is_base64
 from whisperx_worker.contract.fields import shown
 from whisperx_worker.contract.web_url import url_mistake
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _WEB = re.compile(r"[ \r\n]*https?://", re.IGNORECASE)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(//)?")
@@ -54,20 +57,37 @@ class LocalPath:
         return Path(self.text)
 
 
-AudioSource: TypeAlias = UrlSource | InlineAudio | LocalPath
+@dataclass(frozen=True)
+class PluginAddress:
+    """An address of a scheme that a plugin fetches."""
+
+    address: str = field(repr=False)
+    """As the job has it."""
+    scheme: str
+    """In small letters."""
+
+
+AudioSource: TypeAlias = UrlSource | InlineAudio | LocalPath | PluginAddress
 """Source of a recording or of a speaker's sample."""
 
 
-def parse_source(text: str, *, local: bool) -> AudioSource:
+def parse_source(text: str, *, local: bool, schemes: Collection[str] = ()) -> AudioSource:
     """Parse a URL, a `data:` URI, bare base64 or, where `local`, a path.
 
     Where paths are allowed, the name of an existing file is a path, whatever it looks like.
+
+    Args:
+        text: The text.
+        local: Whether paths are allowed.
+        schemes: Schemes of addresses that plugins fetch, in small letters.
     """
     if local and _is_file(text):
         return LocalPath(text)
     if text.startswith("data:"):
         return InlineAudio(text)
     scheme = _SCHEME.match(text)
+    if scheme and scheme[2] and scheme[1].lower() in schemes:
+        return PluginAddress(text, scheme[1].lower())
     if _WEB.match(text) or (scheme and (scheme[2] or not local or scheme[1].lower() in {"http", "https"})):
         return UrlSource(_trim(text))
     return LocalPath(text) if local and _resembles_path(text) else InlineAudio(text)
@@ -82,7 +102,7 @@ def source_stem(source: AudioSource) -> str:
     match source:
         case InlineAudio():
             return ""
-        case UrlSource(url):
+        case UrlSource(url) | PluginAddress(url):
             name = PurePosixPath(unquote(urlsplit(url).path)).name
         case LocalPath(text):
             name = PurePosixPath(text).name
@@ -109,6 +129,8 @@ def source_mistakes(name: str, source: AudioSource) -> list[str]:
                 "is a folder, not a recording" if path.is_dir() else "is no file" if path.exists() else "does not exist"
             )
             return [f"{name}: {shown(text)} {found}"]
+        case PluginAddress():
+            return []
         case InlineAudio(text) if text.startswith("data:"):
             return base64_mistakes(name, text)
         case InlineAudio(text):

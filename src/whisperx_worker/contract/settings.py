@@ -12,6 +12,8 @@ from pydantic import AliasChoices, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from whisperx_worker.contract.fields import described, is_model_name, joined, sentence
+from whisperx_worker.contract.plugin_rules import PREFIX as RULES_PREFIX
+from whisperx_worker.contract.plugin_rules import PluginRules, read_plugin_rules
 from whisperx_worker.errors import SettingsError
 from whisperx_worker.runtime import machine
 
@@ -122,6 +124,22 @@ class Settings(BaseSettings):
         None, "the only plugins that may be active, in the order in which chains run them", "names separated by commas"
     )
     plugins_block: Names = described((), "plugins that must not be active", "names separated by commas")
+    plugins_require: Names = described(
+        (), "plugins without which the worker does not start and no job runs", "names separated by commas"
+    )
+    plugins_order: Names = described(
+        (), "order in which chains run these plugins, before all others", "names separated by commas"
+    )
+    plugin_rules: tuple[PluginRules, ...] = described(
+        (),
+        "JSON for one plugin: its `options` where jobs send none, those that are `locked` for jobs, `secrets`, and "
+        '`"job_may_disable": true`',
+        "an object",
+        validation_alias=f"{RULES_PREFIX}<NAME>",
+    )
+    plugin_limit_s: float | None = described(
+        None, "longest time of one call of a plugin, in seconds; else no limit", "a number above 0", gt=0
+    )
     plugins_dir: Path | None = described(
         None, "folder of further plugins: `name.py` or `name/__init__.py`", "a folder that exists"
     )
@@ -176,7 +194,7 @@ class Settings(BaseSettings):
     )
     log_tail_lines: int = described(200, "lines of a job's log in its response", "a whole number of at least 0", ge=0)
 
-    @field_validator("hub_models", "plugins_allow", "plugins_block", mode="before")
+    @field_validator("hub_models", "plugins_allow", "plugins_block", "plugins_require", "plugins_order", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -223,7 +241,9 @@ def unknown_variables() -> list[str]:
     """Return a sentence for each variable that looks like a setting and is none."""
     known = {name for field in Settings.model_fields for name in variables(field)}
     sentences = []
-    for name in sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known):
+    for name in sorted(os.environ):
+        if not name.startswith(PREFIX) or name.startswith(RULES_PREFIX) or name in known:
+            continue
         nearest = difflib.get_close_matches(name, known, n=1)
         sentences.append(f"{name} is no setting{f'; {nearest[0]} is' if nearest else ''}")
     return sentences
@@ -240,6 +260,7 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401
     """
     for warning in unknown_variables():
         log.warning("%s", warning)
+    overrides = {"plugin_rules": read_plugin_rules(), **overrides}
     try:
         return Settings(**overrides)
     except ValidationError as error:

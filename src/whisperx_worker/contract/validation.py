@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,11 @@ from whisperx_worker.errors import BadInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from whisperx_worker.contract.plugin_rules import PluginRules
+
+ENABLED = "enabled"
+"""Option that every plugin has."""
 
 THRESHOLD_VARIABLES = {
     "nospeechthreshold": "NO_SPEECH_THRESHOLD",
@@ -39,6 +44,12 @@ class Abilities:
     plugins: frozenset[str]
     options: Mapping[str, type]
     """Options schema by plugin name."""
+    rules: Mapping[str, PluginRules] = field(default_factory=dict)
+    """Rules of the operator by plugin name."""
+    on_request: frozenset[str] = frozenset()
+    """Plugins that take part only in jobs that name them."""
+    schemes: frozenset[str] = frozenset()
+    """Schemes of addresses that plugins fetch."""
 
 
 def parse_request(data: object, abilities: Abilities, *, local: bool = False) -> tuple[Request, dict[str, object]]:
@@ -59,7 +70,7 @@ def parse_request(data: object, abilities: Abilities, *, local: bool = False) ->
         raise BadInputError('the job has no input: send {"input": {"audio_file": ...}}')
     mistakes = _unknown_names(data)
     known = _resolve_aliases(data, mistakes)
-    sources = _parse_sources(known, local=local)
+    sources = _parse_sources(known, abilities.schemes, local=local)
     request = None
     try:
         request = Request.model_validate(known, context=sources)
@@ -104,12 +115,14 @@ def _resolve_aliases(data: Mapping[str, object], mistakes: list[str]) -> dict[st
     return known
 
 
-def _parse_sources(known: Mapping[str, Any], *, local: bool) -> dict[str, AudioSource]:
+def _parse_sources(known: Mapping[str, Any], schemes: frozenset[str], *, local: bool) -> dict[str, AudioSource]:
     """Parse the recording and the samples, by the text that names each."""
     samples = known.get("speaker_samples")
     given = [sample.get("url") for sample in _items(samples) if isinstance(sample, Mapping)]
     return {
-        text: parse_source(text, local=local) for text in [known.get("audio_file"), *given] if isinstance(text, str)
+        text: parse_source(text, local=local, schemes=schemes)
+        for text in [known.get("audio_file"), *given]
+        if isinstance(text, str)
     }
 
 
@@ -210,32 +223,75 @@ def _name_mistakes(place: str, sample: Mapping[str, object], source: str, stem: 
     return []
 
 
+def plugins_off(request: Request, abilities: Abilities) -> frozenset[str]:
+    """Return the plugins that take no part in a job.
+
+    These are the ones that it disables, and those on request that neither it nor the operator's options name.
+    """
+    disabled = {name for name, given in request.plugins.items() if given.get(ENABLED) is False}
+    named = {*request.plugins, *(name for name, rules in abilities.rules.items() if rules.options or rules.secrets)}
+    return frozenset(disabled | (abilities.on_request - named))
+
+
+def option_fields(schema: type) -> Mapping[str, Any]:
+    """Return the JSON schema of each option of a plugin, by name."""
+    return _adapter(schema)[1]
+
+
+def validate_options(schema: type, given: Mapping[str, object]) -> object:
+    """Return a plugin's options, with defaults where none are given.
+
+    Raises:
+        ValidationError: When one is wrong.
+    """
+    return _adapter(schema)[0].validate_python(dict(given))
+
+
 def _parse_options(plugins: object, abilities: Abilities, mistakes: list[str]) -> dict[str, object]:
-    """Validate the options of every plugin, defaults included, and add mistakes."""
+    """Validate the options of every plugin, those of the operator and defaults included, and add mistakes."""
     sent = plugins if isinstance(plugins, Mapping) else {}
-    for name in sent:
+    for name, given in sent.items():
         if name not in abilities.plugins:
             mistakes.append(f"plugins: there is no active plugin {shown(name)}{_listed(abilities.plugins)}")
-        elif sent[name] and name not in abilities.options:
-            mistakes.append(f"plugins.{name} takes no options")
+        elif isinstance(given, Mapping):
+            mistakes += _refused_options(name, given, abilities)
     options: dict[str, object] = {}
     for name, schema in abilities.options.items():
         given = sent.get(name, {})
-        adapter, fields = _adapter(schema)
         if not isinstance(given, Mapping):
             continue
-        unknown = [
-            f"plugins.{name} has no option {shown(option)}{_listed(fields)}" for option in given if option not in fields
-        ]
-        mistakes += unknown
+        rules = abilities.rules.get(name)
+        known = {option: value for option, value in given.items() if option in option_fields(schema)}
+        merged = {**rules.options, **known, **rules.secrets} if rules else known
         try:
-            options[name] = adapter.validate_python({k: v for k, v in given.items() if k in fields})
+            options[name] = validate_options(schema, merged)
         except ValidationError as error:
             mistakes += [
                 ".".join(["plugins", name, *map(str, detail["loc"])]) + f": {lowered(detail['msg'])}"
                 for detail in error.errors()
             ]
     return options
+
+
+def _refused_options(name: str, given: Mapping[str, object], abilities: Abilities) -> Iterable[str]:
+    """Yield a mistake for each option that a job may not send."""
+    rules = abilities.rules.get(name)
+    if ENABLED in given:
+        if not isinstance(given[ENABLED], bool):
+            yield f"plugins.{name}.{ENABLED} must be true or false, not {shown(given[ENABLED])}"
+        elif not given[ENABLED] and not (name in abilities.on_request or (rules and rules.job_may_disable)):
+            yield f"plugins.{name}.{ENABLED}: this worker lets no job do without the plugin"
+    others = [option for option in given if option != ENABLED]
+    if name not in abilities.options:
+        if others:
+            yield f"plugins.{name} takes no options"
+        return
+    fields = option_fields(abilities.options[name])
+    for option in others:
+        if option not in fields:
+            yield f"plugins.{name} has no option {shown(option)}{_listed(fields)}"
+        elif rules and (option in rules.locked or option in rules.secrets):
+            yield f"plugins.{name}.{option} is set by the worker, not by a job"
 
 
 @cache

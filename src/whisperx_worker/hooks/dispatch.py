@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from whisperx_worker.errors import BadInputError, JobCancelledError, PluginError, StrictError, WorkerError
-from whisperx_worker.hooks.engine_choice import engine_for_job
+from whisperx_worker.errors import (
+    BadInputError,
+    ClosedPluginError,
+    FetchError,
+    JobEndError,
+    PluginError,
+    WorkerError,
+)
+from whisperx_worker.hooks.contents import find_fault
+from whisperx_worker.hooks.engine_choice import engines_for_job
+from whisperx_worker.hooks.marker import traits_of
+from whisperx_worker.hooks.plugin_call import call
+from whisperx_worker.logs import redaction
 from whisperx_worker.runtime.failure_kinds import gpu_fault, is_out_of_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pluggy import HookImpl
 
+    from whisperx_worker.contract.audio_source import PluginAddress
     from whisperx_worker.hooks.host import Host
     from whisperx_worker.hooks.job import Job
 
@@ -25,8 +39,8 @@ T = TypeVar("T")
 def run_chain(host: Host, hook: str, value: T, job: Job, **extra: object) -> T:
     """Fold `value` through every plugin that implements `hook`.
 
-    A plugin that answers None leaves the value alone; one that raises, or answers with another type, is named in a
-    warning and leaves the value alone too.
+    A plugin that answers None leaves the value alone. One that raises, or answers with something that is not sound, is
+    named in a warning and leaves the value alone too, or the job ends where it is closed or the operator requires it.
 
     Args:
         host: The loaded plugins.
@@ -34,15 +48,22 @@ def run_chain(host: Host, hook: str, value: T, job: Job, **extra: object) -> T:
         value: What the first plugin gets.
         job: The job, for warnings and options.
         extra: The hook's other arguments, the same for every plugin.
+
+    Raises:
+        JobEndError: When a plugin refuses the job, or fails and must not be left out.
     """
     first_argument, expected = host.arguments(hook)[0], type(value)
-    for implementation in host.implementations(hook):
+    for implementation in taking_part(host, hook, job):
         try:
-            answer = expect(expected, call(implementation, {first_argument: value, **extra}, job))
-        except (StrictError, JobCancelledError):
+            shown = copy.deepcopy(value) if isinstance(value, dict) else value
+            answer = expect(expected, call(implementation, {first_argument: shown, **extra}, job), value)
+        except JobEndError:
             raise
-        except Exception as error:  # noqa: BLE001  one of the two places that isolate
-            job.warn(f"plugin {implementation.plugin_name} failed in {hook}: {failure(error)}; its change is left out")
+        except Exception as error:
+            what = f"plugin {implementation.plugin_name} failed in {hook}: {failure(error)}"
+            if is_closed(host, implementation):
+                raise ClosedPluginError(f"{what}; the job does not go on without it") from error
+            job.warn(f"{what}; its change is left out")
         else:
             value = value if answer is None else answer
     return value
@@ -59,13 +80,27 @@ def run_engine(host: Host, hook: str, expected: type[T], job: Job, **arguments: 
         arguments: The hook's arguments.
 
     Raises:
-        PluginError: When no plugin can be chosen, or the chosen one raises, declines, or answers with another type.
+        PluginError: When no plugin can be chosen, or the chosen one raises, declines, or answers with something that is
+            not sound.
     """
-    implementation = engine_for_job(host, hook, job)
+    return _run_engines(engines_for_job(host, hook, job), hook, expected, job, arguments)
+
+
+def _run_engines(
+    engines: Sequence[HookImpl], hook: str, expected: type[T], job: Job, arguments: Mapping[str, object]
+) -> T:
+    """Run the first engine, which may call the next one."""
+    implementation, *others = engines
     name = implementation.plugin_name
+
+    def next_engine(**changed: object) -> T:
+        if not others:
+            raise PluginError(f"there is no engine after {name}")
+        return _run_engines(others, hook, expected, job, {**arguments, **changed})
+
     try:
-        answer = expect(expected, call(implementation, arguments, job))
-    except (BadInputError, StrictError, JobCancelledError):
+        answer = expect(expected, call(implementation, {**arguments, "next_engine": next_engine}, job))
+    except (BadInputError, JobEndError):
         raise
     except Exception as error:  # one of the two places that isolate
         raise PluginError(f"{hook} failed in plugin {name}: {failure(error)}") from error
@@ -83,42 +118,75 @@ def notify_observers(host: Host, hook: str, job: Job, **arguments: object) -> No
         job: The job, for options.
         arguments: The hook's arguments.
     """
-    for implementation in host.implementations(hook):
+    for implementation in taking_part(host, hook, job):
         try:
             call(implementation, arguments, job)
         except Exception:
             log.exception("plugin %s failed in %s", implementation.plugin_name, hook)
 
 
-def expect(expected: type[T], answer: object) -> T | None:
-    """Return a plugin's answer where it has the promised type or is None.
+def fetch_address(address: PluginAddress, folder: Path, job: Job) -> Path:
+    """Fetch an address by the plugin of its scheme.
 
     Raises:
-        PluginError: When it is something else.
+        BadInputError: When no plugin of the job has the scheme, or the plugin says so.
+        FetchError: When the plugin fails.
     """
-    if answer is None or isinstance(answer, expected):
-        return answer
-    raise PluginError(f"it returned {_kind(answer)} instead of {expected.__name__}")
+    implementation = job.host.sources.get(address.scheme) if job.host else None
+    if implementation is None or implementation.plugin_name in job.plugins_off:
+        raise BadInputError(f"no plugin of this job fetches addresses of the kind {address.scheme}:")
+    with redaction.hidden([address.address]):
+        try:
+            path = expect(Path, call(implementation, {"address": address.address, "folder": folder}, job))
+        except (BadInputError, JobEndError):
+            raise
+        except Exception as error:
+            raise FetchError(f"plugin {implementation.plugin_name} failed in source: {failure(error)}") from error
+    if path is None or folder.resolve() not in path.resolve().parents:
+        raise FetchError(f"plugin {implementation.plugin_name} gave no file in the folder for the recording")
+    return path
 
 
-def call(implementation: HookImpl, arguments: Mapping[str, object], job: Job) -> object:
-    """Call one plugin with the arguments in its signature.
+def taking_part(host: Host, hook: str, job: Job) -> list[HookImpl]:
+    """Return the implementations of a hook that take part in a job, in order."""
+    return [one for one in host.implementations(hook) if one.plugin_name not in job.plugins_off]
 
-    A fault of the GPU is noted, whoever isolates it.
+
+def is_closed(host: Host, implementation: HookImpl) -> bool:
+    """Return whether a job must not go on without the change of a chain's plugin."""
+    return traits_of(implementation).closed or implementation.plugin_name in host.required
+
+
+def texts_unseen_by(host: Host, job: Job) -> list[str]:
+    """Return the plugins of a job that close it where text gets past them, and cannot change text in pieces."""
+    in_pieces = {one.plugin_name for one in taking_part(host, "partial", job)}
+    closed = {
+        one.plugin_name
+        for hook in ("post_align", "finalize")
+        for one in taking_part(host, hook, job)
+        if traits_of(one).closed
+    }
+    return sorted(closed - in_pieces)
+
+
+def expect(expected: type[T], answer: object, before: object = None) -> T | None:
+    """Return a plugin's answer where it is sound or None.
+
+    Args:
+        expected: The type that the hook promises.
+        answer: The answer.
+        before: Value that the plugin got.
 
     Raises:
-        PluginError: In place of the plugin's SystemExit: a plugin must not end the worker.
+        PluginError: When it has another type, or contents that cannot be.
     """
-    available = {**arguments, "job": job, "options": job.options.get(implementation.plugin_name)}
-    required = [available[name] for name in implementation.argnames]
-    with_default = {name: available[name] for name in implementation.kwargnames if name in available}
-    try:
-        return implementation.function(*required, **with_default)
-    except SystemExit as ending:
-        raise PluginError("it tried to end the process") from ending
-    except Exception as error:
-        job.health.note(error)
-        raise
+    if answer is None:
+        return None
+    if not isinstance(answer, expected):
+        raise PluginError(f"it returned {_kind(answer)} instead of {expected.__name__}")
+    if fault := find_fault(answer, before):
+        raise PluginError(f"it returned {_kind(answer)} in which {fault}")
+    return answer
 
 
 def failure(error: BaseException) -> str:

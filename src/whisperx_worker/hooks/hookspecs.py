@@ -4,38 +4,78 @@ A plugin is a module (or an object) with functions marked `@hookimpl`, found thr
 `whisperx_worker`. An implementation takes any subset of its hook's arguments, by name. Values are frozen: answer
 with a new one, made with `dataclasses.replace`.
 
-There are three kinds of per-job hooks. A **chain** folds its value through all plugins, in registration order
-(`@hookimpl(tryfirst=True)` and `trylast=True` are honoured). An **engine** is one plugin, chosen by name: by a
-setting, or by the job naming it under `plugins`. An **observer** measures and changes nothing: its answer is
+There are three kinds of per-job hooks. A **chain** folds its value through all plugins: those that the operator orders
+first, then the others by name (`@hookimpl(tryfirst=True)` and `trylast=True`, and `before=` and `after=` with names of
+plugins, are honoured). Where a function of a chain fails, its change is left out, with a warning; with
+`@hookimpl(closed=True)` the job fails. An **engine** is one plugin, chosen by name: by the job naming it under
+`plugins`, or by a setting; the worker's own is the default. An **observer** measures and changes nothing: its answer is
 ignored, and where it raises, that is logged and the job goes on as if nothing had been.
 
 Every per-job hook may take `job` (see `whisperx_worker.Job`: the request, settings, models, `warn`, `progress`) and
-`options` (this plugin's own, validated by the schema of `register_options`; None where it has no schema).
+`options` (this plugin's own, validated by the schema of `register_options`; None where it has no schema). An engine may
+take `next_engine` too: a function that runs the engine which would do this step without this plugin, with the same
+arguments or with those that it is given by name, and returns its answer.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from whisperx_worker.hooks.marker import PROJECT
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from whisperx_worker.contract.request import Request
     from whisperx_worker.contract.settings import Settings
     from whisperx_worker.hooks.job import Job, StageEnd
+    from whisperx_worker.hooks.plugin_info import PluginInfo
     from whisperx_worker.models.cache import ModelCache
     from whisperx_worker.models.requirement import ModelRequirement
     from whisperx_worker.results.extra_schema import ExtraSchema
     from whisperx_worker.results.formats.output_format import OutputFormat
-    from whisperx_worker.types import Audio, Diarization, Result, SpeakerMatch, Transcript
-
-PROJECT = "whisperx_worker"
-"""The entry-point group, and the name that binds specs and implementations."""
+    from whisperx_worker.types import Audio, Diarization, Result, Segment, SpeakerMatch, Transcript
 
 hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
-"""Marks a function as the implementation of the hook of the same name."""
+
+
+@hookspec
+def prepare(request: Request, job: Job, options: object) -> Request | None:
+    """Chain. See the request before anything is fetched: set the prompt or hotwords, or refuse the job.
+
+    Called once per job, with the validated request. Answer with a copy: `request.model_copy(update={...})`. Only
+    `initial_prompt` and `hotwords` may change. None: unchanged. Raise `JobRefusedError` to refuse the job with one
+    sentence. If it raises something else, the request stays as it was and the client gets a warning.
+
+    Example:
+        >>> from whisperx_worker import JobRefusedError, Request, hookimpl
+        >>> @hookimpl
+        ... def prepare(request: Request) -> Request:
+        ...     if request.task == "translate":
+        ...         raise JobRefusedError("this worker does not translate")
+        ...     return request.model_copy(update={"hotwords": "Битрикс, Контур"})
+    """
+
+
+@hookspec
+def source(address: str, folder: Path, job: Job, options: object) -> Path | None:
+    """Engine. Fetch what an address of a scheme of its own names, such as `s3://`.
+
+    Called for the recording and for each sample with such an address. The marker has the schemes, and this plugin does
+    all of them: `@hookimpl(schemes="s3")`. The file must lie in `folder`, which is removed after the stage. Download
+    with `fetch_url`, which keeps the worker's limits and connects to public addresses only. None, or raising: the job
+    fails with one sentence. Log no address: it may be secret.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from whisperx_worker import Job, fetch_url, hookimpl
+        >>> @hookimpl(schemes="archive")
+        ... def source(address: str, folder: Path, job: Job) -> Path:
+        ...     return fetch_url(address.replace("archive://", "https://archive.example/"), folder, job)
+    """
 
 
 @hookspec
@@ -56,7 +96,7 @@ def pre_audio(audio: Audio, job: Job, options: object) -> Audio | None:
 
 
 @hookspec
-def transcribe(audio: Audio, job: Job, options: object) -> Transcript | None:
+def transcribe(audio: Audio, job: Job, options: object, next_engine: Callable[..., Transcript]) -> Transcript | None:
     """Engine. Turn speech into segments of text.
 
     Called once per job. Must find speech, choose the language where `job.request.language` is None, and honour the
@@ -72,7 +112,9 @@ def transcribe(audio: Audio, job: Job, options: object) -> Transcript | None:
 
 
 @hookspec
-def align(audio: Audio, transcript: Transcript, job: Job, options: object) -> Transcript | None:
+def align(
+    audio: Audio, transcript: Transcript, job: Job, options: object, next_engine: Callable[..., Transcript]
+) -> Transcript | None:
     """Engine. Give every word its times.
 
     Called after `transcribe` when the job asks for `align_output`. `audio` is the whole recording; its method `between`
@@ -86,6 +128,25 @@ def align(audio: Audio, transcript: Transcript, job: Job, options: object) -> Tr
         ... def align(transcript: Transcript) -> Transcript:
         ...     whole = lambda s: tuple(Word(word, s.start, s.end) for word in s.text.split())
         ...     return replace(transcript, segments=tuple(replace(s, words=whole(s)) for s in transcript.segments))
+    """
+
+
+@hookspec
+def partial(segments: tuple[Segment, ...], job: Job, options: object) -> tuple[Segment, ...] | None:
+    """Chain. Change text that leaves the worker before the other chains have seen it, or beside them.
+
+    Called with pieces of a job's `stream` as they are recognised, from any thread, and with the texts of `debug` that
+    are not in the answer. Times and number of segments may change. None: unchanged. If it raises, the segments stay as
+    they were and the client gets a warning, or the job fails where this is closed. Where a plugin has a closed
+    `post_align` or `finalize` and no `partial`, `stream` is refused, and `debug` has no texts.
+
+    Example:
+        >>> import re
+        >>> from dataclasses import replace
+        >>> from whisperx_worker import Segment, hookimpl
+        >>> @hookimpl(closed=True)
+        ... def partial(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
+        ...     return tuple(replace(one, text=re.sub(r"[0-9]", "#", one.text), words=()) for one in segments)
     """
 
 
@@ -108,7 +169,7 @@ def post_align(transcript: Transcript, audio: Audio, job: Job, options: object) 
 
 
 @hookspec
-def diarize(audio: Audio, job: Job, options: object) -> Diarization | None:
+def diarize(audio: Audio, job: Job, options: object, next_engine: Callable[..., Diarization]) -> Diarization | None:
     """Engine. Say who speaks when.
 
     Called once per job that asks for `diarization`, after `pre_audio`, in a thread of its own at the same time as
@@ -129,8 +190,30 @@ def diarize(audio: Audio, job: Job, options: object) -> Diarization | None:
 
 
 @hookspec
-def verify_speakers(
-    audio: Audio, transcript: Transcript, diarization: Diarization | None, job: Job, options: object
+def post_diarize(diarization: Diarization, audio: Audio, job: Job, options: object) -> Diarization | None:
+    """Chain. Change who speaks when: join speakers, drop short turns, give them other labels.
+
+    Called once per job with `diarization`, after `diarize`, beside the text; `audio` is what was diarized. Change
+    `turns`, `exclusive` and the keys of `embeddings` together. None: unchanged. If it raises or returns something else,
+    the turns stay as they were before this plugin and the client gets a warning.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from whisperx_worker import Diarization, hookimpl
+        >>> @hookimpl
+        ... def post_diarize(diarization: Diarization) -> Diarization:
+        ...     return replace(diarization, turns=tuple(t for t in diarization.turns if t.end - t.start > 0.2))
+    """
+
+
+@hookspec
+def verify_speakers(  # noqa: PLR0913  a plugin takes those that it needs
+    audio: Audio,
+    transcript: Transcript,
+    diarization: Diarization | None,
+    job: Job,
+    options: object,
+    next_engine: Callable[..., Sequence[SpeakerMatch]],
 ) -> Sequence[SpeakerMatch] | None:
     """Engine. Say which enrolled person each speaker is, and how sure that is.
 
@@ -172,6 +255,51 @@ def finalize(result: Result, job: Job, options: object) -> Result | None:
 
 
 @hookspec
+def respond(response: dict[str, Any], job: Job, options: object) -> dict[str, Any] | None:
+    """Chain. Change the whole response, last: all that the client gets but `logs`.
+
+    Called once per job that succeeds, after the outputs are written; the command line writes files and not this. Each
+    plugin gets a copy. The answer must be JSON and have `segments`, `detected_language` and `warnings`. None:
+    unchanged. If it raises or returns something else, the response stays as it was before this plugin, with a warning.
+
+    Example:
+        >>> from whisperx_worker import hookimpl
+        >>> @hookimpl
+        ... def respond(response: dict) -> dict:
+        ...     return {**response, "words": sum(len(one["text"].split()) for one in response["segments"])}
+    """
+
+
+@hookspec
+def job_started(job: Job, options: object) -> None:
+    """Observer. Take note that a job begins, before anything is fetched.
+
+    Called once per job with a valid request. What it raises is logged.
+
+    Example:
+        >>> from whisperx_worker import Job, hookimpl
+        >>> @hookimpl
+        ... def job_started(job: Job) -> None:
+        ...     print(job.id)
+    """
+
+
+@hookspec
+def job_ended(error: BaseException | None, job: Job, options: object) -> None:
+    """Observer. Take note that a job has ended, well or not; send a webhook.
+
+    Called once for each `job_started`. `error` is what ended the job, None where it succeeded; its text may name files
+    and hosts. What it raises is logged. The client waits for its answer until this returns.
+
+    Example:
+        >>> from whisperx_worker import Job, hookimpl
+        >>> @hookimpl
+        ... def job_ended(error: BaseException | None, job: Job) -> None:
+        ...     print(job.id, "failed" if error else "done")
+    """
+
+
+@hookspec
 def stage_ended(ended: StageEnd, job: Job, options: object) -> None:
     """Observer. Measure: a stage of the job has ended, and how long it took.
 
@@ -187,6 +315,20 @@ def stage_ended(ended: StageEnd, job: Job, options: object) -> None:
         >>> @hookimpl
         ... def stage_ended(ended: StageEnd) -> None:
         ...     seconds_by_stage[ended.stage] = seconds_by_stage.get(ended.stage, 0.0) + ended.seconds
+    """
+
+
+@hookspec
+def register_plugin() -> PluginInfo | None:
+    """Setup. Say what the host has to know of this plugin before any job.
+
+    Called once, when the plugin is loaded. None: nothing special.
+
+    Example:
+        >>> from whisperx_worker import PluginInfo, hookimpl
+        >>> @hookimpl
+        ... def register_plugin() -> PluginInfo:
+        ...     return PluginInfo(on_request=True)
     """
 
 
@@ -266,6 +408,20 @@ def register_models(settings: Settings) -> Sequence[ModelRequirement] | None:
         >>> @hookimpl
         ... def register_models(settings: Settings) -> list[ModelRequirement]:
         ...     return [ModelRequirement("org/denoiser", "pre_audio", files=("model.onnx",))]
+    """
+
+
+@hookspec
+def shutdown() -> None:
+    """Setup. Release what is held outside of the process: connections, buffers that are to be sent.
+
+    Called once, when the process ends by itself; not where it is killed. What it raises is logged.
+
+    Example:
+        >>> from whisperx_worker import hookimpl
+        >>> @hookimpl
+        ... def shutdown() -> None:
+        ...     print("good-bye")
     """
 
 

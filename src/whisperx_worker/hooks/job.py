@@ -13,13 +13,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from whisperx_worker.deprecation import warn_renamed
 from whisperx_worker.errors import JobCancelledError, OutOfTimeError, StrictError
+from whisperx_worker.hooks import dispatch
 from whisperx_worker.logs.job_log import events
 from whisperx_worker.runtime.health import Health
 from whisperx_worker.types import Seconds, Segment, Span, Warned
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from whisperx_worker.contract.audio_source import PluginAddress
     from whisperx_worker.contract.request import Request
     from whisperx_worker.contract.settings import Settings
+    from whisperx_worker.hooks.host import Host
     from whisperx_worker.models.cache import ModelCache
 
 log = logging.getLogger(__name__)
@@ -98,6 +103,10 @@ class Job:
     True of a job from a person on this machine.
     """
     observers: Observers = NO_OBSERVERS
+    host: Host | None = None
+    """Plugins of the process; None where only a value is made."""
+    plugins_off: frozenset[str] = frozenset()
+    """Plugins that take no part in it."""
     time_limit_s: Seconds = math.inf
     """How long the job may take, from its making on."""
     timings: dict[str, Seconds] = field(default_factory=dict)
@@ -108,6 +117,7 @@ class Job:
     """Health of the process; gets what plugins raise."""
     _began_s: float = field(default_factory=time.monotonic)
     _warnings: list[Warned] = field(default_factory=list)
+    _noted: dict[str, list[tuple[Segment, str]]] = field(default_factory=dict)
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _reporting: threading.RLock = field(default_factory=threading.RLock)
 
@@ -115,6 +125,11 @@ class Job:
     def warnings(self) -> tuple[Warned, ...]:
         """Warnings of `warn`, in order."""
         return tuple(self._warnings)
+
+    @property
+    def left_s(self) -> Seconds:
+        """Seconds until its time is over."""
+        return max(0.0, self._began_s + self.time_limit_s - time.monotonic())
 
     def warn(self, message: str, span: Span | None = None, *, lossless: bool = False) -> None:
         """Warn the client of something: what and why, in one sentence, and where in the recording.
@@ -154,17 +169,58 @@ class Job:
         """
         if self._cancelled.is_set():
             raise JobCancelledError("the job was cancelled")
-        if time.monotonic() - self._began_s > self.time_limit_s:
+        if not self.left_s:
             raise OutOfTimeError(
                 f"the job is not done in the {self.time_limit_s:g} s that it has; send the recording in parts, "
                 "or give the job more time"
             )
 
     def recognised(self, segments: Sequence[Segment]) -> None:
-        """Show the client text that is not final yet, where the job asked for it: `stream`."""
+        """Show the client text that is not final yet, where the job asked for it: `stream`.
+
+        The plugins' `partial` hooks change it before.
+
+        Raises:
+            JobEndError: When a plugin ends the job.
+        """
         if self.request.stream and segments:
+            shown = self._shown(segments)
             with self._reporting:
-                self.observers.segments(segments)
+                self.observers.segments(shown)
+
+    def note_text(self, fate: str, segment: Segment, why: str) -> None:
+        """Note text that is not in the answer, for `debug`.
+
+        Args:
+            fate: Field of `debug` that lists it, such as "removed".
+            segment: The text with its times.
+            why: Reason in words, without the text.
+        """
+        self._noted.setdefault(fate, []).append((segment, why))
+
+    def noted_texts(self) -> dict[str, list[dict[str, object]]]:
+        """Return what `note_text` noted, by fate, as the plugins' `partial` hooks leave it."""
+        return {
+            fate: [
+                {"start": shown.start, "end": shown.end, "text": shown.text, "why": why}
+                for segment, why in noted
+                for shown in self._shown([segment])
+            ]
+            for fate, noted in self._noted.items()
+        }
+
+    def fetch_address(self, address: PluginAddress, folder: Path) -> Path:
+        """Fetch an address of a plugin's scheme.
+
+        Raises:
+            BadInputError: When no plugin fetches it, or its plugin says so.
+            FetchError: When the plugin could not fetch it.
+        """
+        return dispatch.fetch_address(address, folder, self)
+
+    def _shown(self, segments: Sequence[Segment]) -> tuple[Segment, ...]:
+        """Return text as the client may see it before it is final."""
+        return dispatch.run_chain(self.host, "partial", tuple(segments), self) if self.host else tuple(segments)
 
     def cancel(self) -> None:
         """Make the next `progress` call raise."""
@@ -194,7 +250,10 @@ class Job:
             kind = type(error).__name__ if error else None
             fields = {"event": "stage_ended", "stage": name, "seconds": seconds, "error": kind}
             events.info("stage %s: %.3f s%s", name, seconds, f", ended by {kind}" if kind else "", extra=fields)
-            self.observers.stage_ended(self, StageEnd(name, began_at, seconds, error))
+            ended = StageEnd(name, began_at, seconds, error)
+            self.observers.stage_ended(self, ended)
+            if self.host:
+                dispatch.notify_observers(self.host, "stage_ended", self, ended=ended)
 
     on_progress = _renamed_observer("on_progress", "progress")
     on_segments = _renamed_observer("on_segments", "segments")

@@ -20,7 +20,7 @@ from whisperx_worker.audio.waveform import SAMPLE_BYTES
 from whisperx_worker.contract.settings import load_settings, unknown_variables
 from whisperx_worker.errors import ModelNotFoundError, PluginError, SettingsError
 from whisperx_worker.hooks.engine_choice import ENGINES, default_engine
-from whisperx_worker.hooks.host import Host, load_host
+from whisperx_worker.hooks.host import Host, check_required, load_host
 from whisperx_worker.hooks.requirements import required_models
 from whisperx_worker.logs import redaction
 from whisperx_worker.models.hub import MAIN, OFFLINE, hub_is_forbidden
@@ -86,6 +86,8 @@ def examine(*, quick: bool) -> list[Finding]:
         return [Finding("settings", "failure", redaction.mask(f"{error}; the rest depends on them"))]
     try:
         host = load_host(settings)
+    except SettingsError as error:
+        return [Finding("settings", "failure", redaction.mask(f"{error}; the rest depends on them"))]
     except OSError as error:
         return [Finding("plugins", "failure", f"they cannot be looked for: {error.strerror}")]
     return findings(settings, host, at_start=quick)
@@ -151,6 +153,13 @@ def _gpu(settings: Settings, _host: Host) -> Iterator[Finding]:
 
 
 def _plugins(_settings: Settings, host: Host) -> Iterator[Finding]:
+    """Plugins, those that the operator requires, and settings that name none."""
+    try:
+        check_required(host)
+    except SettingsError as error:
+        yield Finding("plugins required", "failure", str(error))
+    for problem in host.problems:
+        yield Finding("plugins", "warning", problem)
     for record in host.records:
         text = f"{record.state}: {record.reason or ', '.join(record.hooks)}"
         yield Finding(f"plugin {record.name}", "warning" if record.state in {"failed", "missing"} else "ok", text)

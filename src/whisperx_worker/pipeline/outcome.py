@@ -9,10 +9,12 @@ import gc
 import logging
 import math
 import weakref
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from whisperx_worker.errors import JobCancelledError, OutOfTimeError, WorkerError
+from whisperx_worker.hooks.dispatch import notify_observers, run_chain
 from whisperx_worker.hooks.job import NO_OBSERVERS
 from whisperx_worker.logs import job_log, redaction
 from whisperx_worker.pipeline.response import error_response, response_of, write_outputs
@@ -20,8 +22,9 @@ from whisperx_worker.pipeline.run import run_job
 from whisperx_worker.pipeline.worker import new_job
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from whisperx_worker.hooks.host import Host
     from whisperx_worker.hooks.job import Job, Observers
     from whisperx_worker.pipeline.worker import Worker
     from whisperx_worker.types import Audio, Result, Seconds
@@ -75,7 +78,8 @@ def run_request(  # noqa: PLR0913  what is named has a default
             job = new_job(worker, job_id, data, local=local, observers=observers, time_limit_s=time_limit_s)
             observers.started(job)
             log.info("started")
-            outcome = _finished(job, worker, writes_json=writes_json)
+            with announced_to_plugins(job, worker.host):
+                outcome = _finished(job, worker, writes_json=writes_json)
             worker.health.job_succeeded()
         except OutOfTimeError as error:
             log.info("failed: %s", error)
@@ -95,6 +99,20 @@ def run_request(  # noqa: PLR0913  what is named has a default
         return outcome
 
 
+@contextmanager
+def announced_to_plugins(job: Job, host: Host) -> Iterator[None]:
+    """Announce to observers that a job starts, and that it has ended."""
+    notify_observers(host, "job_started", job)
+    error: BaseException | None = None
+    try:
+        yield
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        notify_observers(host, "job_ended", job, error=error)
+
+
 def _finished(job: Job, worker: Worker, *, writes_json: bool) -> Outcome:
     """Run a job and return its outcome."""
     names = [name for name in job.request.output_formats if writes_json or name != "json"]
@@ -103,7 +121,9 @@ def _finished(job: Job, worker: Worker, *, writes_json: bool) -> Outcome:
     if not any(worker.host.outputs[name].takes_audio for name in names):
         audio = None  # no output keeps hours of sound in memory
     outputs = write_outputs(job, result, worker.host, names, audio)
-    response = response_of(job, result, worker.host, outputs)
+    before = len(job.warnings)
+    response = run_chain(worker.host, "respond", response_of(job, result, worker.host, outputs), job)
+    response["warnings"] += [redaction.for_client(str(warned)) for warned in job.warnings[before:]]
     log.info("finished: %.1f s of audio, %d segments", result.duration_s, len(response["segments"]))
     return Outcome(response, result, outputs, tuple(redaction.mask(str(warned)) for warned in job.warnings))
 

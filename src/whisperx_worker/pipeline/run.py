@@ -6,18 +6,16 @@ The picture in docs/architecture.md has the order. This module decides what a fa
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from whisperx_worker.audio.decode_server import decode
 from whisperx_worker.audio.fetch import fetch
-from whisperx_worker.errors import JobCancelledError, PluginError, StrictError, WorkerError
-from whisperx_worker.hooks.dispatch import run_chain, run_engine
+from whisperx_worker.errors import JobEndError, PluginError, WorkerError
+from whisperx_worker.hooks.dispatch import run_chain, run_engine, taking_part
 from whisperx_worker.hooks.engine_choice import ENGINES, engine_for_job
 from whisperx_worker.hooks.requirements import import_libraries
 from whisperx_worker.pipeline.concurrency import run_concurrently
@@ -25,7 +23,7 @@ from whisperx_worker.results import speaker_warnings
 from whisperx_worker.results.extra_check import check_extra
 from whisperx_worker.results.speaker_assignment import assign_speakers
 from whisperx_worker.results.speaker_names import apply_names
-from whisperx_worker.types import Audio, Diarization, Result, SpeakerMatch, SpeakerTurn, Transcript
+from whisperx_worker.types import Audio, Diarization, Result, SpeakerMatch, Transcript
 
 if TYPE_CHECKING:
     from whisperx_worker.hooks.host import Host
@@ -47,6 +45,7 @@ def run_job(job: Job, host: Host) -> tuple[Result, Audio]:
 def run_stages(job: Job, host: Host) -> tuple[Result, Audio]:
     """Run every stage of the job, in order; return its result and the recording after pre_audio."""
     warn_of_missing_plugins(job, host)
+    job.request = run_chain(host, "prepare", job.request, job)
     audio = load_recording(job)
     with step(job, host, "pre_audio"):
         audio = run_chain(host, "pre_audio", audio, job)
@@ -77,7 +76,7 @@ def step(job: Job, host: Host, hook: str) -> Iterator[None]:
 def import_for(host: Host, hook: str, job: Job) -> None:
     """Import the libraries of a stage's plugins, one thread at a time."""
     try:
-        doers = [engine_for_job(host, hook, job)] if hook in ENGINES else host.implementations(hook)
+        doers = [engine_for_job(host, hook, job)] if hook in ENGINES else taking_part(host, hook, job)
     except PluginError:  # which is raised where the step is done
         doers = []
     for doer in doers:
@@ -85,17 +84,25 @@ def import_for(host: Host, hook: str, job: Job) -> None:
 
 
 def warn_of_missing_plugins(job: Job, host: Host) -> None:
-    """Warn of plugins that could not be loaded; the log has the reasons."""
+    """Warn of plugins that could not be loaded, whose reasons the log has, and of settings that name none."""
     for record in host.records:
         if record.state == "failed":
             job.warn(f"plugin {record.name} could not be loaded and takes no part in this job")
+    for problem in host.problems:
+        job.warn(problem)
 
 
 def load_recording(job: Job) -> Audio:
     """Fetch and decode the job's recording; its file is removed in any case."""
     with tempfile.TemporaryDirectory(prefix="whisperx-worker-") as folder:
         with job.stage("fetch"):
-            path = fetch(job.request.source, Path(folder), job.settings, check_cancelled=job.stop_if_cancelled)
+            path = fetch(
+                job.request.source,
+                Path(folder),
+                job.settings,
+                check_cancelled=job.stop_if_cancelled,
+                fetch_address=job.fetch_address,
+            )
         with job.stage("decode"):
             audio, warnings = decode(path, job.settings, job.stop_if_cancelled)
     for warned in warnings:
@@ -121,9 +128,8 @@ def run_diarization(job: Job, host: Host, audio: Audio) -> Diarization | None:
     diarization = run_optional_engine(host, "diarize", Diarization, job, without, audio=audio)
     if diarization is None:
         return None
-    if not all(map(is_sound_turn, (*diarization.turns, *diarization.exclusive))):
-        job.warn(f"diarize gave something else than a SpeakerTurn that ends after it begins; {without}")
-        return None
+    with step(job, host, "post_diarize"):
+        diarization = run_chain(host, "post_diarize", diarization, job, audio=audio)
     for sentence in speaker_warnings.unmet_counts(diarization.turns, job.request):
         job.warn(sentence)
     return diarization
@@ -158,9 +164,6 @@ def run_verification(
     )  # fmt: skip
     if matches is None:
         return ()
-    if not all(map(is_sound_match, matches)):
-        job.warn("verify_speakers gave something else than a SpeakerMatch with numbers; speakers have no names")
-        return ()
     return tuple(matches)
 
 
@@ -172,21 +175,6 @@ def with_valid_extra(job: Job, host: Host, result: Result) -> Result:
     return checked
 
 
-def is_sound_turn(turn: object) -> bool:
-    """Return whether an item of a plugin's answer is a turn with times."""
-    return isinstance(turn, SpeakerTurn) and are_numbers(turn.start, turn.end) and turn.start <= turn.end
-
-
-def is_sound_match(match: object) -> bool:
-    """Return whether an item of a plugin's answer is a match with similarities."""
-    return isinstance(match, SpeakerMatch) and are_numbers(match.similarity, match.runner_up or 0.0, match.speech_s)
-
-
-def are_numbers(*values: object) -> bool:
-    """Return whether these are numbers that the response can carry, which NaN and infinity are not."""
-    return all(isinstance(value, Real) and math.isfinite(value) for value in values)
-
-
 def run_optional_engine(
     host: Host, hook: str, expected: type[T], job: Job, without: str, **arguments: object
 ) -> T | None:
@@ -194,7 +182,7 @@ def run_optional_engine(
     try:
         with step(job, host, hook):
             return run_engine(host, hook, expected, job, **arguments)
-    except (StrictError, JobCancelledError):
+    except JobEndError:
         raise
     except WorkerError as error:
         job.warn(f"{error}; {without}")

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import logging
 import math
 import os
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from whisperx_worker.contract.settings import Settings, load_settings
-from whisperx_worker.contract.validation import parse_request
-from whisperx_worker.errors import PluginError
-from whisperx_worker.hooks.dispatch import failure, notify_observers
+from whisperx_worker.contract.validation import parse_request, plugins_off
+from whisperx_worker.errors import BadInputError, PluginError
+from whisperx_worker.hooks.dispatch import failure, texts_unseen_by
 from whisperx_worker.hooks.engine_choice import default_engine
-from whisperx_worker.hooks.host import Host, load_host
+from whisperx_worker.hooks.host import Host, check_required, load_host
 from whisperx_worker.hooks.job import NO_OBSERVERS, Job
 from whisperx_worker.hooks.requirements import import_libraries, registered_models
 from whisperx_worker.logs import redaction
+from whisperx_worker.logs.plugin_output import printing_to_log
 from whisperx_worker.models.cache import ModelCache, ModelUse
 from whisperx_worker.models.hub import forbid_hub_by_default
 from whisperx_worker.runtime import machine
@@ -28,7 +31,7 @@ from whisperx_worker.runtime.health import Health
 if TYPE_CHECKING:
     from pluggy import HookImpl
 
-    from whisperx_worker.hooks.job import Observers, StageEnd
+    from whisperx_worker.hooks.job import Observers
     from whisperx_worker.types import Seconds
 
 # Libraries that plugins load later report to their makers unless that is switched off before they are imported.
@@ -48,20 +51,36 @@ class Worker:
     host: Host
     models: ModelCache
     health: Health = field(default_factory=Health)
+    _shut_down: threading.Event = field(default_factory=threading.Event)
+
+    def shut_down(self) -> None:
+        """Run the plugins' shutdown hooks, at the first call; log what raises."""
+        if self._shut_down.is_set():
+            return
+        self._shut_down.set()
+        for implementation in self.host.implementations("shutdown"):
+            try:
+                with printing_to_log(implementation.plugin_name):
+                    implementation.function()
+            except (Exception, SystemExit):
+                log.exception("plugin %s failed in shutdown", implementation.plugin_name)
 
 
 def open_worker(settings: Settings | None = None) -> Worker:
     """Return a worker made from the environment, with its plugins loaded.
 
     Raises:
-        SettingsError: When the environment cannot be used.
+        SettingsError: When the environment cannot be used, or a required plugin is not active.
     """
     settings = settings or load_settings()
     forbid_hub_by_default(settings)
     machine.limit_threads(settings.cpu_threads)
     host = load_host(settings)
+    check_required(host)
     registered_models(host, settings)  # pins revisions before any job looks for a model
-    return Worker(settings, host, ModelCache(settings.memory_budget_mb))
+    opened = Worker(settings, host, ModelCache(settings.memory_budget_mb))
+    atexit.register(opened.shut_down)
+    return opened
 
 
 def warm_up(worker: Worker) -> str | None:
@@ -121,22 +140,26 @@ def new_job(  # noqa: PLR0913  what is named has a default
     asked, options = parse_request(data, worker.host.abilities, local=local)
     notes: dict[str, object] = {}
 
-    def stage_ended(job: Job, ended: StageEnd) -> None:
-        observers.stage_ended(job, ended)
-        notify_observers(worker.host, "stage_ended", job, ended=ended)
-
-    return Job(
+    job = Job(
         job_id,
         asked,
         worker.settings,
         worker.models.watched(functools.partial(note_model, notes)),
         options,
         local=local,
-        observers=replace(observers, stage_ended=stage_ended),
+        host=worker.host,
+        plugins_off=plugins_off(asked, worker.host.abilities),
+        observers=observers,
         time_limit_s=min(worker.settings.max_job_s or math.inf, time_limit_s),
         notes=notes,
         health=worker.health,
     )
+    if asked.stream and (plugins := texts_unseen_by(worker.host, job)):
+        raise BadInputError(
+            f"stream is not possible here: {' and '.join(plugins)} changes text before anybody may see it, and not in "
+            "pieces"
+        )
+    return job
 
 
 def note_model(notes: dict[str, object], use: ModelUse) -> None:

@@ -13,6 +13,7 @@ from whisperx_worker.errors import (
     DeviceError,
     FetchError,
     JobCancelledError,
+    JobRefusedError,
     MemoryExhaustedError,
     ModelNotFoundError,
     StrictError,
@@ -27,7 +28,7 @@ Place: TypeAlias = tuple[str, str, int]
 
 _MAX_REASON_LETTERS = 200
 
-_FAULTS_OF_CLIENTS = (BadInputError, FetchError, JobCancelledError, ModelNotFoundError, StrictError)
+_FAULTS_OF_CLIENTS = (BadInputError, FetchError, JobCancelledError, JobRefusedError, ModelNotFoundError, StrictError)
 _FAULTS_OF_THE_WORKER = (DeviceError, MemoryExhaustedError)
 
 
@@ -55,6 +56,8 @@ class Health:
     """Resolved with the first fault."""
     fault: Fault | None = None
     """First fault, or the first one of the GPU, which takes precedence."""
+    left_behind: list[threading.Thread] = field(default_factory=list)
+    """Threads of plugins that did not end in their time."""
     _last: Place | None = None
     """Place of the last internal error, unless a job has succeeded since."""
     _lock: threading.Lock = field(default_factory=threading.Lock)

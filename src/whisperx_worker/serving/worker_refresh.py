@@ -32,6 +32,8 @@ def reason_to_refresh(settings: Settings, given_up: Sequence[threading.Thread], 
         return f"it holds {now_mb:.0f} MB, more than {most_mb:.0f} MB"
     if any(thread.is_alive() for thread in given_up):
         return "a job that was given up has not stopped"
+    if any(thread.is_alive() for thread in health.left_behind):
+        return "a plugin that did not end in its time has not stopped"
     return None
 
 

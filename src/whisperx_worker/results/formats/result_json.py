@@ -66,10 +66,12 @@ def _present(value: Word | Segment | SpeakerMatch) -> dict[str, Any]:
 
 
 def _plain(name: str, value: object) -> object:
-    """Return a number as a Python float, rounded to 3 digits for times and 4 otherwise."""
-    if isinstance(value, Real) and not isinstance(value, Integral):
-        return round(float(value), 3 if name in {"start", "end", "speech_s"} else 4)
-    return value
+    """Return a number as a Python one, a float rounded to 3 digits for times and 4 otherwise."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    return round(float(value), 3 if name in {"start", "end", "speech_s"} else 4)
 
 
 def json_text(answer: dict[str, Any]) -> str:

@@ -1,0 +1,13 @@
+"""What a plugin says of itself when it is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PluginInfo:
+    """Answer to `register_plugin`."""
+
+    on_request: bool = False
+    """Whether it takes part only in jobs that name it, or where the operator gives it options or requires it."""
