@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from whisperx_worker import types
 from whisperx_worker.contract.request import Request
 from whisperx_worker.contract.settings import Settings, variables
-from whisperx_worker.hooks import hookspecs
+from whisperx_worker.hooks import hookspecs, setup_hookspecs
 from whisperx_worker.results.formats.built_in import BUILT_IN_FORMATS
 
 if TYPE_CHECKING:
@@ -67,7 +67,12 @@ def attribute_rows(cls: type) -> Iterable[tuple[str, ...]]:
 def hooks() -> dict[str, Callable[..., object]]:
     """Return every hook specification by its name, in the order of the source."""
     marker = f"{hookspecs.PROJECT}_spec"
-    return {name: function for name, function in vars(hookspecs).items() if hasattr(function, marker)}
+    return {
+        name: function
+        for specs in (hookspecs, setup_hookspecs)
+        for name, function in vars(specs).items()
+        if hasattr(function, marker)
+    }
 
 
 def hook_rows() -> Iterable[tuple[str, ...]]:

@@ -22,8 +22,9 @@ from whisperx_worker.contract.settings import Settings
 from whisperx_worker.contract.validation import parse_request, plugins_off
 from whisperx_worker.errors import PluginError
 from whisperx_worker.hooks import dispatch
-from whisperx_worker.hooks.host import Candidate, Host, load_host
+from whisperx_worker.hooks.host import Candidate, Host
 from whisperx_worker.hooks.job import NO_OBSERVERS, Job
+from whisperx_worker.hooks.loading import load_host
 from whisperx_worker.models.cache import ModelCache
 from whisperx_worker.types import SAMPLE_RATE_HZ, Audio, Diarization, Result, Segment, SpeakerTurn, Transcript, Word
 
@@ -72,7 +73,7 @@ def make_job(host: Host | None = None, *, observers: Observers = NO_OBSERVERS, *
         settings,
         ModelCache(),
         options,
-        host=host,
+        plugins=dispatch.calls_of_job(host),
         plugins_off=plugins_off(request, host.abilities),
         observers=observers,
     )

@@ -251,6 +251,9 @@ class Result:
     extra: Extra = field(default_factory=_no_extra, hash=False)
     """Data of plugins about the whole recording, by plugin."""
 
+    def __post_init__(self) -> None:
+        _freeze(self, "speakers", "turns")
+
 
 HasExtra = TypeVar("HasExtra", Word, Segment, SpeakerMatch, Result)
 
@@ -269,9 +272,6 @@ def with_extra(value: HasExtra, plugin: str, /, **data: JSON) -> HasExtra:
     """
     own = ReadOnlyDict({**value.extra.get(plugin, {}), **data})
     return replace(value, extra=ReadOnlyDict({**value.extra, plugin: own}))
-
-    def __post_init__(self) -> None:
-        _freeze(self, "speakers", "turns")
 
 
 @dataclass(frozen=True)

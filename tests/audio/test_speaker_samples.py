@@ -11,7 +11,7 @@ import pytest
 from tests.clips import wav
 from whisperx_worker import BadInputError, FetchError, ModelCache, SpeakerSample, StrictError, WorkerError, read_sample
 from whisperx_worker.contract.settings import Settings
-from whisperx_worker.hooks.host import load_host
+from whisperx_worker.hooks.loading import load_host
 from whisperx_worker.pipeline.worker import Worker, new_job
 from whisperx_worker.testing import make_job
 

@@ -6,7 +6,8 @@ import pytest
 
 from whisperx_worker import hookimpl
 from whisperx_worker.contract.settings import Settings
-from whisperx_worker.hooks.host import Candidate, load_host
+from whisperx_worker.hooks.host import Candidate
+from whisperx_worker.hooks.loading import load_host
 
 
 def plugin(**marker):

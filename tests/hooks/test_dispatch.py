@@ -23,7 +23,8 @@ from whisperx_worker import (
 )
 from whisperx_worker.contract.settings import Settings
 from whisperx_worker.hooks.dispatch import run_chain, run_engine
-from whisperx_worker.hooks.host import Candidate, load_host
+from whisperx_worker.hooks.host import Candidate
+from whisperx_worker.hooks.loading import load_host
 from whisperx_worker.logs import job_log
 from whisperx_worker.pipeline import run as run_module
 from whisperx_worker.pipeline.outcome import answer

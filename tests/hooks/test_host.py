@@ -13,7 +13,8 @@ from pydantic import BaseModel
 
 from whisperx_worker import ExtraSchema, OutputFormat, PluginError, SettingsError, hookimpl
 from whisperx_worker.contract.settings import Settings, load_settings
-from whisperx_worker.hooks.host import Candidate, PluginRecord, installed, load_host, mounted
+from whisperx_worker.hooks.host import Candidate, PluginRecord
+from whisperx_worker.hooks.loading import installed, load_host, mounted
 from whisperx_worker.results.formats.built_in import BUILT_IN_FORMATS
 
 LOUD = """

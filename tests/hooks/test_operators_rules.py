@@ -12,7 +12,9 @@ from whisperx_worker import BadInputError, PluginInfo, SettingsError, hookimpl
 from whisperx_worker.cli.main import app
 from whisperx_worker.contract.settings import Settings, load_settings
 from whisperx_worker.contract.validation import parse_request, plugins_off
-from whisperx_worker.hooks.host import Candidate, check_required, load_host
+from whisperx_worker.hooks.host import Candidate
+from whisperx_worker.hooks.loading import load_host
+from whisperx_worker.hooks.operators_rules import check_required
 from whisperx_worker.logs import redaction
 from whisperx_worker.operate import doctor
 from whisperx_worker.pipeline.worker import open_worker

@@ -8,8 +8,10 @@ import wave
 
 from whisperx_worker import Request, Segment, Transcript, Word, hookimpl
 from whisperx_worker.contract.settings import Settings
-from whisperx_worker.hooks.host import Candidate, check_required, load_host
+from whisperx_worker.hooks.host import Candidate
 from whisperx_worker.hooks.job import Observers
+from whisperx_worker.hooks.loading import load_host
+from whisperx_worker.hooks.operators_rules import check_required
 from whisperx_worker.models.cache import ModelCache
 from whisperx_worker.pipeline.outcome import answer
 from whisperx_worker.pipeline.worker import Worker

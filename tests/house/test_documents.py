@@ -56,10 +56,8 @@ def test_a_table_stands_nowhere_else(row):
 
 
 def test_the_hook_reference_has_signature_text_and_example():
-    section = parts(russian=False)[REFERENCE].partition("\n\n## ")[0]
-    assert section.startswith(
-        "## pre_audio\n\n```python\ndef pre_audio(audio: Audio, job: Job, options: object) -> Audio | None\n"
-    )
+    section = parts(russian=False)[REFERENCE].partition("\n\n## pre_audio")[2].partition("\n\n## ")[0]
+    assert section.startswith("\n\n```python\ndef pre_audio(audio: Audio, job: Job, options: object) -> Audio | None\n")
     assert section.endswith("    return replace(audio, samples=audio.samples - audio.samples.mean())\n```")
 
 

@@ -22,13 +22,14 @@ from whisperx_worker import (
     StageEnd,
     Transcript,
 )
-from whisperx_worker.hooks import hookspecs
+from whisperx_worker.hooks import hookspecs, setup_hookspecs
 from whisperx_worker.testing import load_plugin, make_audio, make_job, make_transcript
 
 HOOKS = {
     name: hook
-    for name, hook in inspect.getmembers(hookspecs, inspect.isfunction)
-    if hook.__module__ == hookspecs.__name__
+    for specs in (hookspecs, setup_hookspecs)
+    for name, hook in inspect.getmembers(specs, inspect.isfunction)
+    if hook.__module__ == specs.__name__
 }
 
 

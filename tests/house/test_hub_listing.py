@@ -18,7 +18,7 @@ from tests.house.test_image import environment as environment_of_image
 from tests.hub import TOKEN, serving
 from whisperx_worker.contract.settings import Settings, load_settings, variables
 from whisperx_worker.contract.validation import parse_request
-from whisperx_worker.hooks.host import load_host
+from whisperx_worker.hooks.loading import load_host
 from whisperx_worker.logs import redaction
 from whisperx_worker.models.registry import short_name_of
 from whisperx_worker.operate import bucket

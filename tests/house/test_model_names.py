@@ -6,7 +6,7 @@ import re
 
 from tests.house.sources import CORE, PACKAGE, offences
 from whisperx_worker import Settings
-from whisperx_worker.hooks.host import load_host
+from whisperx_worker.hooks.loading import load_host
 from whisperx_worker.hooks.requirements import registered_models
 
 WITH_DEFAULTS = {PACKAGE / "contract" / "settings.py", PACKAGE / "contract" / "request.py"}

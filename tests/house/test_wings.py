@@ -124,7 +124,7 @@ IN_A_FRESH_PROCESS = """
 import importlib, json, sys
 import whisperx_worker.cli.main, whisperx_worker.handler
 from whisperx_worker.contract.settings import load_settings
-from whisperx_worker.hooks.host import load_host
+from whisperx_worker.hooks.loading import load_host
 
 active = load_host(load_settings()).active
 modules = {name.partition(".")[0] for name in sys.modules}

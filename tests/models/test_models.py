@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from tests.hub import COMMIT, TOKEN, reach, serving
 from whisperx_worker import BadInputError, ModelCache, ModelNotFoundError, Settings, find_model, folder_mb
-from whisperx_worker.hooks.host import load_host
+from whisperx_worker.hooks.loading import load_host
 from whisperx_worker.hooks.requirements import registered_models
 from whisperx_worker.models import cache, locate
 from whisperx_worker.pipeline.worker import note_model

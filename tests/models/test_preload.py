@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from tests.hub import COMMIT, LISTING, TOKEN, reach, serving
 from whisperx_worker import BadInputError, ModelRequirement, Settings, WorkerError, find_model
-from whisperx_worker.hooks.host import load_host
+from whisperx_worker.hooks.loading import load_host
 from whisperx_worker.hooks.requirements import required_models
 from whisperx_worker.models import download, preload, registry
 from whisperx_worker.models.lock_file import read_lock

@@ -6,7 +6,7 @@ import pytest
 
 from tests.runpod_server import RunpodServer
 from whisperx_worker import ModelRequirement, Settings
-from whisperx_worker.hooks.host import load_host
+from whisperx_worker.hooks.loading import load_host
 from whisperx_worker.hooks.requirements import registered_models, required_models
 from whisperx_worker.models import download, preload
 from whisperx_worker.models.lock_file import read_lock

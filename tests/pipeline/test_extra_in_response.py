@@ -21,7 +21,8 @@ from whisperx_worker import (
     hookimpl,
     with_extra,
 )
-from whisperx_worker.hooks.host import Candidate, load_host
+from whisperx_worker.hooks.host import Candidate
+from whisperx_worker.hooks.loading import load_host
 from whisperx_worker.pipeline.outcome import answer
 from whisperx_worker.pipeline.worker import Worker
 

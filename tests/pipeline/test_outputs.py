@@ -22,7 +22,8 @@ from whisperx_worker import (
     hookimpl,
 )
 from whisperx_worker.evaluate.hypothesis import read_response
-from whisperx_worker.hooks.host import Candidate, load_host
+from whisperx_worker.hooks.host import Candidate
+from whisperx_worker.hooks.loading import load_host
 from whisperx_worker.pipeline.outcome import answer, run_request
 from whisperx_worker.pipeline.worker import Worker
 

@@ -19,7 +19,8 @@ from whisperx_worker import (
 )
 from whisperx_worker.contract.settings import Settings
 from whisperx_worker.errors import JobCancelledError, MemoryExhaustedError, StrictError
-from whisperx_worker.hooks.host import Candidate, load_host
+from whisperx_worker.hooks.host import Candidate
+from whisperx_worker.hooks.loading import load_host
 from whisperx_worker.models.cache import ModelCache
 from whisperx_worker.pipeline.outcome import answer
 from whisperx_worker.pipeline.worker import Worker, warm_up

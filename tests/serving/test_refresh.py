@@ -14,7 +14,8 @@ from tests.clips import wav
 from tests.runpod_server import free_port
 from whisperx_worker.contract.settings import Settings
 from whisperx_worker.hooks.hookspecs import hookimpl
-from whisperx_worker.hooks.host import Candidate, load_host
+from whisperx_worker.hooks.host import Candidate
+from whisperx_worker.hooks.loading import load_host
 from whisperx_worker.models.cache import ModelCache
 from whisperx_worker.pipeline.worker import Worker
 from whisperx_worker.runtime.health import Health

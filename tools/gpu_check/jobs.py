@@ -185,7 +185,7 @@ Path("answer.json").write_text(json.dumps(answer), encoding="utf-8")
 
 def run_checks(setup: Setup) -> Iterator[Measure]:
     """Run the worker's own checks on this machine."""
-    from whisperx_worker.hooks.host import load_host
+    from whisperx_worker.hooks.loading import load_host
     from whisperx_worker.operate.doctor import findings
 
     settings = setup.settings()

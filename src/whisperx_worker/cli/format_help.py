@@ -23,7 +23,7 @@ class ListsFormats(TyperCommand):
 def format_names() -> list[str]:
     """Return the names of all formats; where the settings cannot be read, of the worker's own."""
     from whisperx_worker.contract.settings import load_settings
-    from whisperx_worker.hooks.host import load_host
+    from whisperx_worker.hooks.loading import load_host
     from whisperx_worker.results.formats.built_in import BUILT_IN_FORMATS
 
     try:

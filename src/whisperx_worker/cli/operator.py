@@ -21,7 +21,8 @@ app = typer.Typer()
 def plugins(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """List plugins: version, hooks, and whether each is active, blocked, failed or missing, and why."""
     from whisperx_worker.contract.settings import load_settings
-    from whisperx_worker.hooks.host import check_required, load_host
+    from whisperx_worker.hooks.loading import load_host
+    from whisperx_worker.hooks.operators_rules import check_required
 
     host = load_host(load_settings())
     for problem in host.problems:
@@ -68,7 +69,7 @@ def preload(
     Ends non-zero when something that was asked for is not there in the end.
     """
     from whisperx_worker.contract.settings import load_settings
-    from whisperx_worker.hooks.host import load_host
+    from whisperx_worker.hooks.loading import load_host
     from whisperx_worker.hooks.requirements import registered_models
     from whisperx_worker.logs import redaction
     from whisperx_worker.models.preload import preload as preload_models

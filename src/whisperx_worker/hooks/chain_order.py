@@ -48,7 +48,7 @@ def order_chain(implementations: Sequence[HookImpl], operators_order: Sequence[s
 
 
 def ignored_wishes(implementations: Sequence[HookImpl], operators_order: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the pairs of plugins that want the opposite of the operator's order, the one to be first in front."""
+    """Return pairs of plugins that want the opposite of the operator's order, as they want it."""
     place = {name: rank for rank, name in enumerate(operators_order)}
     return [
         (first, second)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -17,6 +18,7 @@ from whisperx_worker.errors import (
 )
 from whisperx_worker.hooks.contents import find_fault
 from whisperx_worker.hooks.engine_choice import engines_for_job
+from whisperx_worker.hooks.job import PluginCalls
 from whisperx_worker.hooks.marker import traits_of
 from whisperx_worker.hooks.plugin_call import call
 from whisperx_worker.logs import redaction
@@ -125,14 +127,23 @@ def notify_observers(host: Host, hook: str, job: Job, **arguments: object) -> No
             log.exception("plugin %s failed in %s", implementation.plugin_name, hook)
 
 
-def fetch_address(address: PluginAddress, folder: Path, job: Job) -> Path:
+def calls_of_job(host: Host) -> PluginCalls:
+    """Return the hooks of a host that a job calls by itself."""
+    return PluginCalls(
+        partial=lambda segments, job: run_chain(host, "partial", segments, job),
+        fetch_address=functools.partial(fetch_address, host),
+        stage_ended=lambda job, ended: notify_observers(host, "stage_ended", job, ended=ended),
+    )
+
+
+def fetch_address(host: Host, address: PluginAddress, folder: Path, job: Job) -> Path:
     """Fetch an address by the plugin of its scheme.
 
     Raises:
         BadInputError: When no plugin of the job has the scheme, or the plugin says so.
         FetchError: When the plugin fails.
     """
-    implementation = job.host.sources.get(address.scheme) if job.host else None
+    implementation = host.sources.get(address.scheme)
     if implementation is None or implementation.plugin_name in job.plugins_off:
         raise BadInputError(f"no plugin of this job fetches addresses of the kind {address.scheme}:")
     with redaction.hidden([address.address]):
@@ -158,7 +169,7 @@ def is_closed(host: Host, implementation: HookImpl) -> bool:
 
 
 def texts_unseen_by(host: Host, job: Job) -> list[str]:
-    """Return the plugins of a job that close it where text gets past them, and cannot change text in pieces."""
+    """Return the plugins of a job that must see all text before anybody does, and see no pieces."""
     in_pieces = {one.plugin_name for one in taking_part(host, "partial", job)}
     closed = {
         one.plugin_name

@@ -29,7 +29,9 @@ def engine_for_job(host: Host, hook: str, job: Job) -> HookImpl:
 
 
 def engines_for_job(host: Host, hook: str, job: Job) -> list[HookImpl]:
-    """Return the engine of a job, and those that it may wrap: each is the choice where the ones before it are not.
+    """Return the engine of a job, and those that it may wrap.
+
+    Each is the choice where the ones before it are not there.
 
     Raises:
         PluginError: When there is none, or several and none of them is named.
@@ -48,7 +50,9 @@ def engines_for_job(host: Host, hook: str, job: Job) -> list[HookImpl]:
 
 
 def default_engine(host: Host, hook: str, settings: Settings) -> HookImpl:
-    """Return the plugin of jobs that name none: the one in the settings, else the worker's own, else the only one.
+    """Return the plugin of jobs that name none.
+
+    It is the one in the settings, else the worker's own, else the only one.
 
     Raises:
         PluginError: When there is none, or several and none of them is named.

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from whisperx_worker.deprecation import warn_renamed
-from whisperx_worker.errors import JobCancelledError, OutOfTimeError, StrictError
-from whisperx_worker.hooks import dispatch
+from whisperx_worker.errors import BadInputError, JobCancelledError, OutOfTimeError, StrictError
 from whisperx_worker.logs.job_log import events
 from whisperx_worker.runtime.health import Health
 from whisperx_worker.types import Seconds, Segment, Span, Warned
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from whisperx_worker.contract.audio_source import PluginAddress
     from whisperx_worker.contract.request import Request
     from whisperx_worker.contract.settings import Settings
-    from whisperx_worker.hooks.host import Host
     from whisperx_worker.models.cache import ModelCache
 
 log = logging.getLogger(__name__)
@@ -72,6 +70,26 @@ NO_OBSERVERS = Observers()
 """Observers that ignore every call."""
 
 
+def _fetch_nothing(address: PluginAddress, _folder: Path, _job: Job) -> Path:
+    raise BadInputError(f"no plugin of this job fetches addresses of the kind {address.scheme}:")
+
+
+@dataclass(frozen=True)
+class PluginCalls:
+    """Functions that call hooks of the plugins, for what a job does by itself."""
+
+    partial: Callable[[tuple[Segment, ...], Job], tuple[Segment, ...]] = lambda segments, _job: segments
+    """Returns text as the client may see it before it is final."""
+    fetch_address: Callable[[PluginAddress, Path, Job], Path] = _fetch_nothing
+    """Fetches an address of a plugin's scheme into a folder."""
+    stage_ended: Callable[[Job, StageEnd], None] = lambda _job, _ended: None
+    """Called at the end of a stage."""
+
+
+NO_PLUGINS = PluginCalls()
+"""Calls of a job without plugins."""
+
+
 def _renamed_observer(old: str, current: str) -> property:
     """Property of a job for an observer's name before 0.2."""
 
@@ -103,8 +121,8 @@ class Job:
     True of a job from a person on this machine.
     """
     observers: Observers = NO_OBSERVERS
-    host: Host | None = None
-    """Plugins of the process; None where only a value is made."""
+    plugins: PluginCalls = NO_PLUGINS
+    """Hooks of the plugins that the job itself calls."""
     plugins_off: frozenset[str] = frozenset()
     """Plugins that take no part in it."""
     time_limit_s: Seconds = math.inf
@@ -216,11 +234,11 @@ class Job:
             BadInputError: When no plugin fetches it, or its plugin says so.
             FetchError: When the plugin could not fetch it.
         """
-        return dispatch.fetch_address(address, folder, self)
+        return self.plugins.fetch_address(address, folder, self)
 
     def _shown(self, segments: Sequence[Segment]) -> tuple[Segment, ...]:
         """Return text as the client may see it before it is final."""
-        return dispatch.run_chain(self.host, "partial", tuple(segments), self) if self.host else tuple(segments)
+        return self.plugins.partial(tuple(segments), self)
 
     def cancel(self) -> None:
         """Make the next `progress` call raise."""
@@ -252,8 +270,7 @@ class Job:
             events.info("stage %s: %.3f s%s", name, seconds, f", ended by {kind}" if kind else "", extra=fields)
             ended = StageEnd(name, began_at, seconds, error)
             self.observers.stage_ended(self, ended)
-            if self.host:
-                dispatch.notify_observers(self.host, "stage_ended", self, ended=ended)
+            self.plugins.stage_ended(self, ended)
 
     on_progress = _renamed_observer("on_progress", "progress")
     on_segments = _renamed_observer("on_segments", "segments")

@@ -1,4 +1,4 @@
-"""Marker of hook functions, with what it says about their failure and their order."""
+"""Marker of hook functions, with their order and the meaning of their failure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Traits:
-    """What a hook function says of itself beside its name."""
+    """Properties of a hook function."""
 
     closed: bool = False
     """Whether its failure fails the job."""
@@ -80,7 +80,7 @@ def hookimpl(  # noqa: PLR0913  the words that a function may say of itself
 
 
 def traits_of(implementation: HookImpl) -> Traits:
-    """Return what the function of an implementation says of itself."""
+    """Return the properties of an implementation's function."""
     traits: Traits = getattr(implementation.function, _ATTRIBUTE, Traits())
     return traits
 

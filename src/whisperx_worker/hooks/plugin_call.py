@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from whisperx_worker.types import Seconds
 
 _GRACE_S: Seconds = 2.0
-"""Time that a plugin has beyond that of the job, for its own look at whether it should stop."""
+"""Time beyond that of the job, in which a plugin may stop by itself."""
 
 
 def call(implementation: HookImpl, arguments: Mapping[str, object], job: Job) -> object:
@@ -51,7 +51,7 @@ def call(implementation: HookImpl, arguments: Mapping[str, object], job: Job) ->
 
 
 def _run_within(limit_s: Seconds, run: Callable[[], object], job: Job) -> object:
-    """Run a function in a thread of its own, which is left to itself when its time is over.
+    """Run a function in a thread, which is left to itself when its time is over.
 
     Raises:
         PluginError: When its time is over.

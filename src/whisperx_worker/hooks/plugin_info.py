@@ -1,4 +1,4 @@
-"""What a plugin says of itself when it is loaded."""
+"""Properties of a plugin."""
 
 from __future__ import annotations
 
@@ -10,4 +10,7 @@ class PluginInfo:
     """Answer to `register_plugin`."""
 
     on_request: bool = False
-    """Whether it takes part only in jobs that name it, or where the operator gives it options or requires it."""
+    """Whether it takes part only in jobs that name it.
+
+    Where the operator gives it options or requires it, it takes part in all jobs.
+    """

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _plugin: ContextVar[str | None] = ContextVar("whisperx_worker_plugin", default=None)
-"""Plugin whose code runs."""
+"""Plugin that runs."""
 
 
 @contextmanager
 def printing_to_log(plugin: str) -> Iterator[None]:
-    """Send what is printed inside to the log, in this thread and those with a copy of its context."""
+    """Send what this thread, or one with a copy of its context, prints inside to the log."""
     token = _plugin.set(plugin)
     if not isinstance(sys.stdout, _Output):
         sys.stdout = _Output(sys.stdout)

@@ -20,7 +20,8 @@ from whisperx_worker.audio.waveform import SAMPLE_BYTES
 from whisperx_worker.contract.settings import load_settings, unknown_variables
 from whisperx_worker.errors import ModelNotFoundError, PluginError, SettingsError
 from whisperx_worker.hooks.engine_choice import ENGINES, default_engine
-from whisperx_worker.hooks.host import Host, check_required, load_host
+from whisperx_worker.hooks.loading import load_host
+from whisperx_worker.hooks.operators_rules import check_required
 from whisperx_worker.hooks.requirements import required_models
 from whisperx_worker.logs import redaction
 from whisperx_worker.models.hub import MAIN, OFFLINE, hub_is_forbidden
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from whisperx_worker.contract.settings import Settings
+    from whisperx_worker.hooks.host import Host
     from whisperx_worker.models.requirement import ModelRequirement
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import logging
 import resource
 from typing import TYPE_CHECKING, Any
 
-from whisperx_worker.errors import JobCancelledError, StrictError, WorkerError
+from whisperx_worker.errors import JobEndError, WorkerError
 from whisperx_worker.hooks.dispatch import texts_unseen_by
 from whisperx_worker.logs import redaction
 from whisperx_worker.results.formats.result_json import as_json
@@ -42,13 +42,13 @@ def response_of(job: Job, result: Result, host: Host, outputs: Mapping[str, str 
     if job.request.debug:
         peak_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         response["timings"] = dict(job.timings)
-        response["debug"] = {**_masked(job.notes), **_noted_texts(job), "memory_peak_mb": peak_mb}
+        response["debug"] = {**_masked(job.notes), **_noted_texts(job, host), "memory_peak_mb": peak_mb}
     return response
 
 
-def _noted_texts(job: Job) -> dict[str, object]:
+def _noted_texts(job: Job, host: Host) -> dict[str, object]:
     """Return texts that are not in the answer, or why they are left out."""
-    if job.host and (plugins := texts_unseen_by(job.host, job)):
+    if plugins := texts_unseen_by(host, job):
         reason = f"{' and '.join(plugins)} changes text before anybody may see it, and not in pieces"
         return {"texts_left_out": reason}
     return {fate: _masked(noted) for fate, noted in job.noted_texts().items()}
@@ -89,7 +89,7 @@ def write_outputs(
             written[name] = host.outputs[name].content(
                 {"result": result, "job": job, "options": options, "audio": audio}
             )
-        except (StrictError, JobCancelledError):
+        except JobEndError:
             raise
         except (Exception, SystemExit) as error:
             log.error("the output format %s failed", name, exc_info=error)  # noqa: TRY400  the client gets a warning

@@ -84,7 +84,7 @@ def import_for(host: Host, hook: str, job: Job) -> None:
 
 
 def warn_of_missing_plugins(job: Job, host: Host) -> None:
-    """Warn of plugins that could not be loaded, whose reasons the log has, and of settings that name none."""
+    """Warn of plugins that could not be loaded, and of settings that name none."""
     for record in host.records:
         if record.state == "failed":
             job.warn(f"plugin {record.name} could not be loaded and takes no part in this job")

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 from whisperx_worker.contract.settings import Settings, load_settings
 from whisperx_worker.contract.validation import parse_request, plugins_off
 from whisperx_worker.errors import BadInputError, PluginError
-from whisperx_worker.hooks.dispatch import failure, texts_unseen_by
+from whisperx_worker.hooks.dispatch import calls_of_job, failure, texts_unseen_by
 from whisperx_worker.hooks.engine_choice import default_engine
-from whisperx_worker.hooks.host import Host, check_required, load_host
 from whisperx_worker.hooks.job import NO_OBSERVERS, Job
+from whisperx_worker.hooks.loading import load_host
+from whisperx_worker.hooks.operators_rules import check_required
 from whisperx_worker.hooks.requirements import import_libraries, registered_models
 from whisperx_worker.logs import redaction
 from whisperx_worker.logs.plugin_output import printing_to_log
@@ -31,6 +32,7 @@ from whisperx_worker.runtime.health import Health
 if TYPE_CHECKING:
     from pluggy import HookImpl
 
+    from whisperx_worker.hooks.host import Host
     from whisperx_worker.hooks.job import Observers
     from whisperx_worker.types import Seconds
 
@@ -147,7 +149,7 @@ def new_job(  # noqa: PLR0913  what is named has a default
         worker.models.watched(functools.partial(note_model, notes)),
         options,
         local=local,
-        host=worker.host,
+        plugins=calls_of_job(worker.host),
         plugins_off=plugins_off(asked, worker.host.abilities),
         observers=observers,
         time_limit_s=min(worker.settings.max_job_s or math.inf, time_limit_s),

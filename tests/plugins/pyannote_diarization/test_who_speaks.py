@@ -25,8 +25,9 @@ from whisperx_worker import (
     hookimpl,
 )
 from whisperx_worker.contract.settings import Settings
-from whisperx_worker.hooks.host import Candidate, load_host
+from whisperx_worker.hooks.host import Candidate
 from whisperx_worker.hooks.job import Observers
+from whisperx_worker.hooks.loading import load_host
 from whisperx_worker.logs import job_log
 from whisperx_worker.pipeline.concurrency import run_concurrently
 from whisperx_worker.pipeline.outcome import answer
