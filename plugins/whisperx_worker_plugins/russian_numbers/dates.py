@@ -37,7 +37,8 @@ def _written(sentence: Sentence, found: Numeral, noun: str) -> str:
     """Return an ordinal in digits; an empty text where people write a word."""
     is_day = noun in vocab.MONTHS and found.value <= _DAYS_OF_A_MONTH
     is_year = noun in vocab.YEARS and THOUSAND <= found.value <= _LAST_YEAR
-    if is_day or is_year:
+    is_decade = noun in vocab.PLURAL_YEARS and found.value % 10 == 0
+    if is_day or (is_year and not is_decade):
         return str(found.value)
     if noun in vocab.CENTURIES and found.value <= _MAX_CENTURY:
         return roman(found.value)
@@ -83,17 +84,18 @@ def roman(number: int) -> str:
 
 
 def _digital_date(sentence: Sentence, day: Numeral) -> Edit | None:
-    """Write "двадцать пятое ноль третьего", with a year if one follows, as 25.03."""
-    if day.value > _DAYS_OF_A_MONTH or sentence.after(day.end) not in {"ноль", "нуль"}:
-        return None
-    month = sentence.next_numeral(day.end + 1)
-    if month is None or not month.is_ordinal or month.value > _MAX_WORD:
+    """Write "двадцать пятое ноль третьего" as 25.03; the zero may be missing where a year follows."""
+    has_zero = sentence.after(day.end) in {"ноль", "нуль"}
+    month = sentence.next_numeral(day.end + has_zero)
+    last_month = _MAX_WORD if has_zero else _MONTHS_OF_A_YEAR
+    if day.value > _DAYS_OF_A_MONTH or month is None or not month.is_ordinal or month.value > last_month:
         return None
     written = f"{day.value:02}.{month.value:02}"
     year = sentence.next_numeral(month.end)
     if year and year.is_ordinal and (year.value < 100 or THOUSAND <= year.value <= _LAST_YEAR):  # noqa: PLR2004
-        return Edit(day.start, year.end, f"{written}.{year.value:02}")
-    return Edit(day.start, month.end, written)
+        are_genitive = has_zero or month.ending == year.ending == "го"
+        return Edit(day.start, year.end, f"{written}.{year.value:02}") if are_genitive else None
+    return Edit(day.start, month.end, written) if has_zero else None
 
 
 def _stays_a_word(sentence: Sentence, found: Numeral, noun: str) -> bool:

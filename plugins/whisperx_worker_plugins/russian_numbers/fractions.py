@@ -94,12 +94,14 @@ def _after_comma(sentence: Sentence, whole: Numeral) -> Edit | None:
 
 
 def _zero_and(sentence: Sentence, whole: Numeral) -> Edit | None:
-    """Write "ноль пять литра" as 0,5."""
+    """Write "ноль пять литра" as 0,5, and "ноль пять копеек" as 05."""
     part = sentence.next_numeral(whole.end) if whole.value == 0 else None
-    is_part = part and not part.is_ordinal and 0 < part.value < THOUSAND
-    if part and is_part and sentence.after(part.end) in vocab.MEASURES | vocab.PERCENT:
-        return Edit(whole.start, part.end, f"0,{part.value}")
-    return None
+    if part is None or part.is_ordinal or not 0 < part.value < THOUSAND:
+        return None
+    unit = sentence.after(part.end)
+    if unit in vocab.KOPECKS and part.value < 10:  # noqa: PLR2004  one digit
+        return Edit(whole.start, part.end, f"0{part.value}")
+    return Edit(whole.start, part.end, f"0,{part.value}") if unit in vocab.MEASURES | vocab.PERCENT else None
 
 
 def _fever(sentence: Sentence, whole: Numeral) -> Edit | None:

@@ -96,12 +96,10 @@ def _is_set_phrase(sentence: Sentence, found: Numeral) -> bool:
 
 def _is_written_small(sentence: Sentence, found: Numeral) -> bool:
     """Return whether a number below ten is written in digits here."""
-    before, after = sentence.before(found.start), sentence.after(found.end)
+    before, noun = sentence.before(found.start), governed_noun(sentence, found)
     if before in _NEGATIONS:
         return False
-    if governed_noun(sentence, found) in _UNITS or after in vocab.DAY_PARTS:
-        return True
-    if any(after in nouns and before in words for nouns, words in _WRITTEN_SMALL):
+    if noun in _UNITS | vocab.DAY_PARTS or any(noun in nouns and before in words for nouns, words in _WRITTEN_SMALL):
         return True
     return _is_label(sentence, found) or _is_joined_to_larger(sentence, found)
 
@@ -119,7 +117,7 @@ def _is_label(sentence: Sentence, found: Numeral) -> bool:
 
 def _is_joined_to_larger(sentence: Sentence, found: Numeral) -> bool:
     """Return whether "из", "до" and the like join a number to one that is written in digits."""
-    if sentence.after(found.end) in vocab.CONNECTORS:
+    if sentence.after(found.end) in vocab.PROPORTIONS:
         following = sentence.next_numeral(found.end + 1)
         return following is not None and not following.is_ordinal and following.value > _MAX_WORD
     return False

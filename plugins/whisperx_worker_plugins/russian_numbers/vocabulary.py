@@ -41,6 +41,7 @@ SCALES = _forms("тысяч", "а и е у ей - ам ами ах") | _masculin
 HOURS = _masculine("час")
 MINUTES = _feminine("минут")
 YEARS = _forms("год", "- а у ом е ы ов ам ами ах")
+PLURAL_YEARS = _forms("год", "ы ов ам ами ах")
 CENTURIES = _forms("век", "- а у ом е ов ах") | _forms("столети", "е я ю ем и й")
 DAY_PARTS = frozenset({"утра", "вечера"})
 MONTHS = frozenset(
@@ -53,6 +54,8 @@ COUNTED = _masculine("человек", "раз") | MINUTES | _feminine("секу
 
 CONNECTORS = frozenset({"и", "или", "до", "по", "из", "на", "к", "либо"})
 """Words between two numbers that belong together."""
+PROPORTIONS = CONNECTORS - {"по"}
+"""Those between amounts: "два по двадцать" are two amounts."""
 CLOCK_PREPOSITIONS = frozenset({"в", "во", "до", "с", "к", "около", "после", "на", "время", "сейчас", "примерно"})
 STRONG_CLOCK_PREPOSITIONS = frozenset({"в", "во", "время", "сейчас"})
 GENITIVE_PREPOSITIONS = frozenset(
@@ -120,6 +123,7 @@ _JOINED = (
     | _feminine("заявк")
     | _forms("обращени", "е я ю ем и")
     | _forms("лицев", "ой ого ому")
+    | _forms("добавочн", "ый ого ому")
     | {"пин", "инн", "бик", "огрн", "заявки", "заявке"}
 )
 TELEPHONE_MARKERS = (
