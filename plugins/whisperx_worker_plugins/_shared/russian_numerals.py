@@ -89,15 +89,10 @@ def normalised(word: str) -> str:
     return word.lower().replace("ё", "е")
 
 
-def form_of(word: str) -> Form | None:
-    """Return what a normalised word is in a numeral, or None."""
-    return FORMS.get(word)
-
-
 def ordinal_ending(word: str) -> str:
     """Return the letters written after the digits of an ordinal.
 
-    One letter where the last but one is a vowel, й or ь, else two.
+    One letter after a vowel or ь, else two.
 
     >>> ordinal_ending("третий"), ordinal_ending("пятого"), ordinal_ending("седьмыми")
     ('й', 'го', 'ми')
@@ -129,10 +124,10 @@ def numeral_at(words: Sequence[str], start: int, stop: int) -> Numeral | None:
     index = start + 1
     while index < stop and (form := FORMS.get(words[index])):
         if form.is_scale:
-            count = count or int(not form.is_plural)  # "миллион тысяча" is 1,001,000
-            if not _multiplies(form, count, scale):
+            factor = count or int(total > 0 and not form.is_plural)  # "миллион тысяча" is 1,001,000
+            if not _multiplies(form, factor, scale):
                 break
-            total, count, scale, room = total + count * form.value, 0, form.value, THOUSAND
+            total, count, scale, room = total + factor * form.value, 0, form.value, THOUSAND
             is_oblique = False  # few people inflect a number to its end
         elif not 0 < form.value < room or (is_oblique and not form.is_oblique):
             break

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from whisperx_worker_plugins._shared.russian_numerals import FORMS
 from whisperx_worker_plugins.russian_numbers import vocabulary as vocab
-from whisperx_worker_plugins.russian_numbers.digit_groups import groups_at
+from whisperx_worker_plugins.russian_numbers.digit_groups import groups_at, is_label
 from whisperx_worker_plugins.russian_numbers.sentence import Edit
 
 if TYPE_CHECKING:
@@ -75,19 +75,22 @@ def _minutes_to(sentence: Sentence, index: int) -> Edit | None:
 
 def _plain(sentence: Sentence, index: int) -> Edit | None:
     """Write "восемь тридцать" after a preposition, and "двадцать ноль ноль" anywhere."""
-    groups = [group for group in groups_at(sentence, index) if group.end <= sentence.stops[index]]
-    if len(groups) not in {2, 3}:
+    is_one = sentence.words[index] == "час"
+    stop = sentence.stops[index]
+    groups = [group for group in groups_at(sentence, index + is_one) if group.end <= stop]
+    digits = ["1"] * is_one + [group.digits for group in groups]
+    if len(digits) not in {2, 3}:
         return None
-    hour, minutes = groups[0].digits, "".join(group.digits for group in groups[1:])
-    after = sentence.after(groups[-1].end)
+    hour, minutes = digits[0], "".join(digits[1:])
+    has_zero = len(digits) == 3 and minutes[0] == "0"  # noqa: PLR2004
     is_time = len(minutes) == 2 and int(hour) < _HOURS_OF_A_DAY and int(minutes) < _MINUTES  # noqa: PLR2004
-    if not is_time or (len(groups) == 3 and minutes[0] != "0"):  # noqa: PLR2004
+    before, after = sentence.before(index), sentence.after(groups[-1].end)
+    if not is_time or (len(digits) == 3 and not has_zero) or after in _COUNTED or after[:1].isdecimal():  # noqa: PLR2004
         return None
-    before = sentence.before(index)
-    is_certain = before in vocab.STRONG_CLOCK_PREPOSITIONS or after in vocab.DAY_PARTS or minutes == "00"
+    is_certain = before in vocab.STRONG_CLOCK_PREPOSITIONS or after in vocab.DAY_PARTS
+    is_certain |= has_zero and hour not in {"0", "1"} and not is_label(sentence, index)
     is_likely = before in vocab.CLOCK_PREPOSITIONS and int(minutes) % 5 == 0
-    is_count = after in _COUNTED or after[:1].isdecimal()
-    return Edit(index, groups[-1].end, f"{hour}:{minutes}") if (is_certain or is_likely) and not is_count else None
+    return Edit(index, groups[-1].end, f"{hour}:{minutes}") if is_certain or is_likely else None
 
 
 def _hour_of_ordinal(sentence: Sentence, index: int) -> int:
@@ -95,7 +98,7 @@ def _hour_of_ordinal(sentence: Sentence, index: int) -> int:
     found = sentence.next_numeral(index)
     if found is None or not found.is_ordinal or found.end - found.start > 1 or found.ending != "го":
         return 0
-    is_hour = found.value <= _HOURS_OF_A_FACE and sentence.after(found.end) not in vocab.NOT_OF_AN_HOUR
+    is_hour = found.value <= _HOURS_OF_A_FACE and not vocab.may_own_an_ordinal(sentence.after(found.end))
     return found.value if is_hour else 0
 
 

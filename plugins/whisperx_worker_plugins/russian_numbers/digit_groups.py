@@ -60,9 +60,15 @@ def groups_at(sentence: Sentence, index: int) -> list[Group]:
 
 
 def context_of(sentence: Sentence, index: int) -> list[str]:
-    """Return the last words before one that are no numbers, the nearest last."""
+    """Return the last words before one that no number takes the place of, the nearest last."""
     near = sentence.words[max(0, index - _MAX_DISTANCE) : index]
-    return [word for word in near if word not in FORMS and word[:1].isalpha()][-_WORDS_OF_CONTEXT:]
+    lasting = [word for word in near if word not in vocab.REPLACED and word not in FORMS and word[:1].isalpha()]
+    return [word for word in lasting if not word.startswith("пол")][-_WORDS_OF_CONTEXT:]
+
+
+def is_label(sentence: Sentence, index: int) -> bool:
+    """Return whether digits are a code, or the number of a room or a bus."""
+    return sentence.before(index) in vocab.NUMBERED or not vocab.CODE_MARKERS.isdisjoint(context_of(sentence, index))
 
 
 def with_zeros(groups: Sequence[str]) -> list[str]:
@@ -92,7 +98,8 @@ def write_code(sentence: Sentence, index: int) -> Edit | None:
     context = context_of(sentence, index)
     written = _score(digits, context[-2:]) or _marked_code(digits, context)
     if not written and sentence.stops[index] >= end:
-        written = _lone_code(digits)
+        is_joined = sentence.before(index) in vocab.NUMBERED and _are_single(digits)
+        written = "".join(digits) if is_joined else _lone_code(digits)
     return Edit(index, end, written) if written else None
 
 
@@ -116,15 +123,19 @@ def _marked_code(groups: Sequence[str], context: Sequence[str]) -> str:
         return " ".join(digits[place : place + 4] for place in range(0, _CARD_DIGITS, 4))
     if len(digits) == _PASSPORT_DIGITS and is_passport:
         return f"{digits[:4]} {digits[4:]}"
-    are_joined = all(len(group) == 1 for group in groups) or not vocab.JOINED_CODE_MARKERS.isdisjoint(context)
+    are_joined = _are_single(groups) or not vocab.JOINED_CODE_MARKERS.isdisjoint(context)
     are_joined |= is_passport and len(digits) == _PASSPORT_NUMBER_DIGITS
     return digits if are_joined else " ".join(with_zeros(groups))
+
+
+def _are_single(groups: Sequence[str]) -> bool:
+    return all(len(group) == 1 for group in groups)
 
 
 def _lone_code(groups: Sequence[str]) -> str:
     """Return digits that nothing announces; an empty text where someone counts."""
     steps = {int(after) - int(before) for before, after in pairwise(groups)}
-    if not all(len(group) == 1 for group in groups):
+    if not _are_single(groups):
         return " ".join(with_zeros(groups)) if len(groups) >= _MIN_LONE_GROUPS else ""
     enough = len(groups) >= _MIN_LONE_DIGITS - (groups[0] == "0")
     is_code = enough and len(groups) <= _MAX_LONE_DIGITS and steps not in ({1}, {-1})

@@ -101,10 +101,10 @@ def _is_written_small(sentence: Sentence, found: Numeral) -> bool:
         return False
     if noun in _UNITS | vocab.DAY_PARTS or any(noun in nouns and before in words for nouns, words in _WRITTEN_SMALL):
         return True
-    return _is_label(sentence, found) or _is_joined_to_larger(sentence, found)
+    return _names_a_place(sentence, found) or _is_joined_to_larger(sentence, found) or _follows_larger(sentence, found)
 
 
-def _is_label(sentence: Sentence, found: Numeral) -> bool:
+def _names_a_place(sentence: Sentence, found: Numeral) -> bool:
     """Return whether a number names a house, a flat, a page and the like."""
     label = sentence.word(found.start - 1)
     if label in vocab.NUMBER_SIGN:
@@ -123,6 +123,16 @@ def _is_joined_to_larger(sentence: Sentence, found: Numeral) -> bool:
     return False
 
 
+def _follows_larger(sentence: Sentence, found: Numeral) -> bool:
+    """Return whether "до" and the like join a number to one before it that is written in digits."""
+    last = found.start - 2
+    if not sentence.is_joined(found.start - 1) or sentence.words[found.start - 1] not in vocab.LIMITS:
+        return False
+    form = FORMS.get(sentence.words[last])
+    is_compound = sentence.before(last) in FORMS
+    return form is not None and not form.is_ordinal and (form.value > _MAX_WORD or is_compound)
+
+
 def _range(sentence: Sentence, first: Numeral) -> Edit | None:
     """Write "десять пятнадцать минут" as 10–15, and "пять шесть тысяч" as 5–6."""
     second = sentence.next_numeral(first.end)
@@ -136,7 +146,7 @@ def _range(sentence: Sentence, first: Numeral) -> Edit | None:
     is_close = first.value < last <= 2 * first.value
     noun = sentence.after(second.end)
     small = last <= _MAX_WORD and not is_scaled and noun not in _UNITS
-    is_counted = noun not in vocab.CONNECTORS | vocab.AFTER_AN_ADDRESS | vocab.NUMBERED
+    is_counted = noun not in vocab.CONNECTORS | vocab.AFTER_AN_ADDRESS | vocab.NUMBERED and not noun[:1].isdecimal()
     if not is_close or small or not is_counted or sentence.before(first.start) in vocab.NUMBERED:
         return None
     end = second.end - 1 if is_scaled else second.end

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from whisperx_worker_plugins._shared.russian_numerals import FORMS
+
 
 def _forms(stem: str, endings: str) -> frozenset[str]:
     """Return a stem with each ending; a dash stands for none."""
@@ -56,6 +58,8 @@ CONNECTORS = frozenset({"и", "или", "до", "по", "из", "на", "к", "�
 """Words between two numbers that belong together."""
 PROPORTIONS = CONNECTORS - {"по"}
 """Those between amounts: "два по двадцать" are two amounts."""
+LIMITS = PROPORTIONS - {"и"}
+"""Those before the second of two amounts that are one thought."""
 CLOCK_PREPOSITIONS = frozenset({"в", "во", "до", "с", "к", "около", "после", "на", "время", "сейчас", "примерно"})
 STRONG_CLOCK_PREPOSITIONS = frozenset({"в", "во", "время", "сейчас"})
 GENITIVE_PREPOSITIONS = frozenset(
@@ -93,11 +97,34 @@ def takes_ordinal(noun: str) -> bool:
     return noun.startswith(_ORDINAL_STEMS) and not noun.startswith(_NOT_COUNTED)
 
 
-NOT_OF_AN_HOUR = MONTHS | {
-    "тайма", "периода", "раунда", "сета", "тура", "дня", "урока", "числа", "года", "класса", "этажа", "тома", "часа",
-    "акта", "матча", "места",
+_AFTER_AN_HOUR = DAY_PARTS | {
+    "дня",
+    "ночи",
+    "была",
+    "когда",
+    "тогда",
+    "завтра",
+    "вчера",
+    "мама",
+    "папа",
+    "меня",
+    "тебя",
+}
+
+
+def may_own_an_ordinal(word: str) -> bool:
+    """Return whether a word may be a noun in the genitive.
+
+    "пять минут первого тайма" is no time of day.
+    """
+    is_number = word in FORMS or word.startswith("пол")
+    return len(word) > 2 and word.endswith(("а", "я", "го")) and not is_number and word not in _AFTER_AN_HOUR  # noqa: PLR2004
+
+
+REPLACED = PERCENT | MINUTES | MONEY | {
+    "плюс", "без", "четверти", "четверть", "с", "и", "целых", "целая", "запятая", "час",
 }  # fmt: skip
-"""Nouns before which "пять минут первого" is no time of day."""
+"""Words beside numerals that a written number may take the place of."""
 HALVES = frozenset({"половина", "половине", "половины"})
 HALF_HOUR = "пол"
 

@@ -24,7 +24,7 @@ RULES = (write_telephone, write_clock, write_code, write_fraction, write_ordinal
 """Rules in the order in which they are asked; the first that answers is taken."""
 _WORD = re.compile(r"\S+")
 _OTHER_STARTS = frozenset({
-    "плюс", "без", "четверть", "половина", "половине", "половины", "пол", "полтора", "полторы", "полутора",
+    "плюс", "без", "час", "четверть", "половина", "половине", "половины", "пол", "полтора", "полторы", "полутора",
 })  # fmt: skip
 
 

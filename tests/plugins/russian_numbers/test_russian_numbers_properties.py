@@ -84,10 +84,10 @@ def test_a_telephone_number_has_the_digits_that_were_dictated(digits, is_grouped
 
 
 @settings(max_examples=1_000)
-@given(any_words)
-def test_a_second_application_changes_nothing(words):
-    once = write_numbers(" ".join(words))
-    assert write_numbers(once) == once
+@given(any_words, st.booleans())
+def test_a_second_application_changes_nothing(words, currency_signs):
+    once = write_numbers(" ".join(words), currency_signs=currency_signs)
+    assert write_numbers(once, currency_signs=currency_signs) == once
 
 
 @settings(max_examples=500)
