@@ -1,10 +1,12 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from whisperx_worker import BadInputError, Segment, Transcript, Word
-from whisperx_worker.testing import load_plugin, make_job, make_transcript, run_chain
+from whisperx_worker.results.speaker_assignment import assign_speakers
+from whisperx_worker.testing import load_plugin, make_diarization, make_job, make_transcript, run_chain
 from whisperx_worker_plugins import russian_numbers
 from whisperx_worker_plugins.russian_numbers.merging import merge_words
 from whisperx_worker_plugins.russian_numbers.writing import write_numbers
@@ -44,6 +46,15 @@ def test_numbers_are_written_as_people_write_them():
 
 def test_what_is_written_stays_as_it_is():
     assert {written: write_numbers(written) for _, written in EVERY_PHRASE if write_numbers(written) != written} == {}
+
+
+@pytest.mark.parametrize("page", ["request.md", "ru/request.md"])
+def test_the_table_of_the_documentation_is_what_it_does(page):
+    text = (HERE.parents[2] / "docs" / page).read_text(encoding="utf-8")
+    _, table = re.split(r"\n\| (?:spoken \| written|сказано \| написано) \|\n\| --- \| --- \|\n", text)
+    rows = [line.strip("| ").split(" | ") for line in table.partition("\n\n")[0].splitlines()]
+    assert len(rows) == 6
+    assert [write_numbers(spoken) for spoken, _ in rows] == [written for _, written in rows]
 
 
 def test_white_space_and_punctuation_around_a_number_stay():
@@ -148,3 +159,10 @@ def test_every_word_that_is_no_number_keeps_its_times(host):
         ("5", *old["пятого"]),
         ("мая", *old["мая"]),
     ]
+
+
+def test_a_segment_is_cut_beside_a_number_with_spaces_where_the_speaker_changes(host):
+    spoken = make_transcript("Цена двадцать пять тысяч. Спасибо.")
+    diarization = make_diarization((0.0, 0.8, "A"), (0.8, 1.0, "B"))
+    first, second = assign_speakers(changed(host, spoken), diarization).segments
+    assert [(first.speaker, first.text), (second.speaker, second.text)] == [("A", "Цена 25 000."), ("B", "Спасибо.")]
