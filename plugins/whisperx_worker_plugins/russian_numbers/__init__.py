@@ -1,6 +1,7 @@
 """Russian numbers as people write them: «пятого мая в восемь тридцать» becomes «5 мая в 8:30».
 
-It acts on jobs that name it: `{"plugins": {"russian_numbers": {}}}`. A rule looks at a word and what stands beside it:
+It acts in jobs that name it, `{"plugins": {"russian_numbers": {}}}`, or where the operator gives it options. A rule
+looks at a word and what stands beside it:
 
 - `sentence`: words apart from punctuation. `vocabulary`: units, months, set phrases.
 - `digit_groups` (codes), `telephone`, `clock`, `fractions`, `dates`, `quantities`, `currency`: the rules.
@@ -14,13 +15,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from whisperx_worker import hookimpl
+from whisperx_worker import PluginInfo, hookimpl
 from whisperx_worker_plugins.russian_numbers.merging import write_segment
 
 if TYPE_CHECKING:
-    from whisperx_worker import Job, Transcript
-
-NAME = "russian_numbers"
+    from whisperx_worker import Transcript
 
 
 class Options(BaseModel):
@@ -33,15 +32,21 @@ class Options(BaseModel):
 
 
 @hookimpl
+def register_plugin() -> PluginInfo:
+    """Take part only in jobs that ask for it."""
+    return PluginInfo(on_request=True)
+
+
+@hookimpl
 def register_options() -> type[Options]:
     """Return the options of a job."""
     return Options
 
 
 @hookimpl
-def post_align(transcript: Transcript, job: Job, options: Options) -> Transcript | None:
-    """Write the numbers of a Russian transcript in digits, for jobs that name this plugin."""
-    if NAME not in job.request.plugins or transcript.language != "ru":
+def post_align(transcript: Transcript, options: Options) -> Transcript | None:
+    """Write the numbers of a Russian transcript in digits."""
+    if transcript.language != "ru":
         return None
     segments = tuple(write_segment(segment, currency_signs=options.currency_signs) for segment in transcript.segments)
     return replace(transcript, segments=segments)
