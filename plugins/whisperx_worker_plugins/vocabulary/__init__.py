@@ -12,7 +12,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from whisperx_worker import hookimpl
+from whisperx_worker import PluginInfo, hookimpl
 from whisperx_worker_plugins.vocabulary.certainty import certainties
 from whisperx_worker_plugins.vocabulary.options import Options
 
@@ -26,6 +26,12 @@ log = logging.getLogger(__name__)
 
 LANGUAGE = "ru"
 """The language of the sounds; in another one nothing is replaced."""
+
+
+@hookimpl
+def register_plugin() -> PluginInfo:
+    """Take part only in jobs that ask for it."""
+    return PluginInfo(on_request=True)
 
 
 @hookimpl
