@@ -74,7 +74,7 @@ def test_a_result_with_impossible_times_fails_alone(calls, tmp_path):
     done = run("evaluate", str(calls), "-q")
     assert done.returncode == 0, done.stderr
     assert re.search(
-        r"^b +100\.0% +the result cannot be measured: segments\[0\]: the end must not be before the start, but 0\.5 is",
+        r"^b +100\.0% +transcribe failed in plugin parrot: it returned Transcript in which segment 0 ends at 0\.5 before",
         done.stdout,
         re.MULTILINE,
     )

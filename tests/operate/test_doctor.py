@@ -155,13 +155,9 @@ def test_a_lock_file_that_is_none_is_told_where_a_model_is(tmp_path):
     assert (state, what.startswith(f"{WHISPER}: it cannot be looked at: ")) == ("failure", True)
 
 
-def test_two_engines_of_which_none_is_chosen_are_a_failure(parrot, monkeypatch):  # noqa: ARG001  the second one
+def test_the_workers_own_engine_stays_beside_another(parrot, monkeypatch):  # noqa: ARG001  the other one
     monkeypatch.delenv("WHISPERX_WORKER_TRANSCRIBE_ENGINE")
-    assert rows()["transcribe"] == (
-        "failure",
-        "several plugins do this step (parrot, russian_whisper); "
-        "name one in WHISPERX_WORKER_TRANSCRIBE_ENGINE or in the job's `plugins`",
-    )
+    assert rows()["transcribe"] == ("ok", "by russian_whisper")
 
 
 def test_an_engine_of_another_step_that_cannot_be_chosen_is_a_warning(monkeypatch):

@@ -12,8 +12,8 @@ import pytest
 
 from tests.clips import wav
 from tests.runpod_server import free_port
+from whisperx_worker import hookimpl
 from whisperx_worker.contract.settings import Settings
-from whisperx_worker.hooks.hookspecs import hookimpl
 from whisperx_worker.hooks.host import Candidate
 from whisperx_worker.hooks.loading import load_host
 from whisperx_worker.models.cache import ModelCache

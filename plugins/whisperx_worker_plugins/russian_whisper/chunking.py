@@ -29,7 +29,9 @@ class ChunkLimits:
     longest_s: Seconds = WINDOW_S
     """Maximum length of a chunk."""
     longest_pause_s: Seconds = 5.0
-    """Maximum pause inside a chunk; a longer one is cut, since silence leads to hallucinated text."""
+    """Maximum pause inside a chunk, since silence leads to hallucinated text."""
+    join_across_pauses: bool = True
+    """Whether a chunk goes on after a longer pause, of which a second is left."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,8 @@ def pack_chunks(speech: Sequence[Span], limits: ChunkLimits) -> list[Chunk]:
     chunks: list[tuple[Span, ...]] = []
     for span in speech:
         parts = chunks[-1] if chunks else ()
-        pause_s = span.start - parts[-1].end if parts else 0.0
-        if pause_s > limits.longest_pause_s:
+        is_long_pause = bool(parts) and span.start - parts[-1].end > limits.longest_pause_s
+        if is_long_pause:
             last: tuple[Span, ...] = (
                 Span(parts[-1].start, parts[-1].end + margin_s),
                 Span(span.start - margin_s, span.end),
@@ -95,7 +97,8 @@ def pack_chunks(speech: Sequence[Span], limits: ChunkLimits) -> list[Chunk]:
         else:
             last = (Span(parts[-1].start if parts else span.start, span.end),)
         joined = (*parts[:-1], *last)
-        if parts and intervals.total_s(joined) <= limits.longest_s:
+        may_join = bool(parts) and (limits.join_across_pauses or not is_long_pause)
+        if may_join and intervals.total_s(joined) <= limits.longest_s:
             chunks[-1] = joined
         else:
             chunks.append((span,))

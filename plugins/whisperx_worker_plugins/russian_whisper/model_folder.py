@@ -54,12 +54,14 @@ def read_chunk_limits(folder: Path, settings: Settings) -> ChunkLimits:
     try:
         limits = ChunkLimits(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else ChunkLimits()
         is_valid = _MIN_CHUNK_S <= limits.longest_s <= WINDOW_S and 0 <= limits.longest_pause_s <= WINDOW_S
+        is_valid = is_valid and isinstance(limits.join_across_pauses, bool)
     except (OSError, ValueError, TypeError):
         is_valid = False
     if not is_valid:
         raise ModelNotFoundError(
             f"the {CHUNK_LIMITS_FILE} of the model {folder.name!r} cannot be used: it may have longest_s from "
-            f"{_MIN_CHUNK_S:g} to {WINDOW_S:g} and longest_pause_s from 0 to {WINDOW_S:g}"
+            f"{_MIN_CHUNK_S:g} to {WINDOW_S:g} and longest_pause_s from 0 to {WINDOW_S:g}, "
+            "and join_across_pauses true or false"
         )
     return limits if settings.chunk_s is None else replace(limits, longest_s=settings.chunk_s)
 

@@ -169,7 +169,7 @@ def is_closed(host: Host, implementation: HookImpl) -> bool:
 
 
 def texts_unseen_by(host: Host, job: Job) -> list[str]:
-    """Return the plugins of a job that must see all text before anybody does, and see no pieces."""
+    """Return the plugins of a job that must see all text first, and see no pieces."""
     in_pieces = {one.plugin_name for one in taking_part(host, "partial", job)}
     closed = {
         one.plugin_name

@@ -212,15 +212,15 @@ def test_a_finalizer_sees_the_turns():
         ("turns", "diarize failed in plugin diarizes: it returned str instead of Diarization"),
         (
             Diarization(("SPEAKER_00",), exclusive=(), embeddings={}),
-            "diarize gave something else than a SpeakerTurn that ends after it begins",
+            "diarize failed in plugin diarizes: it returned Diarization in which its turns are no tuple of SpeakerTurns",
         ),
         (
             make_diarization((2.0, 1.0, "SPEAKER_00")),
-            "diarize gave something else than a SpeakerTurn that ends after it begins",
+            "diarize failed in plugin diarizes: it returned Diarization in which turns[0] ends at 1.0 before it starts at 2.0",
         ),
         (
             make_diarization((0.0, float("nan"), "SPEAKER_00")),
-            "diarize gave something else than a SpeakerTurn that ends after it begins",
+            "diarize failed in plugin diarizes: it returned Diarization in which turns[0] has end nan, which is no time",
         ),
         (make_diarization(), "diarize found nobody speaking"),
     ],
@@ -480,18 +480,24 @@ def test_samples_may_be_sent_without_being_used():
         (ValueError(), "verify_speakers failed in plugin verifies: it raised ValueError"),
         (BadInputError("the sample of Анна: the file is empty"), "the sample of Анна: the file is empty"),
         (None, "verify_speakers: plugin verifies declined this job"),
-        ("Анна", "verify_speakers gave something else than a SpeakerMatch with numbers"),
+        (
+            "Анна",
+            "verify_speakers failed in plugin verifies: it returned str in which item 0 is str and no SpeakerMatch",
+        ),
         (
             [SpeakerMatch("SPEAKER_00", "Анна", float("nan"))],
-            "verify_speakers gave something else than a SpeakerMatch with numbers",
+            "verify_speakers failed in plugin verifies: it returned list in which item 0 has similarity nan, which is no "
+            "number",
         ),
         (
             [SpeakerMatch("SPEAKER_00", "Анна", 0.7, runner_up=float("nan"))],
-            "verify_speakers gave something else than a SpeakerMatch with numbers",
+            "verify_speakers failed in plugin verifies: it returned list in which item 0 has runner_up nan, which is no "
+            "number",
         ),
         (
             [SpeakerMatch("SPEAKER_00", "Анна", None)],
-            "verify_speakers gave something else than a SpeakerMatch with numbers",
+            "verify_speakers failed in plugin verifies: it returned list in which item 0 has a name without a similarity, or "
+            "the other way round",
         ),
     ],
 )

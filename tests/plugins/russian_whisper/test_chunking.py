@@ -30,6 +30,14 @@ def test_neighbouring_speech_fills_a_window_and_long_pauses_are_cut_to_a_second(
     assert [[(part.start, part.end) for part in chunk.parts] for chunk in packed] == chunks
 
 
+def test_a_model_may_want_a_new_chunk_after_a_long_pause():
+    limits = chunking.ChunkLimits(join_across_pauses=False)
+
+    assert chunking.pack_chunks([Span(1, 2), Span(6, 8), Span(14, 15)], limits) == chunking.whole(
+        [Span(1, 8), Span(14, 15)]
+    )
+
+
 @given(
     st.lists(st.tuples(st.floats(0.1, 60), st.floats(0.1, 30)), min_size=1, max_size=20),
     st.floats(0, 10),

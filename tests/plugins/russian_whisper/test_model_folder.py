@@ -12,6 +12,7 @@ from whisperx_worker_plugins.russian_whisper import chunking, model_folder
         (None, None, chunking.ChunkLimits(30.0, 5.0)),
         ('{"longest_s": 20}', None, chunking.ChunkLimits(20.0, 5.0)),
         ('{"longest_s": 20, "longest_pause_s": 1}', 12.0, chunking.ChunkLimits(12.0, 1.0)),
+        ('{"join_across_pauses": false}', None, chunking.ChunkLimits(join_across_pauses=False)),
     ],
 )
 def test_chunk_limits_come_from_the_settings_and_else_from_the_models_folder(tmp_path, written, chunk_s, packing):
@@ -31,6 +32,7 @@ def test_chunk_limits_come_from_the_settings_and_else_from_the_models_folder(tmp
         '{"longest_s": "20"}',
         '{"longest_s": 0.5}',
         '{"longest_pause_s": 1e9}',
+        '{"join_across_pauses": 1}',
     ],
 )
 def test_a_folder_with_invalid_limits_is_refused(tmp_path, written):
@@ -38,7 +40,8 @@ def test_a_folder_with_invalid_limits_is_refused(tmp_path, written):
 
     with pytest.raises(
         ModelNotFoundError,
-        match=r"cannot be used: it may have longest_s from 1 to 30 and longest_pause_s from 0 to 30$",
+        match=r"cannot be used: it may have longest_s from 1 to 30 and longest_pause_s from 0 to 30, "
+        r"and join_across_pauses true or false$",
     ):
         model_folder.read_chunk_limits(tmp_path, Settings())
 

@@ -18,7 +18,11 @@ REMOVED = Reading(OTHER, (Sign.REPEATED, Sign.UNSURE))
 def report(readings, segments, **fields):
     job = make_job(**fields)
     missing = report_readings(readings, segments, job)
-    return [str(warned) for warned in job.warnings], {name: len(notes) for name, notes in job.notes.items()}, missing
+    return (
+        [str(warned) for warned in job.warnings],
+        {name: len(notes) for name, notes in job.noted_texts().items()},
+        missing,
+    )
 
 
 def test_a_removed_reading_is_reported_where_nothing_stands_in_its_place():

@@ -335,7 +335,7 @@ def test_progress_grows_to_one(run, sound):
 
 
 def test_sentences_follow_each_other_in_the_order_of_the_segments(run, sound):
-    before = Transcript((Segment(4.0, 8.0, "Да. Нет."), Segment(0.0, 4.0, "Кто? Это я.")), "ru", 0.9)
+    before = Transcript((Segment(0.0, 4.0, "Да. Нет."), Segment(4.0, 8.0, "Кто? Это я.")), "ru", 0.9)
     transcript, job = run(sound, before)
     assert [segment.text for segment in transcript.segments] == ["Да.", "Нет.", "Кто?", "Это я."]
     assert transcript.text == before.text
