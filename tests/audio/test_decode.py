@@ -10,9 +10,9 @@ import pytest
 
 from tests.media import CLICK_S, LENGTH_S, LEVEL, TONE_HZ, Format, tone_with_click, write
 from whisperx_worker.audio.decode import decode, decode_into
-from whisperx_worker.audio.waveform import new_store
 from whisperx_worker.contract.settings import load_settings
 from whisperx_worker.errors import BadInputError
+from whisperx_worker.runtime.sample_file import new_store
 from whisperx_worker.types import SAMPLE_RATE_HZ, Span
 
 SPEECH = Path(__file__).resolve().parents[3] / "shared" / "audio" / "jfk.flac"

@@ -237,7 +237,7 @@ def test_a_file_of_many_tracks_needs_no_more_memory_than_one(tmp_path) -> None:
         write(path, [np.roll(minutes, 5 * number) for number in range(count)], "matroska", "flac", video=False)
         program = (
             "import re, sys; from pathlib import Path; from whisperx_worker.audio.decode import decode_into;"
-            "from whisperx_worker.audio.waveform import new_store;"
+            "from whisperx_worker.runtime.sample_file import new_store;"
             "decode_into(new_store(), Path(sys.argv[1]).open('rb', buffering=0), 43_200.0);"
             "print(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1])"
         )

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from whisperx_worker.audio.waveform import new_store, samples_in
 from whisperx_worker.contract.settings import load_settings
 from whisperx_worker.runtime.process import held_mb
+from whisperx_worker.runtime.sample_file import new_store, samples_in
 from whisperx_worker.serving import limits
 
 PATIENCE_S = 60.0

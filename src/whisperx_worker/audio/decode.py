@@ -14,8 +14,8 @@ from whisperx_worker.audio.file_signature import identify_file
 from whisperx_worker.audio.riff_repair import find_repair
 from whisperx_worker.audio.track_mix import TrackMix
 from whisperx_worker.audio.track_selection import plan_tracks
-from whisperx_worker.audio.waveform import new_store, samples_in
 from whisperx_worker.errors import BadInputError
+from whisperx_worker.runtime.sample_file import new_store, samples_in
 from whisperx_worker.types import Audio, Warned
 
 if TYPE_CHECKING:

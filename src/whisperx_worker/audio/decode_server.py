@@ -28,8 +28,8 @@ from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from whisperx_worker.audio.decode import decode_into
-from whisperx_worker.audio.waveform import new_store, samples_in
 from whisperx_worker.errors import NO_ROOM, BadInputError, FetchError, WorkerError
+from whisperx_worker.runtime.sample_file import new_store, samples_in
 from whisperx_worker.types import Audio, Span, Warned
 
 if TYPE_CHECKING:

@@ -19,8 +19,9 @@ from whisperx_worker.audio.track_levels import (
     tracks_with_sound,
 )
 from whisperx_worker.audio.track_selection import join_names
-from whisperx_worker.audio.waveform import SAMPLE_BYTES, Waveform, new_store
+from whisperx_worker.audio.waveform import SAMPLE_BYTES, Waveform
 from whisperx_worker.errors import BadInputError
+from whisperx_worker.runtime.sample_file import new_store
 from whisperx_worker.types import Warned
 
 if TYPE_CHECKING:

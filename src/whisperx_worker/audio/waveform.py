@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import mmap
-import tempfile
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +14,7 @@ from whisperx_worker.types import SAMPLE_RATE_HZ, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import BinaryIO
 
     from numpy.typing import NDArray
 
@@ -31,16 +30,6 @@ _MAX_REASON_GAP_S = 2.0
 _MIN_REASON_S = 0.5
 _MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 768_000
 """Limits of the sample rate; at a lower one a frame would become hours of samples."""
-
-
-def new_store() -> BinaryIO:
-    """Create an unnamed file for the samples of a recording, which the system caches in memory."""
-    return tempfile.TemporaryFile()
-
-
-def samples_in(store: BinaryIO) -> NDArray[np.float32]:
-    """Map the samples that a `Waveform` wrote, of shape (n,); valid after the store is closed."""
-    return np.frombuffer(mmap.mmap(store.fileno(), 0, access=mmap.ACCESS_COPY), np.float32)
 
 
 class Waveform:
