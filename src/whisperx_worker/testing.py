@@ -81,7 +81,7 @@ def make_job(host: Host | None = None, *, observers: Observers = NO_OBSERVERS, *
 
 def _settings() -> Settings:
     """Return settings that allow every plugin, whatever the environment sets."""
-    return Settings(plugins_allow=None, plugins_block=(), plugins_dir=None)
+    return Settings(plugins_allow=None, plugins_block=(), plugins_isolate=(), plugins_dir=None)
 
 
 def run_chain(host: Host, hook: str, value: Any, job: Job | None = None, **extra: Any) -> Any:  # noqa: ANN401

@@ -130,6 +130,9 @@ class Settings(BaseSettings):
     plugins_order: Names = described(
         (), "order in which chains run these plugins, before all others", "names separated by commas"
     )
+    plugins_isolate: Names = described(
+        (), "plugins that run in processes of their own, which may crash or hang", "names separated by commas"
+    )
     plugin_rules: tuple[PluginRules, ...] = described(
         (),
         "JSON for one plugin: its `options` where jobs send none, those that are `locked` for jobs, `secrets`, and "
@@ -194,7 +197,15 @@ class Settings(BaseSettings):
     )
     log_tail_lines: int = described(200, "lines of a job's log in its response", "a whole number of at least 0", ge=0)
 
-    @field_validator("hub_models", "plugins_allow", "plugins_block", "plugins_require", "plugins_order", mode="before")
+    @field_validator(
+        "hub_models",
+        "plugins_allow",
+        "plugins_block",
+        "plugins_require",
+        "plugins_order",
+        "plugins_isolate",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

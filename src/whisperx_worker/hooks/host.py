@@ -78,6 +78,8 @@ class Host:
     """Plugins that take part only in jobs that name them."""
     required: frozenset[str] = frozenset()
     """Plugins that no job may do without."""
+    isolated: frozenset[str] = frozenset()
+    """Plugins that run in processes of their own."""
     order: tuple[str, ...] = ()
     """Plugins that chains run before all others, in this order."""
     problems: list[str] = field(default_factory=list)

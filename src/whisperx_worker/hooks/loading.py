@@ -17,6 +17,7 @@ from whisperx_worker.hooks.admission import admit
 from whisperx_worker.hooks.chain_order import ignored_wishes
 from whisperx_worker.hooks.engine_choice import ENGINES, engine_variable
 from whisperx_worker.hooks.host import Candidate, Host, PluginRecord
+from whisperx_worker.hooks.isolation.proxy import in_own_process
 from whisperx_worker.hooks.marker import PROJECT
 from whisperx_worker.hooks.operators_rules import apply_rules
 from whisperx_worker.results.formats.built_in import BUILT_IN_FORMATS
@@ -37,14 +38,7 @@ def load_host(settings: Settings, candidates: Iterable[Candidate] | None = None)
         settings: For the allow and block lists and the plugins folder.
         candidates: What to load in place of what is installed; for tests.
     """
-    host = Host(
-        manager=pluggy.PluginManager(PROJECT),
-        outputs=dict(BUILT_IN_FORMATS),
-        required=frozenset(settings.plugins_require),
-        order=settings.plugins_order,
-    )
-    for specs in (hookspecs, setup_hookspecs):
-        host.manager.add_hookspecs(specs)
+    host = new_host(settings)
     found = list(candidates) if candidates is not None else [*installed(), *mounted(settings.plugins_dir)]
     allowed, blocked = settings.plugins_allow, settings.plugins_block
     rank = {name: place for place, name in enumerate(allowed or ())}
@@ -54,7 +48,8 @@ def load_host(settings: Settings, candidates: Iterable[Candidate] | None = None)
         elif allowed is not None and candidate.name not in allowed:
             host.records.append(candidate.record("blocked", "not named in WHISPERX_WORKER_PLUGINS_ALLOW"))
         else:
-            host.records.append(admit(host, candidate))
+            isolated = candidate.name in host.isolated
+            host.records.append(admit(host, in_own_process(candidate, settings) if isolated else candidate))
     apply_rules(host, settings)
     names = {candidate.name for candidate in found}
     for name, variable in _named_plugins(settings):
@@ -68,9 +63,23 @@ def load_host(settings: Settings, candidates: Iterable[Candidate] | None = None)
     return host
 
 
+def new_host(settings: Settings) -> Host:
+    """Return a host without plugins."""
+    host = Host(
+        manager=pluggy.PluginManager(PROJECT),
+        outputs=dict(BUILT_IN_FORMATS),
+        required=frozenset(settings.plugins_require),
+        isolated=frozenset(settings.plugins_isolate),
+        order=settings.plugins_order,
+    )
+    for specs in (hookspecs, setup_hookspecs):
+        host.manager.add_hookspecs(specs)
+    return host
+
+
 def _named_plugins(settings: Settings) -> Iterator[tuple[str, str]]:
     """Yield each plugin that a setting names, with the variable."""
-    for field_name in ("plugins_require", "plugins_allow", "plugins_block", "plugins_order"):
+    for field_name in ("plugins_require", "plugins_allow", "plugins_block", "plugins_order", "plugins_isolate"):
         yield from ((name, variables(field_name)[0]) for name in getattr(settings, field_name) or ())
     for hook in ENGINES:
         if name := settings.engine(hook):

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from whisperx_worker.hooks.job import Job
     from whisperx_worker.types import Seconds
 
-_GRACE_S: Seconds = 2.0
+GRACE_S: Seconds = 2.0
 """Time beyond that of the job, in which a plugin may stop by itself."""
+ISOLATED = "whisperx_worker_isolated"
+"""Attribute of functions that call a process of the plugin's own, and keep the time limit."""
 
 
 def call(implementation: HookImpl, arguments: Mapping[str, object], job: Job) -> object:
@@ -40,7 +42,7 @@ def call(implementation: HookImpl, arguments: Mapping[str, object], job: Job) ->
         with printing_to_log(implementation.plugin_name):
             return implementation.function(*required, **with_default)
 
-    limit_s = min(job.settings.plugin_limit_s or math.inf, job.left_s + _GRACE_S)
+    limit_s = math.inf if hasattr(implementation.function, ISOLATED) else time_limit(job)
     try:
         return run() if math.isinf(limit_s) else _run_within(limit_s, run, job)
     except SystemExit as ending:
@@ -48,6 +50,11 @@ def call(implementation: HookImpl, arguments: Mapping[str, object], job: Job) ->
     except Exception as error:
         job.health.note(error)
         raise
+
+
+def time_limit(job: Job) -> Seconds:
+    """Return how long one call of a plugin may take."""
+    return min(job.settings.plugin_limit_s or math.inf, job.left_s + GRACE_S)
 
 
 def _run_within(limit_s: Seconds, run: Callable[[], object], job: Job) -> object:

@@ -38,7 +38,9 @@ def registered_models(host: Host, settings: Settings) -> list[ModelRequirement]:
 
 
 def import_libraries(host: Host, plugin: str, settings: Settings) -> None:
-    """Import the libraries that the models of a plugin need, one thread at a time."""
+    """Import the libraries that the models of a plugin need, one thread at a time, where it runs."""
+    if plugin in host.isolated:
+        return
     for need in _requirements(host, settings).get(plugin, ()):
         import_in_turn(need.imports or need.libraries)
 

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 _MAX_LOG_BYTES = 20_000_000
 _MAX_TAIL_LINE = 2_000
-_PLAIN_FIELDS = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
+PLAIN_FIELDS = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
 """Fields of every record; further ones come from `extra`."""
 _tail: ContextVar[JobTail | None] = ContextVar("whisperx_worker_job_tail", default=None)
 
@@ -101,7 +101,7 @@ class _Json(_Text):
         if trace := self.trace(record):
             fields["traceback"] = "\n".join(trace)
         line = {"time": time.replace("+00:00", "Z"), "level": record.levelname}
-        extra = {name: value for name, value in vars(record).items() if name not in _PLAIN_FIELDS}
+        extra = {name: value for name, value in vars(record).items() if name not in PLAIN_FIELDS}
         fields |= {f"extra_{name}" if name in {*line, *fields} else name: value for name, value in extra.items()}
         return json.dumps(line | {name: _masked(value, name) for name, value in fields.items()})
 
