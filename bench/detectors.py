@@ -186,10 +186,10 @@ def pyannote_segmentation() -> Detect:
 
 def this_worker() -> Detect:
     """Load this worker's detector, with its padding."""
-    from whisperx_worker_plugins.russian_whisper.speech_detection import detect_speech
+    from whisperx_worker_plugins.silero_detection.speech_detection import detect_speech
 
     def detect(sound: Sound) -> tuple[Span, ...]:
-        return detect_speech(Audio(sound), onset=ONSET, offset=OFFSET).speech
+        return detect_speech(Audio(sound), onset=ONSET, offset=OFFSET).spans
 
     return detect
 

@@ -278,7 +278,7 @@ def finding_speech() -> Outcome:
     from whisperx.vads.pyannote import Pyannote
 
     from whisperx_worker import Audio, Span, intervals
-    from whisperx_worker_plugins.russian_whisper import speech_detection
+    from whisperx_worker_plugins.silero_detection import speech_detection
 
     words = json.loads((ROOT / "demo" / "dialogue.json").read_text(encoding="utf-8"))["words"]
     truth = intervals.merge(Span(word["start"], word["end"]) for word in words)
@@ -288,7 +288,7 @@ def finding_speech() -> Outcome:
     speech: dict[str, list[Span]] = {}
 
     def ours() -> None:
-        speech["ours"] = list(speech_detection.detect_speech(audio, onset=0.5, offset=0.363).speech)
+        speech["ours"] = list(speech_detection.detect_speech(audio, onset=0.5, offset=0.363).spans)
 
     def theirs() -> None:
         found = detector({"waveform": torch.from_numpy(sound)[None], "sample_rate": RATE_HZ})

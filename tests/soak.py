@@ -180,7 +180,7 @@ class Outcome:
     """Workers that ended since they should do no more jobs."""
 
 
-CUT_OFF = r"^transcribe failed in plugin russian_whisper: it raised"
+CUT_OFF = r"^(identify_language|transcribe) failed in plugin \w+: it raised"
 REPLACED_BY = (
     "CUDA error: an illegal memory access was encountered",
     "CUDA error: device-side assert triggered",

@@ -26,7 +26,19 @@ from whisperx_worker.hooks.host import Candidate, Host
 from whisperx_worker.hooks.job import NO_OBSERVERS, Job
 from whisperx_worker.hooks.loading import load_host
 from whisperx_worker.models.cache import ModelCache
-from whisperx_worker.types import SAMPLE_RATE_HZ, Audio, Diarization, Result, Segment, SpeakerTurn, Transcript, Word
+from whisperx_worker.types import (
+    SAMPLE_RATE_HZ,
+    Audio,
+    Diarization,
+    Language,
+    Result,
+    Segment,
+    Span,
+    SpeakerTurn,
+    Speech,
+    Transcript,
+    Word,
+)
 
 if TYPE_CHECKING:
     from whisperx_worker.hooks.job import Observers
@@ -107,12 +119,20 @@ def run_engine(host: Host, hook: str, expected: type[T], job: Job | None = None,
         hook: Name of an engine hook.
         expected: The type that the hook promises.
         job: Else one that asks for nothing special.
-        arguments: The hook's arguments; `audio` is a tone where it is not given.
+        arguments: The hook's arguments. Where they are not given, `audio` is a tone, `speech` is all of it, and
+            `language` is the request's, else Russian.
 
     Raises:
         PluginError: As the worker raises it.
     """
-    return dispatch.run_engine(host, hook, expected, job or make_job(host), **{"audio": make_audio(), **arguments})
+    job = job or make_job(host)
+    audio = arguments.get("audio") or make_audio()
+    made = {
+        "audio": audio,
+        "speech": Speech((Span(0.0, audio.duration_s),)),
+        "language": Language(job.request.language or "ru"),
+    }
+    return dispatch.run_engine(host, hook, expected, job, **{**made, **arguments})
 
 
 def write_output(

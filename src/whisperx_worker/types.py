@@ -93,6 +93,38 @@ class Span:
         return self.end - self.start
 
 
+@dataclass(frozen=True, eq=False)
+class Speech:
+    """Where a recording has speech."""
+
+    spans: tuple[Span, ...]
+    """Speech intervals in time order, disjoint, with some sound around the speech."""
+    faint: tuple[Span, ...] = ()
+    """Intervals between them that may be speech, in time order, disjoint."""
+    probabilities: NDArray[np.float32] | None = None
+    """Probability of speech in each frame, shape (frames,), in 0..1. Read-only.
+
+    With these a recogniser cuts a long interval where speech is least probable.
+    """
+    frame_s: Seconds = 0.0
+    """Length of a frame; the first one begins at 0."""
+
+    def __post_init__(self) -> None:
+        _freeze(self, "spans", "faint")
+        if isinstance(self.probabilities, np.ndarray):
+            self.probabilities.setflags(write=False)
+
+
+@dataclass(frozen=True)
+class Language:
+    """Language that is spoken."""
+
+    code: str
+    """ISO code."""
+    probability: float | None = None
+    """In 0..1; None where the job names the language."""
+
+
 @dataclass(frozen=True)
 class Word:
     """One word with its times."""

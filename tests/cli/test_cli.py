@@ -245,11 +245,13 @@ def test_plugins_are_listed_for_people_and_for_programs():
     records = json.loads(CliRunner().invoke(app, ["plugins", "--json"]).stdout)
 
     assert listed[0].split() == ["name", "version", "from", "state", "hooks"]
-    assert next(line for line in listed if line.startswith("russian_whisper")).split() == [
+    (listed_whisper,) = [line for line in listed if line.startswith("russian_whisper")]
+    assert listed_whisper.split() == [
         "russian_whisper", __version__, "whisperx-worker", "active", "register_models,", "transcribe,", "warm_up"
     ]  # fmt: skip
     assert [record["name"] for record in records] == [line.split()[0] for line in listed[1:]]
-    assert next(record for record in records if record["name"] == "russian_whisper") == {
+    (whisper,) = [record for record in records if record["name"] == "russian_whisper"]
+    assert whisper == {
         "name": "russian_whisper",
         "source": "whisperx-worker",
         "version": __version__,

@@ -168,7 +168,7 @@ CASES = {
     "turns that nobody asked for": (clip(output_formats=["rttm"]), "output_formats: rttm needs diarization"),
     "unknown plugin": (
         clip(plugins={"nobody": {}}),
-        'plugins: there is no active plugin "nobody" (there are: pyannote_diarization, russian_numbers, russian_whisper, speaker_verification, vocabulary, wav2vec2_alignment)',
+        'plugins: there is no active plugin "nobody" (there are: pyannote_diarization, russian_numbers, russian_whisper, silero_detection, speaker_verification, vocabulary, wav2vec2_alignment, whisper_language)',
     ),
     "plugins are a list": (
         clip(plugins=["russian_whisper"]),

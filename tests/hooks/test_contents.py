@@ -14,11 +14,13 @@ import pytest
 from whisperx_worker import (
     Audio,
     Diarization,
+    Language,
     Result,
     Segment,
     Span,
     SpeakerMatch,
     SpeakerTurn,
+    Speech,
     Transcript,
     Word,
     hookimpl,
@@ -62,6 +64,29 @@ TRANSCRIPTS = {
     "its speech is no tuple of Spans in time order": Transcript((), "ru", speech=(Span(3, 4), Span(1, 2))),
 }
 TURN = SpeakerTurn(0.0, 1.0, "A")
+
+
+def frames(*probabilities, kind=np.float32):
+    return np.array(probabilities, kind)
+
+
+SPEECH = {
+    "its spans are no tuple of Spans": Speech(((0.0, 1.0),)),
+    "its faint are no tuple of Spans": Speech((), "faint"),
+    "spans[1] has end nan, which is no time": Speech((Span(0, 1), Span(2, math.nan))),
+    "its spans are not in time order, or overlap": Speech((Span(0, 2), Span(1, 3))),
+    "faint[0] ends at 1 before it starts at 2": Speech((), (Span(2, 1),)),
+    "its probabilities are float64 of shape (1,) and not one for each frame in float32": Speech(
+        (), (), frames(0.5, kind=np.float64), 0.1
+    ),
+    "its probabilities are list and not one for each frame in float32": Speech((), (), [0.5], 0.1),
+    "not all of its probabilities are in 0..1": Speech((), (), frames(0.5, math.nan), 0.1),
+    "its frame_s is 0.0, which is no length of a frame": Speech((), (), frames(0.5)),
+    "its code is None, which is no language": Language(None, 0.5),
+    "its code is '', which is no language": Language("", 0.5),
+    "its probability is 1.5, which is not in 0..1": Language("ru", 1.5),
+    "its probability is nan, which is not in 0..1": Language("ru", math.nan),
+}
 OTHERS = {
     "its samples are float64 of shape (2, 9) and not one channel of float32": Audio(np.zeros((2, 9))),
     "it has no samples": Audio(np.zeros(0, np.float32)),
@@ -82,7 +107,7 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize(("fault", "value"), [*TRANSCRIPTS.items(), *OTHERS.items()])
+@pytest.mark.parametrize(("fault", "value"), [*TRANSCRIPTS.items(), *OTHERS.items(), *SPEECH.items()])
 def test_each_fault_has_its_words(fault, value):
     assert find_fault(value) == fault
 
@@ -102,6 +127,9 @@ def test_each_fault_has_its_words(fault, value):
         [SpeakerMatch("A", None, None)],
         (),
         Result(make_transcript("Алло"), 1.0),
+        Speech([Span(0, 1), Span(1, 2)], [Span(2, 3)], frames(0, 1), 0.1),
+        Speech(()),
+        Language("ru"),
     ],
 )
 def test_what_is_sound_passes(value):

@@ -14,11 +14,14 @@ from whisperx_worker import (
     Audio,
     Diarization,
     ExtraSchema,
+    Language,
     ModelCache,
     PluginInfo,
     Request,
     Result,
     Settings,
+    Span,
+    Speech,
     StageEnd,
     Transcript,
 )
@@ -35,7 +38,7 @@ HOOKS = {
 
 def test_there_are_these_hooks_and_no_other():
     assert sorted(HOOKS) == [
-        "align", "diarize", "finalize", "job_ended", "job_started", "partial", "post_align", "post_diarize", "pre_audio",
+        "align", "detect_speech", "diarize", "finalize", "identify_language", "job_ended", "job_started", "partial", "post_align", "post_diarize", "pre_audio",
         "prepare", "register_extra", "register_models", "register_options", "register_outputs", "register_plugin",
         "respond", "shutdown", "source", "stage_ended", "transcribe", "verify_speakers", "warm_up",
     ]  # fmt: skip
@@ -77,6 +80,8 @@ def test_a_hooks_example_is_a_plugin_that_works(name):
     values = {
         "audio": make_audio(),
         "transcript": make_transcript("Алло"),
+        "speech": Speech((Span(0.0, 1.0),)),
+        "language": Language("ru"),
         "diarization": Diarization((), exclusive=(), embeddings={}),
         "result": Result(make_transcript("Алло"), 1.0),
         "job": make_job(host),
@@ -93,6 +98,7 @@ def test_a_hooks_example_is_a_plugin_that_works(name):
         return
     answer = implementation.function(*[values[argument] for argument in implementation.argnames])
     promised = {
+        "detect_speech": Speech, "identify_language": Language,
         "pre_audio": Audio, "transcribe": Transcript, "align": Transcript, "post_align": Transcript,
         "diarize": Diarization, "verify_speakers": list, "finalize": Result, "register_options": type,
         "prepare": Request, "partial": tuple, "post_diarize": Diarization, "respond": dict, "register_plugin": PluginInfo,

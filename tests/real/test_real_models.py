@@ -15,7 +15,9 @@ from whisperx_worker.audio.decode import decode
 from whisperx_worker.pipeline.outcome import answer
 from whisperx_worker.pipeline.worker import open_worker
 from whisperx_worker.testing import make_job
-from whisperx_worker_plugins.russian_whisper import language_detection, speech_detection, whisper_model
+from whisperx_worker_plugins._shared.whisper import whisper_model
+from whisperx_worker_plugins.silero_detection import speech_detection
+from whisperx_worker_plugins.whisper_language import language_detection
 
 DEMO = ROOT / "demo"
 
@@ -37,13 +39,16 @@ def test_whisper_base_writes_the_demo_as_any_model_of_a_job():
 @real_models
 def test_all_windows_of_a_russian_recording_vote_for_russian():
     audio, _ = decode(DEMO / "dialogue.flac", Settings())
-    speech = speech_detection.detect_speech(audio, onset=0.5, offset=0.363).speech
+    speech = speech_detection.detect_speech(audio, onset=0.5, offset=0.363).spans
     job = make_job(beam_size=1)
     with whisper_model.use_whisper(ModelCache(), Settings(), WHISPER, None) as whisper:
         votes = language_detection._collect_votes(whisper, audio, speech, job)
         found = language_detection.detect_language(whisper, audio, speech, job)
     assert {vote.language for vote in votes} == {"ru"}
-    assert found == ("ru", pytest.approx(sum(vote.probability for vote in votes) / len(votes)))
+    assert (found.code, found.probability) == (
+        "ru",
+        pytest.approx(sum(vote.probability for vote in votes) / len(votes)),
+    )
     assert job.warnings == ()
 
 

@@ -21,7 +21,17 @@ pytestmark = pytest.mark.models
 ROOT = Path(__file__).parents[2]
 WHISPER = shipped_models() / "demo-whisper-ru"
 ALIGNER = shipped_models() / "demo-wav2vec2-ru"
-STAGES = ("fetch", "decode", "pre_audio", "transcribe", "align", "post_align", "finalize")
+STAGES = (
+    "fetch",
+    "decode",
+    "pre_audio",
+    "detect_speech",
+    "identify_language",
+    "transcribe",
+    "align",
+    "post_align",
+    "finalize",
+)
 DIALOGUE = json.loads((ROOT / "demo" / "dialogue.json").read_text(encoding="utf-8"))
 
 

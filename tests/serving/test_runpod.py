@@ -188,7 +188,7 @@ def test_real_jobs_with_the_shipped_model_load_it_once(workers):
         url = server.serve("/call.wav", beginning(SPEECH / "heldout.flac", seconds=4))
         environment = {
             **server.environment(),
-            "WHISPERX_WORKER_PLUGINS_ALLOW": "russian_whisper",
+            "WHISPERX_WORKER_PLUGINS_ALLOW": "russian_whisper,silero_detection,whisper_language",
             "WHISPERX_WORKER_TRANSCRIBE_ENGINE": "russian_whisper",
             "WHISPERX_WORKER_MODEL": "demo-whisper-ru",
             "WHISPERX_WORKER_DEVICE": "cpu",

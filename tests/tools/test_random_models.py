@@ -63,7 +63,7 @@ def test_a_job_runs_on_models_of_every_production_shape(models, clip_file):
 
 @pytest.mark.models
 def test_whisper_hears_128_bands_and_says_its_script_whatever_it_hears(models):
-    from whisperx_worker_plugins.russian_whisper import model_folder, spectrogram, whisper_model
+    from whisperx_worker_plugins._shared.whisper import model_folder, spectrogram, whisper_model
 
     settings = Settings(models=models)
     folder = model_folder.find_model_folder(WHISPER, settings)

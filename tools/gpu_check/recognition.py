@@ -10,12 +10,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tools.gpu_check.memory import Watch, used_mb
-from tools.gpu_check.setup import CheckError, Measure, SkippedError, dialogue, recording, run_job, stopwatch
+from tools.gpu_check.setup import (
+    CheckError,
+    Measure,
+    SkippedError,
+    dialogue,
+    recognition_s,
+    recording,
+    run_job,
+    stopwatch,
+)
 from tools.random_models import WHISPER
 from whisperx_worker import SAMPLE_RATE_HZ
 from whisperx_worker.models.cache import ModelCache
 from whisperx_worker.pipeline.worker import open_worker
-from whisperx_worker_plugins.russian_whisper import model_folder, spectrogram, whisper_model
+from whisperx_worker_plugins._shared.whisper import model_folder, spectrogram, whisper_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +57,7 @@ def measure_speed(setup: Setup, compute_type: str, batch_size: int, temperature:
         response = run_job(worker, path, **asked)
     if not response["segments"]:
         raise CheckError("the job gave no text")
-    per_minute_s = response["timings"]["transcribe_s"] / (setup.seconds / 60)
+    per_minute_s = recognition_s(response) / (setup.seconds / 60)
     yield Measure("per minute of sound", f"{per_minute_s:.2f} s ({60 / per_minute_s:.0f}× real time)")
     more_mb = watch.peak_mb - watch.before_mb
     yield Measure("peak above that", f"{more_mb:,.0f} MB, {more_mb / batch_size:,.0f} MB for each of a batch")

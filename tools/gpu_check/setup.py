@@ -122,6 +122,12 @@ def text_of(response: dict[str, Any]) -> str:
     return " ".join(segment["text"] for segment in response["segments"])
 
 
+def recognition_s(response: dict[str, Any]) -> float:
+    """Return how long it took from sound to text."""
+    timings: dict[str, float] = response["timings"]
+    return sum(timings.get(f"{step}_s", 0.0) for step in ("detect_speech", "identify_language", "transcribe"))
+
+
 @contextmanager
 def stopwatch() -> Iterator[list[float]]:
     """Measure a block; the list that it yields gets the seconds at the end."""

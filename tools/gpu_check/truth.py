@@ -20,6 +20,7 @@ from tools.gpu_check.setup import (
     CheckError,
     Measure,
     SkippedError,
+    recognition_s,
     run_job,
     samples,
     text_of,
@@ -92,8 +93,7 @@ def transcribe_by_precision(setup: Setup, compute_types: tuple[str, ...]) -> Ite
         (loaded,) = response["debug"]["models"].values()
         yield Measure(
             compute_type,
-            f"loaded in {loaded['seconds']:.1f} s, text in {response['timings']['transcribe_s']:.2f} s, "
-            f"{wrong:.1%} of words wrong",
+            f"loaded in {loaded['seconds']:.1f} s, text in {recognition_s(response):.2f} s, {wrong:.1%} of words wrong",
         )
         if wrong > MAX_WORD_ERRORS:
             raise CheckError(f"in {compute_type} {wrong:.0%} of the words are wrong")

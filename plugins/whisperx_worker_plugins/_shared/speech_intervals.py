@@ -75,7 +75,7 @@ def intervals_from_probabilities(  # noqa: PLR0913  the detector's parameters
     found = [
         (first * FRAME_SAMPLES, min(after * FRAME_SAMPLES, samples))
         for start, end in speech_frames(probabilities, onset=onset, offset=offset, min_silence=_MIN_SILENCE_FRAMES)
-        for first, after in _cut(probabilities, start, end, max(1, int(max_frames)))
+        for first, after in cut_range(probabilities, start, end, max(1, int(max_frames)))
     ]
     return _pad(found, padding, samples)
 
@@ -104,8 +104,15 @@ def speech_frames(
     return ranges
 
 
-def _cut(probabilities: NDArray[np.float32], start: int, end: int, max_frames: int) -> Iterator[tuple[int, int]]:
-    """Yield a range in parts of at most `max_frames`, cut where speech is least probable."""
+def cut_range(probabilities: NDArray[np.float32], start: int, end: int, max_frames: int) -> Iterator[tuple[int, int]]:
+    """Yield a range in parts of at most `max_frames`, cut where speech is least probable.
+
+    Args:
+        probabilities: Shape (frames,), in 0..1.
+        start: First frame.
+        end: Frame after the last one.
+        max_frames: At least 1.
+    """
     while end - start > max_frames:
         earliest = start + (max_frames + 1) // 2
         window = np.pad(probabilities[earliest : start + max_frames + 1], _CUT_REACH_FRAMES, mode="edge")

@@ -25,7 +25,7 @@ from whisperx_worker import (
     WorkerError,
     intervals,
 )
-from whisperx_worker_plugins.russian_whisper.library_types import TIMESTAMP_S, EncoderStates, Tokenizer, Whisper
+from whisperx_worker_plugins._shared.whisper.library_types import TIMESTAMP_S, EncoderStates, Tokenizer, Whisper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

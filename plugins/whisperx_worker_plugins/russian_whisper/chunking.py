@@ -7,17 +7,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from whisperx_worker import Audio, Seconds, Span, intervals
+from whisperx_worker import Seconds, Span, intervals
+from whisperx_worker_plugins._shared.whisper.spectrogram import WINDOW_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from numpy.typing import NDArray
-
-WINDOW_S: Seconds = 30.0
-"""Length of the encoder's input window."""
 _KEPT_PAUSE_S: Seconds = 1.0
 """What is left of a pause that is cut."""
 
@@ -115,30 +110,3 @@ def join_neighbours(speech: Sequence[Span], limits: ChunkLimits) -> list[Span]:
         else:
             joined.append(span)
     return joined
-
-
-def speech_window(speech: Sequence[Span], skip_s: Seconds) -> list[Span]:
-    """Return intervals of up to 30 s of speech, without the pauses.
-
-    Args:
-        speech: Speech intervals, in time order.
-        skip_s: Seconds of speech before the window.
-    """
-    parts: list[Span] = []
-    left_s = WINDOW_S
-    for span in speech:
-        if skip_s >= span.duration_s:
-            skip_s -= span.duration_s
-            continue
-        start, skip_s = span.start + skip_s, 0.0
-        end = min(span.end, start + left_s)
-        parts.append(Span(start, end))
-        left_s -= end - start
-        if left_s <= 0:
-            break
-    return parts
-
-
-def join_samples(audio: Audio, parts: Sequence[Span]) -> NDArray[np.float32]:
-    """Concatenate the samples of some intervals; shape (n,)."""
-    return np.concatenate([np.zeros(0, np.float32), *(audio.between(part.start, part.end) for part in parts)])

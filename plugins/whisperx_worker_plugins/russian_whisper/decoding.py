@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from whisperx_worker import Segment, in_batches, intervals
+from whisperx_worker_plugins._shared.whisper.encoder_states import encode_spectrograms, select_items
+from whisperx_worker_plugins._shared.whisper.spectrogram import join_samples, log_mel_spectrogram
 from whisperx_worker_plugins.russian_whisper.attention_alignment import ChunkText, align_batch, needs_word_times
-from whisperx_worker_plugins.russian_whisper.chunking import join_samples
-from whisperx_worker_plugins.russian_whisper.encoder_states import encode_spectrograms, select_items
 from whisperx_worker_plugins.russian_whisper.prompt import prompt_for_job
-from whisperx_worker_plugins.russian_whisper.spectrogram import log_mel_spectrogram
 from whisperx_worker_plugins.russian_whisper.temperature_fallback import decode_with_fallback, temperature_ladder
 from whisperx_worker_plugins.russian_whisper.text_generation import TextGenerator
 from whisperx_worker_plugins.russian_whisper.text_timing import TimestampWriter
@@ -30,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from whisperx_worker import Audio, Job, Seconds, Span
+    from whisperx_worker_plugins._shared.whisper.library_types import EncoderStates, Whisper
     from whisperx_worker_plugins.russian_whisper.attention_alignment import SegmentWords
     from whisperx_worker_plugins.russian_whisper.chunking import Chunk
     from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
-    from whisperx_worker_plugins.russian_whisper.library_types import EncoderStates, Whisper
 
 _MIN_SPEECH_FOR_PROMPT_S: Seconds = 3.0
 """In chunks with less speech the model tends to output the prompt."""

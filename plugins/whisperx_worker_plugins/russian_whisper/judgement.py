@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from whisperx_worker import Settings
+    from whisperx_worker_plugins._shared.whisper.library_types import Whisper
     from whisperx_worker_plugins.russian_whisper.chunking import Chunk
     from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
-    from whisperx_worker_plugins.russian_whisper.library_types import Whisper
 
 _REACH_S: Seconds = 0.5
 """Distance to speech within which a segment's times may be inexact."""

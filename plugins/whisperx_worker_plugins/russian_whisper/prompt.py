@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from whisperx_worker import Job
-    from whisperx_worker_plugins.russian_whisper.library_types import Tokenizer, Whisper
+    from whisperx_worker_plugins._shared.whisper.library_types import Tokenizer, Whisper
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from whisperx_worker_plugins.russian_whisper.encoder_states import select_items
+from whisperx_worker_plugins._shared.whisper.encoder_states import select_items
 from whisperx_worker_plugins.russian_whisper.hallucinations import is_prompt_echo
 from whisperx_worker_plugins.russian_whisper.thresholds import needs_retry, pick_best
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from whisperx_worker import Job, Request, Seconds
+    from whisperx_worker_plugins._shared.whisper.library_types import EncoderStates
     from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
-    from whisperx_worker_plugins.russian_whisper.library_types import EncoderStates
     from whisperx_worker_plugins.russian_whisper.text_generation import TextGenerator
 
 _MAX_TEMPERATURE = 1.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from whisperx_worker_plugins._shared.whisper.encoder_states import MAX_CHUNKS_ON_CPU, perturb_states
+from whisperx_worker_plugins._shared.whisper.library_types import TIMESTAMP_S, EncoderStates, Tokenizer, Whisper
 from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk, compression_ratio
-from whisperx_worker_plugins.russian_whisper.encoder_states import MAX_CHUNKS_ON_CPU, perturb_states
-from whisperx_worker_plugins.russian_whisper.library_types import TIMESTAMP_S, EncoderStates, Tokenizer, Whisper
 from whisperx_worker_plugins.russian_whisper.thresholds import pick_best
 
 if TYPE_CHECKING:

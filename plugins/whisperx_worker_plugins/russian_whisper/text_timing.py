@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from whisperx_worker_plugins.russian_whisper.library_types import TIMESTAMP_S
+from whisperx_worker_plugins._shared.whisper.library_types import TIMESTAMP_S
 from whisperx_worker_plugins.russian_whisper.text_cutting import cut_text, shorten_words, spans_of_words, spread_words
 from whisperx_worker_plugins.russian_whisper.timestamp_tokens import cut_segments, find_first_timestamp
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from whisperx_worker import Segment, Span, Word
+    from whisperx_worker_plugins._shared.whisper.library_types import Tokenizer, Whisper
     from whisperx_worker_plugins.russian_whisper.chunking import Chunk
     from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
-    from whisperx_worker_plugins.russian_whisper.library_types import Tokenizer, Whisper
 
 _ROUNDING = 1e-6
 

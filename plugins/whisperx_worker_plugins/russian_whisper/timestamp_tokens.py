@@ -9,12 +9,12 @@ import math
 from typing import TYPE_CHECKING
 
 from whisperx_worker import Seconds, Segment, Span
-from whisperx_worker_plugins.russian_whisper.library_types import TIMESTAMP_S
+from whisperx_worker_plugins._shared.whisper.library_types import TIMESTAMP_S
 
 if TYPE_CHECKING:
+    from whisperx_worker_plugins._shared.whisper.library_types import Whisper
     from whisperx_worker_plugins.russian_whisper.chunking import Chunk
     from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
-    from whisperx_worker_plugins.russian_whisper.library_types import Whisper
 
 _MIN_RUN_S: Seconds = 0.01
 """Half a timestamp step; a shorter run has no time of its own."""

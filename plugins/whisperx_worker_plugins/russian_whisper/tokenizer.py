@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from whisperx_worker import BadInputError
 
 if TYPE_CHECKING:
-    from whisperx_worker_plugins.russian_whisper.library_types import Tokenizer, Whisper
+    from whisperx_worker_plugins._shared.whisper.library_types import Tokenizer, Whisper
 
 
 def make_tokenizer(whisper: Whisper, language: str, task: str) -> Tokenizer:

@@ -19,26 +19,25 @@ from whisperx_worker_plugins.russian_whisper.thresholds import is_sure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from whisperx_worker import Audio, Job, Segment
+    from whisperx_worker import Audio, Job, Segment, Speech
+    from whisperx_worker_plugins._shared.whisper.library_types import Whisper
     from whisperx_worker_plugins.russian_whisper.chunking import Chunk, ChunkLimits
-    from whisperx_worker_plugins.russian_whisper.library_types import Whisper
-    from whisperx_worker_plugins.russian_whisper.speech_detection import DetectedSpeech
 
 
 def transcribe_speech(  # noqa: PLR0913  the inputs of decoding
-    whisper: Whisper, audio: Audio, detected: DetectedSpeech, limits: ChunkLimits, language: str, job: Job
+    whisper: Whisper, audio: Audio, detected: Speech, limits: ChunkLimits, language: str, job: Job
 ) -> tuple[Segment, ...]:
     """Decode speech, again where it has too little text, and once what may be speech.
 
     Args:
         whisper: The model.
         audio: The recording.
-        detected: Speech intervals, and those that may be speech.
+        detected: Speech intervals no longer than a chunk, and those that may be speech.
         limits: Limits on the chunks.
         language: ISO code.
         job: For the request, the thresholds and warnings.
     """
-    speech = detected.speech
+    speech = detected.spans
     possible = sorted((*speech, *detected.faint), key=attrgetter("start"))
     readings: list[Reading] = []
 

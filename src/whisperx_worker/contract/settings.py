@@ -114,6 +114,12 @@ class Settings(BaseSettings):
         le=30,
     )
     warm_up: bool = described(False, "load models when the worker starts", "true or false")
+    detect_speech_engine: str | None = described(
+        None, "plugin that detects speech, where several can", "a plugin's name"
+    )
+    identify_language_engine: str | None = described(
+        None, "plugin that identifies the language, where several can", "a plugin's name"
+    )
     transcribe_engine: str | None = described(None, "plugin that transcribes, where several can", "a plugin's name")
     align_engine: str | None = described(None, "plugin that aligns, where several can", "a plugin's name")
     diarize_engine: str | None = described(None, "plugin that diarizes, where several can", "a plugin's name")

@@ -27,11 +27,13 @@ from whisperx_worker.contract.request import Request
 from whisperx_worker.types import (
     Audio,
     Diarization,
+    Language,
     Result,
     Segment,
     Span,
     SpeakerMatch,
     SpeakerTurn,
+    Speech,
     Transcript,
     Word,
 )
@@ -65,6 +67,32 @@ def _audio(audio: Any, before: object) -> Iterator[str]:
         yield "it has no samples"
     elif not math.isfinite(np.sum(samples, dtype=np.float64)):
         yield "not all of its samples are numbers"
+
+
+def _speech(speech: Any, _before: object) -> Iterator[str]:
+    for name in ("spans", "faint"):
+        spans = getattr(speech, name)
+        if not _all_of(Span, spans):
+            yield f"its {name} are no tuple of Spans"
+            return
+        yield from (f"{name}[{place}] {fault}" for place, span in enumerate(spans) for fault in _times(span))
+        if not all(one.end <= other.start for one, other in pairwise(spans)):
+            yield f"its {name} are not in time order, or overlap"
+    if (frames := speech.probabilities) is None:
+        return
+    if not isinstance(frames, np.ndarray) or frames.dtype != np.float32 or frames.ndim != 1:
+        yield f"its probabilities are {_described(frames)} and not one for each frame in float32"
+    elif not np.all((frames >= 0) & (frames <= 1)):
+        yield "not all of its probabilities are in 0..1"
+    if not is_time(speech.frame_s) or not speech.frame_s:
+        yield f"its frame_s is {speech.frame_s!r}, which is no length of a frame"
+
+
+def _language(language: Any, _before: object) -> Iterator[str]:
+    if not isinstance(language.code, str) or not language.code:
+        yield f"its code is {language.code!r}, which is no language"
+    if language.probability is not None and not (is_time(language.probability) and language.probability <= 1):
+        yield f"its probability is {language.probability!r}, which is not in 0..1"
 
 
 def _transcript(transcript: Any, before: object) -> Iterator[str]:
@@ -192,6 +220,8 @@ def _response(response: Any, _before: object) -> Iterator[str]:
 
 _CHECKS: Mapping[type, Callable[[Any, object], Iterator[str]]] = {
     Audio: _audio,
+    Speech: _speech,
+    Language: _language,
     Transcript: _transcript,
     Diarization: _diarization,
     Result: _result,

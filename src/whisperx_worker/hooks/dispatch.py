@@ -6,7 +6,7 @@ import copy
 import functools
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from whisperx_worker.errors import (
     BadInputError,
@@ -25,7 +25,7 @@ from whisperx_worker.logs import redaction
 from whisperx_worker.runtime.failure_kinds import gpu_fault, is_out_of_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pluggy import HookImpl
 
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+Complete: TypeAlias = "Callable[[HookImpl, Mapping[str, object]], Mapping[str, object]]"
+"""Returns the arguments of an engine, with those that it takes and that were not given."""
 
 
 def run_chain(host: Host, hook: str, value: T, job: Job, **extra: object) -> T:
@@ -85,11 +88,23 @@ def run_engine(host: Host, hook: str, expected: type[T], job: Job, **arguments: 
         PluginError: When no plugin can be chosen, or the chosen one raises, declines, or answers with something that is
             not sound.
     """
-    return _run_engines(engines_for_job(host, hook, job), hook, expected, job, arguments)
+    return run_engine_with(host, hook, expected, job, arguments, lambda _engine, given: given)
 
 
-def _run_engines(
-    engines: Sequence[HookImpl], hook: str, expected: type[T], job: Job, arguments: Mapping[str, object]
+def run_engine_with(  # noqa: PLR0913  those of run_engine and one more
+    host: Host, hook: str, expected: type[T], job: Job, arguments: Mapping[str, object], complete: Complete
+) -> T:
+    """Run an engine hook with arguments that are made only for an engine that takes them."""
+    return _run_engines(engines_for_job(host, hook, job), hook, expected, job, complete, arguments)
+
+
+def _run_engines(  # noqa: PLR0913  what all engines of a step have in common
+    engines: Sequence[HookImpl],
+    hook: str,
+    expected: type[T],
+    job: Job,
+    complete: Complete,
+    arguments: Mapping[str, object],
 ) -> T:
     """Run the first engine, which may call the next one."""
     implementation, *others = engines
@@ -98,10 +113,11 @@ def _run_engines(
     def next_engine(**changed: object) -> T:
         if not others:
             raise PluginError(f"there is no engine after {name}")
-        return _run_engines(others, hook, expected, job, {**arguments, **changed})
+        return _run_engines(others, hook, expected, job, complete, {**arguments, **changed})
 
+    completed = complete(implementation, arguments)
     try:
-        answer = expect(expected, call(implementation, {**arguments, "next_engine": next_engine}, job))
+        answer = expect(expected, call(implementation, {**completed, "next_engine": next_engine}, job))
     except (BadInputError, JobEndError):
         raise
     except Exception as error:  # one of the two places that isolate

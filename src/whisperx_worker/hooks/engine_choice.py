@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from whisperx_worker.errors import PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pluggy import HookImpl
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from whisperx_worker.hooks.host import Host
     from whisperx_worker.hooks.job import Job
 
-ENGINES = ("transcribe", "align", "diarize", "verify_speakers")
+ENGINES = ("detect_speech", "identify_language", "transcribe", "align", "diarize", "verify_speakers")
 """Hooks that one plugin implements per job, in the order of the stages."""
 
 
@@ -38,15 +38,36 @@ def engines_for_job(host: Host, hook: str, job: Job) -> list[HookImpl]:
     """
     engines = {one.plugin_name: one for one in host.implementations(hook) if one.plugin_name not in job.plugins_off}
     by_job = [name for name in engines if name in job.request.plugins]
-    chosen = [engines[by_job[0]] if len(by_job) == 1 else _choose(host, hook, engines, job.settings)]
-    left = {name: one for name, one in engines.items() if one is not chosen[0]}
-    while left:
-        try:
-            chosen.append(_choose(host, hook, left, job.settings, by_setting=False))
-        except PluginError:  # several that nobody chose among
-            break
-        del left[chosen[-1].plugin_name]
-    return chosen
+    first = engines[by_job[0]] if len(by_job) == 1 else _choose(host, hook, engines, job.settings)
+    return _with_wrapped(host, hook, engines, first, job.settings)
+
+
+def recognition_steps(transcribers: Sequence[HookImpl]) -> tuple[str, ...]:
+    """Return the steps of recognition: `transcribe`, after those that make its arguments.
+
+    Args:
+        transcribers: The engine of `transcribe`, and those that it may wrap.
+    """
+    wrapped = [place for place, one in enumerate(transcribers) if "next_engine" not in arguments_of(one)]
+    used = transcribers[: wrapped[0] + 1] if wrapped else transcribers
+    taken = set().union(*map(arguments_of, used))
+    before = ["detect_speech"] * bool(taken & {"speech", "language"}) + ["identify_language"] * ("language" in taken)
+    return (*before, "transcribe")
+
+
+def default_recognition_steps(host: Host, settings: Settings) -> tuple[str, ...]:
+    """Return the steps of recognition for jobs that name no engine and no language."""
+    engines = {one.plugin_name: one for one in host.implementations("transcribe")}
+    try:
+        first = _choose(host, "transcribe", engines, settings)
+    except PluginError:  # no engine can be chosen, which is a finding of its own
+        return ("transcribe",)
+    return recognition_steps(_with_wrapped(host, "transcribe", engines, first, settings))
+
+
+def arguments_of(implementation: HookImpl) -> set[str]:
+    """Return the names of the arguments that a hook function takes."""
+    return {*implementation.argnames, *implementation.kwargnames}
 
 
 def default_engine(host: Host, hook: str, settings: Settings) -> HookImpl:
@@ -58,6 +79,21 @@ def default_engine(host: Host, hook: str, settings: Settings) -> HookImpl:
         PluginError: When there is none, or several and none of them is named.
     """
     return _choose(host, hook, {one.plugin_name: one for one in host.implementations(hook)}, settings)
+
+
+def _with_wrapped(
+    host: Host, hook: str, engines: Mapping[str, HookImpl], first: HookImpl, settings: Settings
+) -> list[HookImpl]:
+    """Return an engine and those that it may wrap, as far as each is the choice."""
+    chosen = [first]
+    left = {name: one for name, one in engines.items() if one is not first}
+    while left:
+        try:
+            chosen.append(_choose(host, hook, left, settings, by_setting=False))
+        except PluginError:  # several that nobody chose among
+            break
+        del left[chosen[-1].plugin_name]
+    return chosen
 
 
 def _choose(

@@ -31,7 +31,16 @@ if TYPE_CHECKING:
 
     from whisperx_worker.contract.request import Request
     from whisperx_worker.hooks.job import Job, StageEnd
-    from whisperx_worker.types import Audio, Diarization, Result, Segment, SpeakerMatch, Transcript
+    from whisperx_worker.types import (
+        Audio,
+        Diarization,
+        Language,
+        Result,
+        Segment,
+        SpeakerMatch,
+        Speech,
+        Transcript,
+    )
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 
@@ -90,18 +99,67 @@ def pre_audio(audio: Audio, job: Job, options: object) -> Audio | None:
 
 
 @hookspec
-def transcribe(audio: Audio, job: Job, options: object, next_engine: Callable[..., Transcript]) -> Transcript | None:
-    """Engine. Turn speech into segments of text.
+def detect_speech(audio: Audio, job: Job, options: object, next_engine: Callable[..., Speech]) -> Speech | None:
+    """Engine. Find the intervals of speech.
 
-    Called once per job. Must find speech, choose the language where `job.request.language` is None, and honour the
-    request's decoding fields. None means that the engine declines, and then, as when it raises, the job fails with one
-    sentence: no other model steps in.
+    Called once per job, before `identify_language` and `transcribe`, where the plugin that transcribes takes `speech`,
+    or `language` and the request names none. Should honour the request's `vad_onset` and `vad_offset` where it has
+    probabilities. Intervals may be of any length. None means that the engine declines, and then, as when it raises, the
+    job fails with one sentence.
 
     Example:
-        >>> from whisperx_worker import Audio, Segment, Transcript, hookimpl
+        >>> import numpy as np
+        >>> from whisperx_worker import Audio, Span, Speech, hookimpl
         >>> @hookimpl
-        ... def transcribe(audio: Audio) -> Transcript:
-        ...     return Transcript((Segment(0.0, audio.duration_s, "Алло."),), language="ru")
+        ... def detect_speech(audio: Audio) -> Speech:
+        ...     loud_s = np.flatnonzero(np.abs(audio.samples) > 0.01) / 16_000
+        ...     return Speech((Span(loud_s[0], loud_s[-1]),) if len(loud_s) else ())
+    """
+
+
+@hookspec
+def identify_language(
+    audio: Audio, speech: Speech, job: Job, options: object, next_engine: Callable[..., Language]
+) -> Language | None:
+    """Engine. Say which language is spoken.
+
+    Called once per job whose request names no language, after `detect_speech`, where the plugin that transcribes takes
+    `language` and `speech` has some interval, be it a faint one. `audio` is the whole recording. Should honour the
+    request's `language_detection_min_prob` and `language_detection_max_tries` where it can. None means that the engine
+    declines, and then, as when it raises, the job fails with one sentence.
+
+    Example:
+        >>> from whisperx_worker import Job, Language, hookimpl
+        >>> @hookimpl
+        ... def identify_language(job: Job) -> Language:
+        ...     return Language("ru", probability=1.0)
+    """
+
+
+@hookspec
+def transcribe(  # noqa: PLR0913  a plugin takes those that it needs
+    audio: Audio,
+    speech: Speech,
+    language: Language | None,
+    job: Job,
+    options: object,
+    next_engine: Callable[..., Transcript],
+) -> Transcript | None:
+    """Engine. Turn speech into segments of text.
+
+    Called once per job. `speech` is what `detect_speech` found. `language` is the request's, else what
+    `identify_language` found, and None where the request names none and there is no speech. Both are found only for an
+    engine that takes them; one that takes `audio` alone finds speech and language itself. For the next engine they are
+    found in the `audio` that it is given, unless they are given too. Must honour the request's decoding
+    fields. None means that the engine declines, and then, as when it raises, the job fails with one sentence: no other
+    model steps in.
+
+    Example:
+        >>> from whisperx_worker import Language, Segment, Speech, Transcript, hookimpl
+        >>> @hookimpl
+        ... def transcribe(speech: Speech, language: Language | None) -> Transcript:
+        ...     said = tuple(Segment(span.start, span.end, "Алло.") for span in speech.spans)
+        ...     return Transcript(said, language.code if language else None, speech=speech.spans)
     """
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from whisperx_worker.errors import PluginError
-from whisperx_worker.hooks.engine_choice import ENGINES, default_engine
+from whisperx_worker.hooks.engine_choice import ENGINES, default_engine, default_recognition_steps
 from whisperx_worker.models.requirement import ModelRequirement
 from whisperx_worker.runtime.import_order import import_in_turn
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_ORDER = {step: place for place, step in enumerate(dict.fromkeys(("transcribe", *ENGINES)))}
+
 
 def required_models(host: Host, settings: Settings) -> list[ModelRequirement]:
     """Return the models of all active plugins that are not only on request; recognition first."""
@@ -26,15 +29,19 @@ def required_models(host: Host, settings: Settings) -> list[ModelRequirement]:
 
 
 def registered_models(host: Host, settings: Settings) -> list[ModelRequirement]:
-    """Return the models of all active plugins, without those of unused engines; recognition first."""
+    """Return the models of all active plugins, without those of unused engines; recognition first.
+
+    A model that several steps share is that of the first one in the order.
+    """
     found = [
         need
         for plugin, needs in _requirements(host, settings).items()
         for need in needs
         if _is_used(host, need, plugin, settings)
     ]
-    order = {step: place for place, step in enumerate(ENGINES)}
-    return sorted(found, key=lambda need: order.get(need.step, len(order)))
+    in_order = sorted(found, key=lambda need: _ORDER.get(need.step, len(_ORDER)))
+    models = [replace(need, step="") for need in in_order]
+    return [need for place, need in enumerate(in_order) if models[place] not in models[:place]]
 
 
 def import_libraries(host: Host, plugin: str, settings: Settings) -> None:
@@ -69,6 +76,8 @@ def _call(implementation: HookImpl, settings: Settings) -> list[ModelRequirement
 
 
 def _is_used(host: Host, need: ModelRequirement, plugin: str, settings: Settings) -> bool:
+    if need.step in {"detect_speech", "identify_language"} - {*default_recognition_steps(host, settings)}:
+        return False
     try:
         return need.step not in ENGINES or default_engine(host, need.step, settings).plugin_name == plugin
     except PluginError:  # no engine can be chosen, which is a finding of its own

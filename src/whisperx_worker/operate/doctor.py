@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from whisperx_worker.audio.waveform import SAMPLE_BYTES
 from whisperx_worker.contract.settings import load_settings, unknown_variables
 from whisperx_worker.errors import ModelNotFoundError, PluginError, SettingsError
-from whisperx_worker.hooks.engine_choice import ENGINES, default_engine
+from whisperx_worker.hooks.engine_choice import ENGINES, default_engine, default_recognition_steps
 from whisperx_worker.hooks.loading import load_host
 from whisperx_worker.hooks.operators_rules import check_required
 from whisperx_worker.hooks.requirements import required_models
@@ -42,8 +42,8 @@ log = logging.getLogger(__name__)
 
 State = Literal["ok", "warning", "failure"]
 
-PLAIN = "transcribe"
-"""The step that a plain job needs; what only the others need is a warning."""
+PLAIN = ("detect_speech", "identify_language", "transcribe")
+"""The steps that a plain job may need; what only the others need is a warning."""
 
 SOUND_LIBRARIES = ("av",)
 """Libraries that decode the audio of every job."""
@@ -168,7 +168,10 @@ def _plugins(_settings: Settings, host: Host) -> Iterator[Finding]:
 
 
 def _engines(settings: Settings, host: Host) -> Iterator[Finding]:
+    needed = default_recognition_steps(host, settings)
     for hook in ENGINES:
+        if hook in PLAIN and hook not in needed:
+            continue
         try:
             yield Finding(hook, "ok", f"by {default_engine(host, hook, settings).plugin_name}")
         except PluginError as error:
@@ -353,4 +356,4 @@ def _is_missing(library: str) -> bool:
 
 
 def _weight(step: str) -> State:
-    return "failure" if step == PLAIN else "warning"
+    return "failure" if step in PLAIN else "warning"

@@ -7,18 +7,16 @@ The picture in docs/architecture.md has the order. This module decides what a fa
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from whisperx_worker.audio.decode_server import decode
 from whisperx_worker.audio.fetch import fetch
-from whisperx_worker.errors import JobEndError, PluginError, WorkerError
-from whisperx_worker.hooks.dispatch import run_chain, run_engine, taking_part
-from whisperx_worker.hooks.engine_choice import ENGINES, engine_for_job
-from whisperx_worker.hooks.requirements import import_libraries
+from whisperx_worker.hooks.dispatch import run_chain
 from whisperx_worker.pipeline.concurrency import run_concurrently
+from whisperx_worker.pipeline.recognition import import_for_recognition, recognise
+from whisperx_worker.pipeline.steps import run_optional_engine, step
 from whisperx_worker.results import speaker_warnings
 from whisperx_worker.results.extra_check import check_extra
 from whisperx_worker.results.speaker_assignment import assign_speakers
@@ -28,8 +26,6 @@ from whisperx_worker.types import Audio, Diarization, Result, SpeakerMatch, Tran
 if TYPE_CHECKING:
     from whisperx_worker.hooks.host import Host
     from whisperx_worker.hooks.job import Job
-
-T = TypeVar("T")
 
 
 def run_job(job: Job, host: Host) -> tuple[Result, Audio]:
@@ -50,7 +46,7 @@ def run_stages(job: Job, host: Host) -> tuple[Result, Audio]:
     with step(job, host, "pre_audio"):
         audio = run_chain(host, "pre_audio", audio, job)
     if job.request.diarization:
-        import_for(host, "transcribe", job)  # small beside what the other line imports, and not to wait behind it
+        import_for_recognition(host, job)  # small beside what the other line imports, and not to wait behind it
         transcript, diarization = run_concurrently(
             job, lambda: transcribe_and_align(job, host, audio), lambda: run_diarization(job, host, audio)
         )
@@ -63,24 +59,6 @@ def run_stages(job: Job, host: Host) -> tuple[Result, Audio]:
     with step(job, host, "finalize"):
         result = run_chain(host, "finalize", result, job)
     return with_valid_extra(job, host, result), audio
-
-
-@contextmanager
-def step(job: Job, host: Host, hook: str) -> Iterator[None]:
-    """Time a stage, which begins with the imports of its plugins."""
-    with job.stage(hook):
-        import_for(host, hook, job)
-        yield
-
-
-def import_for(host: Host, hook: str, job: Job) -> None:
-    """Import the libraries of a stage's plugins, one thread at a time."""
-    try:
-        doers = [engine_for_job(host, hook, job)] if hook in ENGINES else taking_part(host, hook, job)
-    except PluginError:  # which is raised where the step is done
-        doers = []
-    for doer in doers:
-        import_libraries(host, doer.plugin_name, job.settings)
 
 
 def warn_of_missing_plugins(job: Job, host: Host) -> None:
@@ -111,9 +89,8 @@ def load_recording(job: Job) -> Audio:
 
 
 def transcribe_and_align(job: Job, host: Host, audio: Audio) -> Transcript:
-    """Run transcribe, align where requested, and post_align."""
-    with step(job, host, "transcribe"):
-        transcript = run_engine(host, "transcribe", Transcript, job, audio=audio)
+    """Run transcribe with what comes before it, align where requested, and post_align."""
+    transcript = recognise(job, host, audio)
     if job.request.align_output and transcript.segments:
         without = "segments keep their times and words have none"
         arguments = {"audio": audio, "transcript": transcript}
@@ -173,17 +150,3 @@ def with_valid_extra(job: Job, host: Host, result: Result) -> Result:
     for sentence in sentences:
         job.warn(sentence)
     return checked
-
-
-def run_optional_engine(
-    host: Host, hook: str, expected: type[T], job: Job, without: str, **arguments: object
-) -> T | None:
-    """Run an engine; where it fails, return None and warn what the result lacks."""
-    try:
-        with step(job, host, hook):
-            return run_engine(host, hook, expected, job, **arguments)
-    except JobEndError:
-        raise
-    except WorkerError as error:
-        job.warn(f"{error}; {without}")
-        return None

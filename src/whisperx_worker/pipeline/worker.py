@@ -17,7 +17,7 @@ from whisperx_worker.contract.settings import Settings, load_settings
 from whisperx_worker.contract.validation import parse_request, plugins_off
 from whisperx_worker.errors import BadInputError, PluginError
 from whisperx_worker.hooks.dispatch import calls_of_job, failure, texts_unseen_by
-from whisperx_worker.hooks.engine_choice import default_engine
+from whisperx_worker.hooks.engine_choice import default_engine, default_recognition_steps
 from whisperx_worker.hooks.job import NO_OBSERVERS, Job
 from whisperx_worker.hooks.loading import load_host
 from whisperx_worker.hooks.operators_rules import check_required
@@ -91,17 +91,19 @@ def warm_up(worker: Worker) -> str | None:
     One that fails is logged, and jobs load their models themselves.
 
     Returns:
-        Why plain jobs cannot be done: what the plugin that recognises speech failed of.
+        Why plain jobs cannot be done: what a plugin that recognises speech failed of.
     """
     began_s = time.perf_counter()
     with ThreadPoolExecutor(_PLUGINS_AT_ONCE, thread_name_prefix="warm-up") as pool:
         failures = list(pool.map(lambda one: _warm_up_one(one, worker), worker.host.implementations("warm_up")))
     log.info("warmed up in %.2f s", time.perf_counter() - began_s)
+    reasons = dict(filter(None, failures))
+    steps = default_recognition_steps(worker.host, worker.settings)
     try:
-        plain = default_engine(worker.host, "transcribe", worker.settings).plugin_name
-    except PluginError:  # no plugin transcribes, which is a finding of its own
+        plain = [default_engine(worker.host, step, worker.settings).plugin_name for step in reversed(steps)]
+    except PluginError:  # no plugin does a step, which is a finding of its own
         return None
-    return dict(filter(None, failures)).get(plain)
+    return next((reasons[name] for name in plain if name in reasons), None)
 
 
 def _warm_up_one(implementation: HookImpl, worker: Worker) -> tuple[str, str] | None:

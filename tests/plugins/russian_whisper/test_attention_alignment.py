@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.real_models import real_models
+from tests.recognition import own_recognition, recognise
 from tools.real_models import WHISPER
 from whisperx_worker import (
     Audio,
@@ -25,20 +26,17 @@ from whisperx_worker import (
     Word,
 )
 from whisperx_worker.results.speaker_assignment import assign_speakers
-from whisperx_worker.testing import load_plugin, make_job, run_engine
-from whisperx_worker_plugins import russian_whisper
+from whisperx_worker.testing import make_job
+from whisperx_worker_plugins._shared.whisper import model_folder, spectrogram, whisper_model
+from whisperx_worker_plugins._shared.whisper.encoder_states import encode_spectrograms
 from whisperx_worker_plugins.russian_whisper import (
     attention_alignment,
     judgement,
-    model_folder,
-    spectrogram,
-    speech_detection,
-    whisper_model,
 )
 from whisperx_worker_plugins.russian_whisper.attention_alignment import ChunkText, align_by_attention, drop_stale_words
 from whisperx_worker_plugins.russian_whisper.chunking import Chunk
-from whisperx_worker_plugins.russian_whisper.encoder_states import encode_spectrograms
 from whisperx_worker_plugins.russian_whisper.tokenizer import make_tokenizer
+from whisperx_worker_plugins.silero_detection import speech_detection
 
 pytestmark = pytest.mark.models
 
@@ -74,7 +72,7 @@ def chunked(dialogue):
 def aligned(dialogue, name):
     """Return segments of the true text with aligned words."""
     settings = Settings(model=name, device="cpu")
-    found = speech_detection.detect_speech(dialogue.audio, onset=0.5, offset=0.363).speech
+    found = speech_detection.detect_speech(dialogue.audio, onset=0.5, offset=0.363).spans
     texts = list(chunked(dialogue))
     with whisper_model.use_whisper(SHELF, settings, model_folder.find_model_folder(name, settings), None) as whisper:
         tokenizer = make_tokenizer(whisper, "ru", "transcribe")
@@ -120,13 +118,13 @@ def test_a_chunk_of_questions_and_answers_is_cut_where_the_speaker_changes(dialo
 @pytest.fixture
 def transcribe(dialogue):
     """A function that transcribes the first half of the dialogue and returns transcript and job."""
-    host = load_plugin(russian_whisper, "russian_whisper")
+    host = own_recognition()
 
     def run(audio=None, **fields):
         job = make_job(host, language="ru", **fields)
         job.settings, job.models = Settings(model=SHIPPED, device="cpu"), SHELF
         audio = audio or Audio(dialogue.audio.between(0, 24).copy())
-        return run_engine(host, "transcribe", Transcript, job, audio=audio), job
+        return recognise(host, job, audio), job
 
     return run
 

@@ -2,12 +2,11 @@
 
 from itertools import accumulate, pairwise
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperx_worker import Audio, Span, intervals
+from whisperx_worker import Span, intervals
 from whisperx_worker_plugins.russian_whisper import chunking
 
 
@@ -68,17 +67,6 @@ def test_what_begins_at_a_cut_is_after_the_pause_and_what_ends_there_before_it()
     assert chunk.to_recording(2.0, 5.0) == Span(50, 53)
     assert chunk.to_recording(1.0, 3.0) == Span(11, 51)
     assert [chunk.to_sound(time) for time in (11, 12, 30, 50, 51, 99)] == [1, 2, 2, 2, 3, 5]
-
-
-def test_a_speech_window_has_only_speech():
-    audio = Audio(np.arange(16_000 * 100, dtype=np.float32))
-    speech = (Span(10, 20), Span(50, 90))
-
-    window = chunking.join_samples(audio, chunking.speech_window(speech, skip_s=5))
-
-    assert len(window) == 30 * 16_000
-    assert (window[0], window[5 * 16_000 - 1]) == (15 * 16_000, 20 * 16_000 - 1)
-    assert (window[5 * 16_000], window[-1]) == (50 * 16_000, 75 * 16_000 - 1)
 
 
 def test_neighbours_are_joined_within_the_limits():

@@ -3,7 +3,8 @@
 import pytest
 
 from whisperx_worker import ModelNotFoundError, Settings
-from whisperx_worker_plugins.russian_whisper import chunking, model_folder
+from whisperx_worker_plugins._shared.whisper import model_folder
+from whisperx_worker_plugins.russian_whisper import chunk_limits, chunking
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,7 @@ def test_chunk_limits_come_from_the_settings_and_else_from_the_models_folder(tmp
     if written:
         (tmp_path / "chunks.json").write_text(written)
 
-    assert model_folder.read_chunk_limits(tmp_path, Settings(chunk_s=chunk_s)) == packing
+    assert chunk_limits.read_chunk_limits(tmp_path, Settings(chunk_s=chunk_s)) == packing
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def test_a_folder_with_invalid_limits_is_refused(tmp_path, written):
         match=r"cannot be used: it may have longest_s from 1 to 30 and longest_pause_s from 0 to 30, "
         r"and join_across_pauses true or false$",
     ):
-        model_folder.read_chunk_limits(tmp_path, Settings())
+        chunk_limits.read_chunk_limits(tmp_path, Settings())
 
 
 @pytest.mark.parametrize(
@@ -72,4 +73,4 @@ def test_a_folder_in_place_of_a_file_is_refused(tmp_path, name):
     (tmp_path / name).mkdir()
 
     with pytest.raises(ModelNotFoundError, match="cannot be used"):
-        model_folder.read_chunk_limits(tmp_path, Settings()), model_folder.read_timestamps(tmp_path)
+        chunk_limits.read_chunk_limits(tmp_path, Settings()), model_folder.read_timestamps(tmp_path)

@@ -11,7 +11,8 @@ from whisperx_worker import ModelCache, Settings
 from whisperx_worker.pipeline.worker import open_worker
 from whisperx_worker.testing import make_audio, make_job
 from whisperx_worker.types import Span
-from whisperx_worker_plugins.russian_whisper import decoding, prompt, whisper_model
+from whisperx_worker_plugins._shared.whisper import whisper_model
+from whisperx_worker_plugins.russian_whisper import decoding, prompt
 from whisperx_worker_plugins.russian_whisper.chunking import Chunk
 
 BOTH_CUT = (

@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.plugins.russian_whisper.letter_tokens import LetterWhisper, decoded_chunk
-from whisperx_worker import Span
+from whisperx_worker import Span, Speech
 from whisperx_worker.testing import make_audio, make_job
 from whisperx_worker_plugins.russian_whisper import chunking, decoding, transcription
-from whisperx_worker_plugins.russian_whisper.speech_detection import DetectedSpeech
 
 ADDRESS = "Скажите адрес, пожалуйста."
 TIMED = st.lists(st.tuples(st.floats(0, 31), st.sampled_from(["Да.", "Мы живём в Москве.", ADDRESS]), st.floats(0, 31)))
@@ -23,7 +22,7 @@ def transcribe(monkeypatch, speech, decode):
     )
     job = make_job()
     audio = make_audio(speech[-1].end)
-    detected = DetectedSpeech(tuple(speech), ())
+    detected = Speech(tuple(speech), ())
     segments = transcription.transcribe_speech(LetterWhisper(), audio, detected, chunking.ChunkLimits(), "ru", job)
     return list(segments), [str(warned) for warned in job.warnings]
 

@@ -22,7 +22,8 @@ MEASURE = """
 
     from whisperx_worker import ModelCache, Settings, Span
     from whisperx_worker.testing import make_audio, make_job
-    from whisperx_worker_plugins.russian_whisper import chunking, decoding, whisper_model
+    from whisperx_worker_plugins._shared.whisper import whisper_model
+    from whisperx_worker_plugins.russian_whisper import chunking, decoding
 
     def peak_while_decoding(whisper, temperature):
         spans = [Span(float(start), start + 1.0) for start in range({chunks})]

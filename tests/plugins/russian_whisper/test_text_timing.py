@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whisperx_worker import ModelCache, Settings, Span, Word
-from whisperx_worker_plugins.russian_whisper import model_folder, whisper_model
+from whisperx_worker_plugins._shared.whisper import model_folder, whisper_model
 from whisperx_worker_plugins.russian_whisper.chunking import Chunk
 from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
 from whisperx_worker_plugins.russian_whisper.text_timing import TimestampWriter

@@ -11,12 +11,12 @@ import pytest
 from demo.demo import plain
 from tests.plugins.russian_whisper.letter_tokens import LetterWhisper
 from tests.real_models import real_models
+from tests.recognition import own_recognition, recognise
 from tests.timestampless_whisper import make_timestampless
 from tools.real_models import WHISPER
-from whisperx_worker import Audio, ModelCache, PluginError, Settings, Transcript, intervals
+from whisperx_worker import Audio, ModelCache, PluginError, Settings, intervals
 from whisperx_worker.models.locate import shipped_models
-from whisperx_worker.testing import load_plugin, make_job, run_engine
-from whisperx_worker_plugins import russian_whisper
+from whisperx_worker.testing import make_job
 from whisperx_worker_plugins.russian_whisper.decoded_chunk import DecodedChunk
 from whisperx_worker_plugins.russian_whisper.text_generation import TextGenerator
 from whisperx_worker_plugins.russian_whisper.timestamp_tokens import closes_in_time
@@ -93,11 +93,11 @@ UNSURE = {"logprob_threshold": -0.001, "no_speech_threshold": 1.0}
 
 
 def transcribe(folder, samples, *, models=None, settings=None, **fields):
-    host = load_plugin(russian_whisper, "russian_whisper")
+    host = own_recognition()
     job = make_job(host, **{"language": "ru", **fields})
     job.settings = Settings(model=str(folder), device="cpu", **(settings or {}))
     job.models = models or ModelCache()
-    return run_engine(host, "transcribe", Transcript, job, audio=Audio(samples))
+    return recognise(host, job, Audio(samples))
 
 
 def text_of(transcript):

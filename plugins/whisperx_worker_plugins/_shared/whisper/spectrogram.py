@@ -5,18 +5,29 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from whisperx_worker_plugins._shared.loudness import raise_quiet
 from whisperx_worker_plugins._shared.silero import FRAME_SAMPLES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
-    from whisperx_worker_plugins.russian_whisper.library_types import Whisper
+    from whisperx_worker import Audio, Seconds, Span
+    from whisperx_worker_plugins._shared.whisper.library_types import Whisper
 
 log = logging.getLogger(__name__)
+
+WINDOW_S: Seconds = 30.0
+"""Length of the encoder's input window."""
+
+
+def join_samples(audio: Audio, parts: Sequence[Span]) -> NDArray[np.float32]:
+    """Concatenate the samples of some intervals; shape (n,)."""
+    return np.concatenate([np.zeros(0, np.float32), *(audio.between(part.start, part.end) for part in parts)])
 
 
 def log_mel_spectrogram(whisper: Whisper, samples: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from tests.random_whisper import Shape, make_whisper
 from whisperx_worker import SAMPLE_RATE_HZ, ModelCache, Settings, WorkerError
 from whisperx_worker.pipeline.outcome import answer
 from whisperx_worker.pipeline.worker import open_worker
-from whisperx_worker_plugins.russian_whisper import cuda_libraries, spectrogram, whisper_model
+from whisperx_worker_plugins._shared.whisper import cuda_libraries, spectrogram, whisper_model
 
 SMALL = {"width": 64, "heads": 2, "hidden": 64, "encoder_heads": 2}
 
@@ -67,7 +67,7 @@ FOUND_BY_NAME = """
             return False
         return True
 
-    from whisperx_worker_plugins.russian_whisper.cuda_libraries import CUBLAS, preload_cuda_libraries
+    from whisperx_worker_plugins._shared.whisper.cuda_libraries import CUBLAS, preload_cuda_libraries
     before = is_found(CUBLAS)
     preload_cuda_libraries()
     print(before, is_found(CUBLAS))

@@ -1,31 +1,46 @@
-"""CTranslate2 Whisper folder: its required files, its chunk limits and its use of timestamps."""
+"""CTranslate2 Whisper folder: its required files and its use of timestamps."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from whisperx_worker import ModelNotFoundError, Seconds, Settings, find_model
-from whisperx_worker_plugins.russian_whisper.chunking import WINDOW_S, ChunkLimits
+from whisperx_worker import ModelNotFoundError, ModelRequirement, Settings, find_model
+from whisperx_worker_plugins._shared.model_requirements import with_production_model
+from whisperx_worker_plugins._shared.whisper import cuda_libraries
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pydantic import SecretStr
 
-CHUNK_LIMITS_FILE = "chunks.json"
-"""Optional file in a model's folder with the fields of `ChunkLimits`."""
-
 DECODING_FILE = "decoding.json"
 """Optional file in a model's folder, with the field `timestamps`: decode each text with them, or none."""
-
-_MIN_CHUNK_S: Seconds = 1.0
-"""Each chunk takes the time of a whole window."""
 
 _CHECKED_FILES = ("model.bin", "config.json", "tokenizer.json")
 REQUIRED_FILES = (*_CHECKED_FILES, "vocabulary.json|vocabulary.txt")
 """Files that a folder must have; CTranslate2 itself reports the last as missing."""
+
+PRODUCTION_MODEL = "faster-whisper-large-v3-russian"
+
+
+def whisper_requirements(settings: Settings, step: str) -> list[ModelRequirement]:
+    """Return the requirements of the configured and the production model, for a step.
+
+    The libraries of speech detection, which comes before each of these steps, are among them.
+    """
+    return with_production_model(
+        ModelRequirement(
+            settings.model,
+            step,
+            REQUIRED_FILES,
+            libraries=("faster_whisper", "ctranslate2", "silero_vad"),
+            imports=("faster_whisper", "onnxruntime"),
+            optional=("preprocessor_config.json",),
+            gpu_setup=(f"{cuda_libraries.__name__}:preload_cuda_libraries",),
+        ),
+        ModelRequirement(PRODUCTION_MODEL, step, on_request=True, hub_id=f"bzikst/{PRODUCTION_MODEL}"),
+    )
 
 
 def find_model_folder(name: str, settings: Settings, token: SecretStr | None = None) -> Path:
@@ -42,28 +57,6 @@ def find_model_folder(name: str, settings: Settings, token: SecretStr | None = N
             f"the model {folder.name!r} is no CTranslate2 Whisper: it has no {' and no '.join(missing)}"
         )
     return folder
-
-
-def read_chunk_limits(folder: Path, settings: Settings) -> ChunkLimits:
-    """Return the chunk limits from the settings, else from the model's folder, else Whisper's.
-
-    Raises:
-        ModelNotFoundError: When the folder's file is invalid.
-    """
-    file = folder / CHUNK_LIMITS_FILE
-    try:
-        limits = ChunkLimits(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else ChunkLimits()
-        is_valid = _MIN_CHUNK_S <= limits.longest_s <= WINDOW_S and 0 <= limits.longest_pause_s <= WINDOW_S
-        is_valid = is_valid and isinstance(limits.join_across_pauses, bool)
-    except (OSError, ValueError, TypeError):
-        is_valid = False
-    if not is_valid:
-        raise ModelNotFoundError(
-            f"the {CHUNK_LIMITS_FILE} of the model {folder.name!r} cannot be used: it may have longest_s from "
-            f"{_MIN_CHUNK_S:g} to {WINDOW_S:g} and longest_pause_s from 0 to {WINDOW_S:g}, "
-            "and join_across_pauses true or false"
-        )
-    return limits if settings.chunk_s is None else replace(limits, longest_s=settings.chunk_s)
 
 
 def read_timestamps(folder: Path) -> bool | None:

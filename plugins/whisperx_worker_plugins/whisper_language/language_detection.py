@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from whisperx_worker import OomBackoff, Span, intervals
-from whisperx_worker_plugins.russian_whisper.chunking import WINDOW_S, join_samples, speech_window
-from whisperx_worker_plugins.russian_whisper.encoder_states import encode_spectrograms
-from whisperx_worker_plugins.russian_whisper.spectrogram import log_mel_spectrogram
+from whisperx_worker import Language, OomBackoff, Span, intervals
+from whisperx_worker_plugins._shared.whisper.encoder_states import encode_spectrograms
+from whisperx_worker_plugins._shared.whisper.spectrogram import WINDOW_S, join_samples, log_mel_spectrogram
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from whisperx_worker import Audio, Job, Seconds
-    from whisperx_worker_plugins.russian_whisper.library_types import Whisper
+    from whisperx_worker_plugins._shared.whisper.library_types import Whisper
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ class Vote:
         return self.probabilities[self.language]
 
 
-def detect_language(whisper: Whisper, audio: Audio, speech: tuple[Span, ...], job: Job) -> tuple[str, float]:
+def detect_language(whisper: Whisper, audio: Audio, speech: tuple[Span, ...], job: Job) -> Language:
     """Return the language and its probability, averaged over all windows by their speech.
 
     With `language_detection_min_prob` in the request, windows are classified one by one until one reaches it and
@@ -66,11 +65,11 @@ def detect_language(whisper: Whisper, audio: Audio, speech: tuple[Span, ...], jo
         job: For the request's limits.
 
     Returns:
-        ISO code and probability in 0..1.
+        With its probability.
     """
     min_probability = job.request.language_detection_min_prob
     if not whisper.model.is_multilingual:
-        return "en", 1.0
+        return Language("en", 1.0)
     votes = _collect_votes(whisper, audio, speech, job)
     is_reached = min_probability > 0 and votes[-1].probability >= min_probability
     code, probability = (votes[-1].language, votes[-1].probability) if is_reached else count_votes(votes)
@@ -84,7 +83,7 @@ def detect_language(whisper: Whisper, audio: Audio, speech: tuple[Span, ...], jo
         job.warn(f"the language is not certain: {code!r} was taken, with probability {probability:.2f}")
     for message, span in disagreements(votes, code):
         job.warn(message, span)
-    return code, probability
+    return Language(code, probability)
 
 
 def count_votes(votes: Sequence[Vote]) -> tuple[str, float]:
@@ -126,6 +125,28 @@ def window_offsets(speech_s: Seconds, tries: int) -> list[Seconds]:
     return sorted(spread, key=lambda offset: abs(offset - last / 2))
 
 
+def speech_window(speech: Sequence[Span], skip_s: Seconds) -> list[Span]:
+    """Return intervals of up to 30 s of speech, without the pauses.
+
+    Args:
+        speech: Speech intervals, in time order.
+        skip_s: Seconds of speech before the window.
+    """
+    parts: list[Span] = []
+    left_s = WINDOW_S
+    for span in speech:
+        if skip_s >= span.duration_s:
+            skip_s -= span.duration_s
+            continue
+        start, skip_s = span.start + skip_s, 0.0
+        end = min(span.end, start + left_s)
+        parts.append(Span(start, end))
+        left_s -= end - start
+        if left_s <= 0:
+            break
+    return parts
+
+
 def _collect_votes(whisper: Whisper, audio: Audio, speech: tuple[Span, ...], job: Job) -> list[Vote]:
     """Classify windows, one by one where a probability ends the search, else in batches."""
     request = job.request
@@ -145,11 +166,11 @@ def _collect_votes(whisper: Whisper, audio: Audio, speech: tuple[Span, ...], job
         ]
 
     min_probability = request.language_detection_min_prob
-    backoff = OomBackoff(job, "transcribe", most=request.batch_size)
+    backoff = OomBackoff(job, "identify_language", most=request.batch_size)
     votes: list[Vote] = []
     size = 1 if min_probability else len(windows)
     for start in range(0, len(windows), size):
-        job.progress("transcribe", 0.0)
+        job.progress("identify_language", start / len(windows))
         votes += backoff.run(windows[start : start + size], classify)
         if min_probability and votes[-1].probability >= min_probability:
             break

@@ -1,13 +1,15 @@
 """The detected language, its windows and its warnings."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperx_worker import Span, intervals
+from whisperx_worker import Audio, Span, intervals
 from whisperx_worker.testing import make_audio, make_job
-from whisperx_worker_plugins.russian_whisper import language_detection
-from whisperx_worker_plugins.russian_whisper.language_detection import window_offsets
+from whisperx_worker_plugins._shared.whisper.spectrogram import join_samples
+from whisperx_worker_plugins.whisper_language import language_detection
+from whisperx_worker_plugins.whisper_language.language_detection import window_offsets
 
 
 @pytest.mark.parametrize(
@@ -16,6 +18,17 @@ from whisperx_worker_plugins.russian_whisper.language_detection import window_of
 )
 def test_language_windows_are_spread_over_the_speech_the_middle_first(speech_s, tries, offsets):
     assert window_offsets(speech_s, tries) == offsets
+
+
+def test_a_speech_window_has_only_speech():
+    audio = Audio(np.arange(16_000 * 100, dtype=np.float32))
+    speech = (Span(10, 20), Span(50, 90))
+
+    window = join_samples(audio, language_detection.speech_window(speech, skip_s=5))
+
+    assert len(window) == 30 * 16_000
+    assert (window[0], window[5 * 16_000 - 1]) == (15 * 16_000, 20 * 16_000 - 1)
+    assert (window[5 * 16_000], window[-1]) == (50 * 16_000, 75 * 16_000 - 1)
 
 
 class Scripted:
@@ -38,8 +51,8 @@ class Scripted:
 def detect(monkeypatch, whisper, speech_s=200.0, **fields):
     monkeypatch.setattr(language_detection, "log_mel_spectrogram", lambda _whisper, samples: samples[:1])
     job = make_job(**fields)
-    code, probability = language_detection.detect_language(whisper, make_audio(speech_s), (Span(0.0, speech_s),), job)
-    return code, pytest.approx(probability), [str(warned) for warned in job.warnings]
+    found = language_detection.detect_language(whisper, make_audio(speech_s), (Span(0.0, speech_s),), job)
+    return found.code, pytest.approx(found.probability), [str(warned) for warned in job.warnings]
 
 
 NO_WINDOW = (
@@ -98,7 +111,7 @@ def test_windows_are_classified_in_batches_that_fit(monkeypatch):
     _, _, warnings = detect(monkeypatch, Small(*[{"ru": 1.0}] * 5), batch_size=4)
 
     assert (batches[0], batches[-3:]) == (4, [2, 2, 1])
-    assert warnings == ["transcribe ran out of memory with a batch of 4, and went on with 2"]
+    assert warnings == ["identify_language ran out of memory with a batch of 4, and went on with 2"]
 
 
 LANGUAGES = st.sampled_from(["ru", "en", "de"])

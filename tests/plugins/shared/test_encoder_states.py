@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from whisperx_worker_plugins.russian_whisper.encoder_states import (
+from whisperx_worker_plugins._shared.whisper.encoder_states import (
     MAX_CHUNKS_ON_CPU,
     encode_spectrograms,
     perturb_states,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from whisperx_worker_plugins.russian_whisper.library_types import EncoderStates, Whisper
+    from whisperx_worker_plugins._shared.whisper.library_types import EncoderStates, Whisper
 
 MAX_CHUNKS_ON_CPU = 4
 """Chunks that a CPU processes at once: more are no faster, and each takes memory."""

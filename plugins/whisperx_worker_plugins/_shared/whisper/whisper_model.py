@@ -13,15 +13,15 @@ from whisperx_worker import (
     folder_mb,
     pick_device,
 )
-from whisperx_worker_plugins.russian_whisper.cuda_libraries import preload_cuda_libraries
-from whisperx_worker_plugins.russian_whisper.model_folder import read_timestamps
-from whisperx_worker_plugins.russian_whisper.spectrogram import match_mel_bands
+from whisperx_worker_plugins._shared.whisper.cuda_libraries import preload_cuda_libraries
+from whisperx_worker_plugins._shared.whisper.model_folder import read_timestamps
+from whisperx_worker_plugins._shared.whisper.spectrogram import match_mel_bands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from whisperx_worker_plugins.russian_whisper.library_types import Whisper
+    from whisperx_worker_plugins._shared.whisper.library_types import Whisper
 
 
 log = logging.getLogger(__name__)
