@@ -36,6 +36,7 @@ from .types import (
     JSON as JSON,
     SAMPLE_RATE_HZ as SAMPLE_RATE_HZ,
     Audio as Audio,
+    DecodedText as DecodedText,
     Diarization as Diarization,
     Language as Language,
     Result as Result,

@@ -126,6 +126,21 @@ class Language:
 
 
 @dataclass(frozen=True)
+class DecodedText:
+    """Text of one chunk as a recogniser decoded it."""
+
+    span: Span
+    """The chunk's interval of the recording."""
+    text: str
+    avg_logprob: float
+    """Mean log-probability of its tokens."""
+    temperature: float
+    """Temperature that it was decoded at."""
+    retry: bool = False
+    """Whether the chunk is to be decoded again, at the next temperature."""
+
+
+@dataclass(frozen=True)
 class Word:
     """One word with its times."""
 

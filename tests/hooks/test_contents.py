@@ -13,6 +13,7 @@ import pytest
 
 from whisperx_worker import (
     Audio,
+    DecodedText,
     Diarization,
     Language,
     Result,
@@ -130,6 +131,7 @@ def test_each_fault_has_its_words(fault, value):
         Speech([Span(0, 1), Span(1, 2)], [Span(2, 3)], frames(0, 1), 0.1),
         Speech(()),
         Language("ru"),
+        DecodedText(Span(0, 1), "", -0.2, 0.0, retry=True),
     ],
 )
 def test_what_is_sound_passes(value):

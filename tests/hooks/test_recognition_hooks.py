@@ -1,4 +1,4 @@
-"""Speech and language reach the recogniser that takes them."""
+"""Speech and language reach the recogniser that takes them, and plugins see each chunk's text."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from tests.hooks.whole_jobs import open_host, response_to
 from whisperx_worker import (
     Audio,
+    DecodedText,
     Language,
     ModelCache,
     ModelRequirement,
@@ -315,3 +316,76 @@ def test_a_detector_that_cannot_be_warmed_up_fails_plain_jobs():
 
     assert reason(Takes()) == "plugin cold failed in warm_up: it raised KeyError"
     assert reason(TakesSound()) is None
+
+
+# --- texts as they are decoded
+
+
+class Asks:
+    """A recogniser of one chunk, which asks the plugins and notes their answers."""
+
+    def __init__(self):
+        self.answers = []
+
+    @hookimpl
+    def transcribe(self, job):
+        self.answers.append(job.decoded(DecodedText(Span(0.0, 1.0), "алло ранпод", -0.2, 0.0)))
+        return Transcript((Segment(0.0, 1.0, self.answers[0].text),), "ru")
+
+
+class Corrects:
+    def __init__(self, **changes):
+        self.changes = changes
+
+    @hookimpl
+    def decoded(self, decoded):
+        return replace(decoded, **self.changes)
+
+
+class Spells:
+    @hookimpl
+    def decoded(self, decoded):
+        return replace(decoded, text=decoded.text.replace("ранпод", "RunPod"))
+
+
+class Capitalises:
+    @hookimpl(closed=True)
+    def decoded(self, decoded):
+        if decoded.text == "":
+            raise KeyError
+        return replace(decoded, text=decoded.text.capitalize())
+
+
+def test_plugins_correct_a_text_one_after_the_other():
+    response = answer(asks=Asks(), capitalises=Capitalises(), spells=Spells())
+    assert (response["segments"][0]["text"], response["warnings"]) == ("Алло RunPod", [])
+
+
+def test_a_plugin_may_ask_for_another_try():
+    asks = Asks()
+    answer(asks=asks, corrects=Corrects(retry=True))
+    assert [(one.text, one.retry) for one in asks.answers] == [("алло ранпод", True)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"text": None}, "its text is NoneType"),
+        ({"retry": "yes"}, "its retry is 'yes', which is neither true nor false"),
+        ({"span": Span(0.0, 2.0)}, "span is changed, which decoded may not do"),
+        ({"temperature": 0.2}, "temperature is changed, which decoded may not do"),
+    ],
+)
+def test_a_change_that_cannot_be_is_left_out_and_its_plugin_is_named(changes, fault):
+    response = answer(asks=Asks(), corrects=Corrects(**changes))
+    assert response["segments"][0]["text"] == "алло ранпод"
+    assert response["warnings"] == [
+        f"plugin corrects failed in decoded: it returned DecodedText in which {fault}; its change is left out"
+    ]
+
+
+def test_a_closed_plugin_that_fails_ends_the_job():
+    response = answer(asks=Asks(), blanks=Corrects(text=""), capitalises=Capitalises())
+    assert response["error"] == (
+        "plugin capitalises failed in decoded: it raised KeyError; the job does not go on without it"
+    )

@@ -12,6 +12,7 @@ import pytest
 from tests.house.sources import ROOT
 from whisperx_worker import (
     Audio,
+    DecodedText,
     Diarization,
     ExtraSchema,
     Language,
@@ -38,7 +39,7 @@ HOOKS = {
 
 def test_there_are_these_hooks_and_no_other():
     assert sorted(HOOKS) == [
-        "align", "detect_speech", "diarize", "finalize", "identify_language", "job_ended", "job_started", "partial", "post_align", "post_diarize", "pre_audio",
+        "align", "decoded", "detect_speech", "diarize", "finalize", "identify_language", "job_ended", "job_started", "partial", "post_align", "post_diarize", "pre_audio",
         "prepare", "register_extra", "register_models", "register_options", "register_outputs", "register_plugin",
         "respond", "shutdown", "source", "stage_ended", "transcribe", "verify_speakers", "warm_up",
     ]  # fmt: skip
@@ -82,6 +83,7 @@ def test_a_hooks_example_is_a_plugin_that_works(name):
         "transcript": make_transcript("Алло"),
         "speech": Speech((Span(0.0, 1.0),)),
         "language": Language("ru"),
+        "decoded": DecodedText(Span(0.0, 1.0), "алло", -0.2, 0.0),
         "diarization": Diarization((), exclusive=(), embeddings={}),
         "result": Result(make_transcript("Алло"), 1.0),
         "job": make_job(host),
@@ -98,7 +100,7 @@ def test_a_hooks_example_is_a_plugin_that_works(name):
         return
     answer = implementation.function(*[values[argument] for argument in implementation.argnames])
     promised = {
-        "detect_speech": Speech, "identify_language": Language,
+        "detect_speech": Speech, "identify_language": Language, "decoded": DecodedText,
         "pre_audio": Audio, "transcribe": Transcript, "align": Transcript, "post_align": Transcript,
         "diarize": Diarization, "verify_speakers": list, "finalize": Result, "register_options": type,
         "prepare": Request, "partial": tuple, "post_diarize": Diarization, "respond": dict, "register_plugin": PluginInfo,

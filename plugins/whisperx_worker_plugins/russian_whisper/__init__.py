@@ -1,9 +1,10 @@
 """Recognition by a CTranslate2 Whisper folder, in production the Russian large-v3.
 
 In the order of a job: `long_intervals`, `chunking`, `transcription`. The last one decodes chunks (`decoding`, with
-`temperature_fallback`), cuts their tokens into segments (`timestamp_tokens`), removes hallucinations (`judgement`) and
-decodes speech without text again (`redecoding`). The model is loaded and shared by `_shared.whisper`; everything else
-belongs to one job. Text that was decoded without timestamps gets them from `text_timing`.
+`temperature_fallback` and what plugins make of each text, `text_review`), cuts their tokens into segments
+(`timestamp_tokens`), removes hallucinations (`judgement`) and decodes speech without text again (`redecoding`). The
+model is loaded and shared by `_shared.whisper`; everything else belongs to one job. Text that was decoded without
+timestamps gets them from `text_timing`.
 """
 
 from __future__ import annotations

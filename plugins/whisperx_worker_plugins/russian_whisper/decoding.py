@@ -20,6 +20,7 @@ from whisperx_worker_plugins.russian_whisper.attention_alignment import ChunkTex
 from whisperx_worker_plugins.russian_whisper.prompt import prompt_for_job
 from whisperx_worker_plugins.russian_whisper.temperature_fallback import decode_with_fallback, temperature_ladder
 from whisperx_worker_plugins.russian_whisper.text_generation import TextGenerator
+from whisperx_worker_plugins.russian_whisper.text_review import review_texts
 from whisperx_worker_plugins.russian_whisper.text_timing import TimestampWriter
 from whisperx_worker_plugins.russian_whisper.thresholds import is_complete, is_silence, repeats
 from whisperx_worker_plugins.russian_whisper.timestamp_tokens import closes_in_time, cut_segments
@@ -98,7 +99,7 @@ class _BatchDecoder:
         mels = [log_mel_spectrogram(whisper, join_samples(self.audio, chunk.parts)) for chunk in chunks]
         states = encode_spectrograms(whisper, np.stack(mels))
         speech_s = [intervals.seconds_within(self.speech, chunk.start, chunk.end) for chunk in chunks]
-        decoded = self._read(states, speech_s)
+        decoded = self._reviewed(states, chunks, speech_s, self._read(states, speech_s))
         if self.which is not Pass.FAINT:
             self._report(chunks, decoded)
         finishers = {False: self._write_timestamps}
@@ -111,6 +112,23 @@ class _BatchDecoder:
                 finished = finish(select_items(states, own), [chunks[i] for i in own], [decoded[i] for i in own])
                 timed.update(zip(own, finished, strict=True))
         return [timed[index] for index in range(len(chunks))]
+
+    def _reviewed(
+        self, states: EncoderStates, chunks: Sequence[Chunk], speech_s: Sequence[Seconds], read: Sequence[DecodedChunk]
+    ) -> list[DecodedChunk]:
+        """Return the texts as the job's plugins leave them, some of them decoded again."""
+
+        def decode_again(indices: Sequence[int], temperature: float) -> list[DecodedChunk]:
+            again: dict[int, DecodedChunk] = {}
+            for timestamps in (False, True):
+                own = [index for index in indices if read[index].has_timestamps is timestamps]
+                if own:
+                    part, own_s = select_items(states, own), [speech_s[index] for index in own]
+                    made = self._generate(part, own_s, timestamps=timestamps, temperatures=[temperature])
+                    again.update(zip(own, made, strict=True))
+            return [again[index] for index in indices]
+
+        return review_texts(chunks, read, self._temperatures(fallback=True), decode_again, self.job)
 
     def _report(self, chunks: Sequence[Chunk], decoded: Sequence[DecodedChunk]) -> None:
         """Show the client the text that is not final yet."""
@@ -129,19 +147,20 @@ class _BatchDecoder:
         that stands beside a loop.
         """
         whisper, settings = self.generator.whisper, self.job.settings
-        fallback = self.which is not Pass.FAINT
         if whisper.timestamps is not None:
-            return self._generate(states, speech_s, timestamps=whisper.timestamps, fallback=fallback)
+            ladder = self._temperatures(fallback=True)
+            return self._generate(states, speech_s, timestamps=whisper.timestamps, temperatures=ladder)
 
         def decode(indices: Sequence[int], *, timestamps: bool, fallback: bool) -> dict[int, DecodedChunk]:
             own_s = [speech_s[index] for index in indices]
-            decoded = self._generate(select_items(states, indices), own_s, timestamps=timestamps, fallback=fallback)
+            ladder = self._temperatures(fallback=fallback)
+            decoded = self._generate(select_items(states, indices), own_s, timestamps=timestamps, temperatures=ladder)
             return dict(zip(indices, decoded, strict=True))
 
         every = range(len(speech_s))
         plain = decode(every, timestamps=False, fallback=False) if self.which is Pass.FIRST else {}
         pending = [index for index in every if index not in plain or not is_complete(plain[index], settings)]
-        timed = decode(pending, timestamps=True, fallback=fallback) if pending else {}
+        timed = decode(pending, timestamps=True, fallback=True) if pending else {}
         untimed = [index for index, chunk in timed.items() if chunk.text and not closes_in_time(chunk, whisper)]
         if missing := [index for index in untimed if index not in plain]:
             plain |= decode(missing, timestamps=False, fallback=False)
@@ -149,14 +168,18 @@ class _BatchDecoder:
         return [plain[index] if index in rejected or index not in timed else timed[index] for index in every]
 
     def _generate(
-        self, states: EncoderStates, speech_s: Sequence[Seconds], *, timestamps: bool, fallback: bool
+        self, states: EncoderStates, speech_s: Sequence[Seconds], *, timestamps: bool, temperatures: Sequence[float]
     ) -> list[DecodedChunk]:
         """Decode a batch, with or without timestamps."""
-        generator, request = replace(self.generator, timestamps=timestamps), self.job.request
+        generator = replace(self.generator, timestamps=timestamps)
         prompted = [index for index, duration_s in enumerate(speech_s) if self._may_have_prompt(duration_s)]
-        step = request.temperature_increment_on_fallback if fallback else None
-        temperatures = temperature_ladder(request.temperature, step)
         return decode_with_fallback(generator, states, speech_s, prompted, temperatures, self.job)
+
+    def _temperatures(self, *, fallback: bool) -> list[float]:
+        """Return the job's temperatures, or the first one; faint speech has no other."""
+        request = self.job.request
+        step = request.temperature_increment_on_fallback if fallback and self.which is not Pass.FAINT else None
+        return temperature_ladder(request.temperature, step)
 
     def _add_words(
         self, states: EncoderStates, chunks: Sequence[Chunk], decoded: Sequence[DecodedChunk]

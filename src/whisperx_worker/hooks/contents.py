@@ -26,6 +26,7 @@ import numpy as np
 from whisperx_worker.contract.request import Request
 from whisperx_worker.types import (
     Audio,
+    DecodedText,
     Diarization,
     Language,
     Result,
@@ -93,6 +94,17 @@ def _language(language: Any, _before: object) -> Iterator[str]:
         yield f"its code is {language.code!r}, which is no language"
     if language.probability is not None and not (is_time(language.probability) and language.probability <= 1):
         yield f"its probability is {language.probability!r}, which is not in 0..1"
+
+
+def _decoded(decoded: Any, before: object) -> Iterator[str]:
+    """Check that only what `decoded` may change is another value."""
+    if not is_text(decoded.text):
+        yield f"its text is {_kind(decoded.text)}"
+    if not isinstance(decoded.retry, bool):
+        yield f"its retry is {decoded.retry!r}, which is neither true nor false"
+    for name in ("span", "avg_logprob", "temperature"):
+        if isinstance(before, DecodedText) and getattr(decoded, name) != getattr(before, name):
+            yield f"{name} is changed, which decoded may not do"
 
 
 def _transcript(transcript: Any, before: object) -> Iterator[str]:
@@ -222,6 +234,7 @@ _CHECKS: Mapping[type, Callable[[Any, object], Iterator[str]]] = {
     Audio: _audio,
     Speech: _speech,
     Language: _language,
+    DecodedText: _decoded,
     Transcript: _transcript,
     Diarization: _diarization,
     Result: _result,

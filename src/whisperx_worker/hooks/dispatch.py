@@ -145,7 +145,9 @@ def notify_observers(host: Host, hook: str, job: Job, **arguments: object) -> No
 
 def calls_of_job(host: Host) -> PluginCalls:
     """Return the hooks of a host that a job calls by itself."""
+    reviewed = bool(host.implementations("decoded"))
     return PluginCalls(
+        decoded=lambda decoded, job: run_chain(host, "decoded", decoded, job) if reviewed else decoded,
         partial=lambda segments, job: run_chain(host, "partial", segments, job),
         fetch_address=functools.partial(fetch_address, host),
         stage_ended=lambda job, ended: notify_observers(host, "stage_ended", job, ended=ended),

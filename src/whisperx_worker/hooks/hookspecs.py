@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from whisperx_worker.hooks.job import Job, StageEnd
     from whisperx_worker.types import (
         Audio,
+        DecodedText,
         Diarization,
         Language,
         Result,
@@ -150,9 +151,9 @@ def transcribe(  # noqa: PLR0913  a plugin takes those that it needs
     Called once per job. `speech` is what `detect_speech` found. `language` is the request's, else what
     `identify_language` found, and None where the request names none and there is no speech. Both are found only for an
     engine that takes them; one that takes `audio` alone finds speech and language itself. For the next engine they are
-    found in the `audio` that it is given, unless they are given too. Must honour the request's decoding
-    fields. None means that the engine declines, and then, as when it raises, the job fails with one sentence: no other
-    model steps in.
+    found in the `audio` that it is given, unless they are given too. Must honour the request's decoding fields, and
+    should hand each chunk's text to `job.decoded`. None means that the engine declines, and then, as when it raises,
+    the job fails with one sentence: no other model steps in.
 
     Example:
         >>> from whisperx_worker import Language, Segment, Speech, Transcript, hookimpl
@@ -160,6 +161,26 @@ def transcribe(  # noqa: PLR0913  a plugin takes those that it needs
         ... def transcribe(speech: Speech, language: Language | None) -> Transcript:
         ...     said = tuple(Segment(span.start, span.end, "Алло.") for span in speech.spans)
         ...     return Transcript(said, language.code if language else None, speech=speech.spans)
+    """
+
+
+@hookspec
+def decoded(decoded: DecodedText, job: Job, options: object) -> DecodedText | None:
+    """Chain. Correct the text of a chunk as it comes from the recogniser, or ask for another try.
+
+    Called by recognisers that support it, such as the worker's own, for each chunk that they decode, from any thread,
+    and again for each further try. Only `text` and `retry` may change. With another text, the chunk's times are made
+    for that. With `retry` the chunk is decoded again at the next temperature of the request's ladder, until that ends.
+    None: unchanged. If it raises or returns something else, the text stays as it was before this plugin and the client
+    gets a warning.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from whisperx_worker import DecodedText, hookimpl
+        >>> @hookimpl
+        ... def decoded(decoded: DecodedText) -> DecodedText:
+        ...     corrected = decoded.text.replace("ранпод", "RunPod")
+        ...     return replace(decoded, text=corrected, retry="субтитры" in corrected.lower())
     """
 
 

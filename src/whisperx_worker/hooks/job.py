@@ -15,7 +15,7 @@ from whisperx_worker.deprecation import warn_renamed
 from whisperx_worker.errors import BadInputError, JobCancelledError, OutOfTimeError, StrictError
 from whisperx_worker.logs.job_log import events
 from whisperx_worker.runtime.health import Health
-from whisperx_worker.types import Seconds, Segment, Span, Warned
+from whisperx_worker.types import DecodedText, Seconds, Segment, Span, Warned
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +80,8 @@ class PluginCalls:
 
     partial: Callable[[tuple[Segment, ...], Job], tuple[Segment, ...]] = lambda segments, _job: segments
     """Returns text as the client may see it before it is final."""
+    decoded: Callable[[DecodedText, Job], DecodedText] = lambda decoded, _job: decoded
+    """Returns a chunk's text as the plugins leave it."""
     fetch_address: Callable[[PluginAddress, Path, Job], Path] = _fetch_nothing
     """Fetches an address of a plugin's scheme into a folder."""
     stage_ended: Callable[[Job, StageEnd], None] = lambda _job, _ended: None
@@ -205,6 +207,17 @@ class Job:
             shown = self._shown(segments)
             with self._reporting:
                 self.observers.segments(shown)
+
+    def decoded(self, decoded: DecodedText) -> DecodedText:
+        """Return a chunk's text as the plugins' `decoded` hooks leave it; for recognisers.
+
+        Where the answer has another text, that is the chunk's. Where it has `retry`, the chunk is to be decoded again
+        at the next temperature, if there is one. Call it before `recognised`.
+
+        Raises:
+            JobEndError: When a plugin ends the job.
+        """
+        return self.plugins.decoded(decoded, self)
 
     def note_text(self, fate: str, segment: Segment, why: str) -> None:
         """Note text that is not in the answer, for `debug`.
