@@ -7,10 +7,31 @@ from dataclasses import replace
 
 import pytest
 
-from tests.hooks.whole_jobs import SAID, Recognises, open_host, response_to
-from whisperx_worker import JobRefusedError, Segment, hookimpl
+from whisperx_worker import JobRefusedError, PluginError, Segment, Transcript, Word, hookimpl
+from whisperx_worker.testing import Recording, load_plugin, load_plugins, make_audio, run_job
 
+SAID = "позвоните 89161234567"
+SEGMENT = Segment(0.0, 1.0, SAID, (Word("позвоните", 0.0, 0.4), Word("89161234567", 0.4, 1.0)))
+CALL = Recording(make_audio(), Transcript((SEGMENT,), "ru"))
 PHONE = re.compile(r"\d{11}")
+
+
+class NotesRemoved:
+    """Notes the text as one that was removed, for `debug`."""
+
+    @hookimpl
+    def pre_audio(self, job):
+        job.note_text("removed", SEGMENT, "it is said twice")
+
+
+def answer_with(*plugins, settings=None, **fields):
+    """Answer a job about the call, with one plugin named `redact` or none."""
+    host = load_plugins(settings=settings, notes=NotesRemoved(), **dict(zip(["redact"], plugins, strict=False)))
+    return run_job(host, CALL, **fields)
+
+
+def response_with(*plugins, **given):
+    return answer_with(*plugins, **given).response
 
 
 def masked(segments):
@@ -56,7 +77,7 @@ class Leaks(Redacts):
 
 
 def test_its_change_is_in_the_answer():
-    assert response_to(redact=Redacts())["segments"][0]["text"] == "позвоните ███"
+    assert response_with(Redacts())["segments"][0]["text"] == "позвоните ███"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +92,7 @@ def test_its_change_is_in_the_answer():
     ],
 )
 def test_where_it_fails_the_job_does_and_nothing_goes_out(plugin, sentence):
-    assert response_to(redact=plugin) == {"error": sentence}
+    assert response_with(plugin) == {"error": sentence}
 
 
 def test_an_open_one_that_fails_goes_out_with_a_warning_unless_the_operator_requires_it():
@@ -80,8 +101,8 @@ def test_an_open_one_that_fails_goes_out_with_a_warning_unless_the_operator_requ
         def post_align(self):
             raise KeyError
 
-    assert response_to(redact=Open())["segments"][0]["text"] == SAID
-    assert response_to(redact=Open(), settings={"plugins_require": ("redact",)})["error"] == (
+    assert response_with(Open())["segments"][0]["text"] == SAID
+    assert response_with(Open(), settings={"plugins_require": ("redact",)})["error"] == (
         "plugin redact failed in post_align: it raised KeyError; the job does not go on without it"
     )
 
@@ -92,55 +113,48 @@ def test_a_refusal_is_the_jobs_error_from_any_chain():
         def prepare(self):
             raise JobRefusedError("calls of this customer are not transcribed")
 
-    assert response_to(polite=Refuses())["error"] == "calls of this customer are not transcribed"
+    assert response_with(Refuses())["error"] == "calls of this customer are not transcribed"
 
 
 def test_a_stream_has_no_text_that_the_plugin_has_not_seen():
-    shown: list[Segment] = []
+    answer = answer_with(RedactsPieces(), stream=True)
 
-    response = response_to(redact=RedactsPieces(), stream=True, shown=shown)
-
-    assert [one.text for one in shown] == ["позвоните ███"]
-    assert response["segments"][0]["text"] == "позвоните ███"
+    assert [one.text for one in answer.streamed] == ["позвоните ███"]
+    assert answer.response["segments"][0]["text"] == "позвоните ███"
 
 
 def test_a_stream_is_refused_where_the_plugin_sees_no_pieces():
-    shown: list[Segment] = []
+    answer = answer_with(Redacts(), stream=True)
 
-    assert response_to(redact=Redacts(), stream=True, shown=shown)["error"] == (
+    assert answer.response["error"] == (
         "stream is not possible here: redact changes text before anybody may see it, and not in pieces"
     )
-    assert shown == []
+    assert answer.streamed == ()
 
 
 def test_a_failure_in_a_piece_fails_the_job_and_names_the_plugin_that_failed():
-    assert response_to(redact=FailsInPieces(), stream=True)["error"] == (
+    assert response_with(FailsInPieces(), stream=True)["error"] == (
         "plugin redact failed in partial: it raised KeyError; the job does not go on without it"
     )
 
 
 def test_texts_of_debug_go_through_the_plugin_or_are_left_out():
-    assert response_to(debug=True)["debug"]["removed"][0]["text"] == SAID
-    assert response_to(redact=RedactsPieces(), debug=True)["debug"]["removed"][0]["text"] == "позвоните ███"
-    left_out = response_to(redact=Redacts(), debug=True)["debug"]
+    assert response_with(debug=True)["debug"]["removed"][0]["text"] == SAID
+    assert response_with(RedactsPieces(), debug=True)["debug"]["removed"][0]["text"] == "позвоните ███"
+    left_out = response_with(Redacts(), debug=True)["debug"]
     assert left_out["texts_left_out"] == "redact changes text before anybody may see it, and not in pieces"
     assert "89161234567" not in str(left_out)
 
 
 def test_without_such_a_plugin_a_stream_is_as_it_was():
-    shown: list[Segment] = []
-    response_to(stream=True, shown=shown)
-    assert [one.text for one in shown] == [SAID]
+    assert [one.text for one in answer_with(stream=True).streamed] == [SAID]
 
 
 def test_a_closed_engine_has_no_meaning_and_is_refused_at_load():
-    class Closed(Recognises):
+    class Closed:
         @hookimpl(closed=True)
         def transcribe(self):
             return None
 
-    _, host = open_host(odd=Closed())
-
-    assert [record.reason for record in host.records if record.name == "odd"] == [
-        "transcribe is no chain, so closed, before and after have no meaning"
-    ]
+    with pytest.raises(PluginError, match=r"^transcribe is no chain, so closed, before and after have no meaning$"):
+        load_plugin(Closed())

@@ -98,7 +98,7 @@ def _language(language: Any, _before: object) -> Iterator[str]:
 
 def _decoded(decoded: Any, before: object) -> Iterator[str]:
     """Check that only what `decoded` may change is another value."""
-    if not is_text(decoded.text):
+    if not isinstance(decoded.text, str):
         yield f"its text is {_kind(decoded.text)}"
     if not isinstance(decoded.retry, bool):
         yield f"its retry is {decoded.retry!r}, which is neither true nor false"

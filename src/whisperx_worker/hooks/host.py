@@ -63,6 +63,8 @@ class Host:
     """The plugins of one process, after loading."""
 
     manager: pluggy.PluginManager
+    settings: Settings | None = None
+    """Settings that the plugins were loaded with."""
     records: list[PluginRecord] = field(default_factory=list)
     options: dict[str, type] = field(default_factory=dict)
     """Options schema by plugin name, for the plugins that have one."""

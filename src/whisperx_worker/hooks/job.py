@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from whisperx_worker.contract.request import Request
     from whisperx_worker.contract.settings import Settings
     from whisperx_worker.models.cache import ModelCache
+    from whisperx_worker.types import Audio
 
 log = logging.getLogger(__name__)
 
 OnProgress: TypeAlias = Callable[[str, float], None]
 """Gets the stage's name and the part of it that is done, in 0..1."""
 
+
+Decode: TypeAlias = "Callable[[Path, Settings, Callable[[], None]], tuple[Audio, tuple[Warned, ...]]]"
+"""Decodes a file, with warnings about it; the function that it gets stops it by raising."""
 
 OnSegments: TypeAlias = Callable[[Sequence[Segment]], None]
 """Gets segments with text and times, in no order and not final."""
@@ -135,6 +139,8 @@ class Job:
     """Further fields of `debug` in the response. Values must be JSON."""
     health: Health = field(default_factory=Health)
     """Health of the process; gets what plugins raise."""
+    decode: Decode | None = None
+    """Decodes its recording in place of ffmpeg, in tests of plugins."""
     _began_s: float = field(default_factory=time.monotonic)
     _warnings: list[Warned] = field(default_factory=list)
     _noted: dict[str, list[tuple[Segment, str]]] = field(default_factory=dict)

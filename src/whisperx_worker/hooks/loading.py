@@ -67,6 +67,7 @@ def new_host(settings: Settings) -> Host:
     """Return a host without plugins."""
     host = Host(
         manager=pluggy.PluginManager(PROJECT),
+        settings=settings,
         outputs=dict(BUILT_IN_FORMATS),
         required=frozenset(settings.plugins_require),
         isolated=frozenset(settings.plugins_isolate),

@@ -82,7 +82,7 @@ def load_recording(job: Job) -> Audio:
                 fetch_address=job.fetch_address,
             )
         with job.stage("decode"):
-            audio, warnings = decode(path, job.settings, job.stop_if_cancelled)
+            audio, warnings = (job.decode or decode)(path, job.settings, job.stop_if_cancelled)
     for warned in warnings:
         job.warn(warned.message, warned.span)
     return audio

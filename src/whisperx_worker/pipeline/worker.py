@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pluggy import HookImpl
 
     from whisperx_worker.hooks.host import Host
-    from whisperx_worker.hooks.job import Observers
+    from whisperx_worker.hooks.job import Decode, Observers
     from whisperx_worker.types import Seconds
 
 # Libraries that plugins load later report to their makers unless that is switched off before they are imported.
@@ -53,6 +53,8 @@ class Worker:
     host: Host
     models: ModelCache
     health: Health = field(default_factory=Health)
+    decode: Decode | None = None
+    """Decodes recordings in place of ffmpeg, where a test has no file of sound."""
     _shut_down: threading.Event = field(default_factory=threading.Event)
 
     def shut_down(self) -> None:
@@ -157,6 +159,7 @@ def new_job(  # noqa: PLR0913  what is named has a default
         time_limit_s=min(worker.settings.max_job_s or math.inf, time_limit_s),
         notes=notes,
         health=worker.health,
+        decode=worker.decode,
     )
     if asked.stream and (plugins := texts_unseen_by(worker.host, job)):
         raise BadInputError(

@@ -1,66 +1,33 @@
-"""Helpers for tests of plugins; none needs torch or a model.
-
-Example:
-    >>> from whisperx_worker import Segment, Transcript, hookimpl
-    >>> from whisperx_worker.testing import load_plugin, make_job, make_transcript
-    >>> class Quiet:
-    ...     @hookimpl
-    ...     def post_align(self, transcript):
-    ...         return None
-    >>> host = load_plugin(Quiet(), name="quiet")
-    >>> host.records[0].hooks
-    ('post_align',)
-"""
+"""Calls of single hooks, and the jobs that they serve."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
-from whisperx_worker.contract.settings import Settings
 from whisperx_worker.contract.validation import parse_request, plugins_off
 from whisperx_worker.errors import PluginError
 from whisperx_worker.hooks import dispatch
-from whisperx_worker.hooks.host import Candidate, Host
+from whisperx_worker.hooks.contents import find_fault
 from whisperx_worker.hooks.job import NO_OBSERVERS, Job
-from whisperx_worker.hooks.loading import load_host
 from whisperx_worker.models.cache import ModelCache
-from whisperx_worker.types import (
-    SAMPLE_RATE_HZ,
-    Audio,
-    Diarization,
-    Language,
-    Result,
-    Segment,
-    Span,
-    SpeakerTurn,
-    Speech,
-    Transcript,
-    Word,
-)
+from whisperx_worker.testing.plugins import host_of, make_settings
+from whisperx_worker.testing.values import make_audio
+from whisperx_worker.types import Language, Span, Speech
 
 if TYPE_CHECKING:
+    from whisperx_worker.hooks.host import Host
     from whisperx_worker.hooks.job import Observers
-    from whisperx_worker.types import Seconds
+    from whisperx_worker.types import Audio, Result
 
 T = TypeVar("T")
 
 NO_AUDIO_YET = "UklGRg=="
-"""The base64 that `make_job` sends as audio; it is never decoded."""
+"""The base64 that jobs send as audio where a test gives none; it is never decoded."""
 
 
-def load_plugin(plugin: object, name: str = "plugin") -> Host:
-    """Return a host with this one plugin, loaded as the worker loads it.
-
-    Raises:
-        PluginError: With the reason, where the worker would list the plugin as failed.
-    """
-    host = load_host(_settings(), [Candidate(name, source="test", version="0", load=lambda: plugin)])
-    record = host.records[0]
-    if record.state != "active":
-        raise PluginError(record.reason)
-    return host
+def with_some_audio(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a request that has a recording, if only one that is never decoded."""
+    return fields if {"audio_file", "audio_base64"} & set(fields) else {"audio_base64": NO_AUDIO_YET, **fields}
 
 
 def make_job(host: Host | None = None, *, observers: Observers = NO_OBSERVERS, **fields: Any) -> Job:  # noqa: ANN401
@@ -74,26 +41,18 @@ def make_job(host: Host | None = None, *, observers: Observers = NO_OBSERVERS, *
     Raises:
         BadInputError: As a client would get it.
     """
-    recording = {} if {"audio_file", "audio_base64"} & set(fields) else {"audio_base64": NO_AUDIO_YET}
-    settings = _settings()
-    host = host or load_host(settings, ())
-    request, options = parse_request({**recording, **fields}, host.abilities)
-
+    host = host or host_of({})
+    request, options = parse_request(with_some_audio(fields), host.abilities)
     return Job(
         "test",
         request,
-        settings,
+        host.settings or make_settings(),
         ModelCache(),
         options,
         plugins=dispatch.calls_of_job(host),
         plugins_off=plugins_off(request, host.abilities),
         observers=observers,
     )
-
-
-def _settings() -> Settings:
-    """Return settings that allow every plugin, whatever the environment sets."""
-    return Settings(plugins_allow=None, plugins_block=(), plugins_isolate=(), plugins_dir=None)
 
 
 def run_chain(host: Host, hook: str, value: Any, job: Job | None = None, **extra: Any) -> Any:  # noqa: ANN401
@@ -157,27 +116,15 @@ def write_output(
     )
 
 
-def make_audio(duration_s: Seconds = 1.0, frequency_hz: float = 220.0) -> Audio:
-    """Return a quiet tone."""
-    time_s = np.arange(round(duration_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
-    return Audio((0.1 * np.sin(2 * np.pi * frequency_hz * time_s)).astype(np.float32))
+def check_contents(value: object, before: object = None) -> None:
+    """Check a value as the worker checks what each plugin returns.
 
+    Args:
+        value: Answer of a hook.
+        before: Value that the hook got: segments that it did not change are not checked again.
 
-def make_transcript(*texts: str, language: str = "ru") -> Transcript:
-    """Return a transcript of one-second segments with words spread evenly."""
-    segments = []
-    for number, text in enumerate(texts):
-        words = text.split()
-        step = 1.0 / max(1, len(words))
-        timed = tuple(
-            Word(word, round(number + i * step, 3), round(number + (i + 1) * step, 3), 1.0)
-            for i, word in enumerate(words)
-        )
-        segments.append(Segment(float(number), float(number + 1), text, timed))
-    return Transcript(tuple(segments), language)
-
-
-def make_diarization(*turns: tuple[Seconds, Seconds, str]) -> Diarization:
-    """Return a diarization of (start, end, speaker) turns; the exclusive ones are the same."""
-    made = tuple(SpeakerTurn(start, end, speaker) for start, end, speaker in turns)
-    return Diarization(made, exclusive=made, embeddings={})
+    Raises:
+        PluginError: With what is wrong, as the end of a sentence.
+    """
+    if fault := find_fault(value, before):
+        raise PluginError(fault)
