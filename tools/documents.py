@@ -18,6 +18,7 @@ from whisperx_worker import types
 from whisperx_worker.contract.request import Request
 from whisperx_worker.contract.settings import Settings, variables
 from whisperx_worker.hooks import hookspecs, setup_hookspecs
+from whisperx_worker.hooks.marker import PROJECT
 from whisperx_worker.results.formats.built_in import BUILT_IN_FORMATS
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def attribute_rows(cls: type) -> Iterable[tuple[str, ...]]:
 
 def hooks() -> dict[str, Callable[..., object]]:
     """Return every hook specification by its name, in the order of the source."""
-    marker = f"{hookspecs.PROJECT}_spec"
+    marker = f"{PROJECT}_spec"
     return {
         name: function
         for specs in (hookspecs, setup_hookspecs)

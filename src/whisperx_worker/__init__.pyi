@@ -20,7 +20,7 @@ from .runtime.gpu import torch_loading as torch_loading, torch_stage as torch_st
 from .hooks.marker import hookimpl as hookimpl
 from .runtime.import_order import import_in_turn as import_in_turn
 from .hooks.job import Job as Job, StageEnd as StageEnd
-from .hooks.plugin_info import PluginInfo as PluginInfo
+from .hooks.plugin_info import API_VERSION as API_VERSION, PluginInfo as PluginInfo
 from .contract.languages import spoken_letters as spoken_letters
 from .runtime.machine import memory_gb as memory_gb
 from .models.cache import ModelCache as ModelCache

@@ -14,7 +14,7 @@ from whisperx_worker.contract.validation import ENABLED, option_fields
 from whisperx_worker.errors import PluginError, WorkerError
 from whisperx_worker.hooks.host import kind_of
 from whisperx_worker.hooks.marker import Traits, traits_of
-from whisperx_worker.hooks.plugin_info import PluginInfo
+from whisperx_worker.hooks.plugin_info import PluginInfo, check_api
 from whisperx_worker.logs.plugin_output import printing_to_log
 from whisperx_worker.results.extra_schema import ExtraSchema, is_schema
 from whisperx_worker.results.formats.output_format import OutputFormat
@@ -111,6 +111,7 @@ def _plugin_info(host: Host, name: str) -> PluginInfo:
         return PluginInfo()
     if not isinstance(info, PluginInfo):
         raise PluginError("register_plugin must return a PluginInfo")
+    check_api(info.api)
     return info
 
 

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 def register_plugin() -> PluginInfo | None:
     """Setup. Say what the host has to know of this plugin before any job.
 
-    Called once, when the plugin is loaded. None: nothing special.
+    Called once, when the plugin is loaded. `api` is the range of `API_VERSION` that it works with: a worker of another
+    version does not load it, and says so. None: nothing special.
 
     Example:
         >>> from whisperx_worker import PluginInfo, hookimpl
         >>> @hookimpl
         ... def register_plugin() -> PluginInfo:
-        ...     return PluginInfo(on_request=True)
+        ...     return PluginInfo(on_request=True, api=">=1.0,<2")
     """
 
 
