@@ -34,6 +34,7 @@ HEADS = {
     "word": ("field", "meaning"),
     "hooks": ("hook", "kind", "what it is for"),
     "formats": ("format", "file", "media type"),
+    "hostile": ("what the plugin does", "what it costs"),
 }
 MAX_SIGNATURE_CHARS = 100
 """Longer signatures are written with one argument per line."""
@@ -89,6 +90,14 @@ def format_rows() -> Iterable[tuple[str, ...]]:
         yield f"`{output.name}`", f"`*{output.suffix}`", f"`{output.media_type}`"
 
 
+def hostile_rows() -> Iterable[tuple[str, ...]]:
+    """Return a row for every plugin of the tests that does what none should."""
+    table = json.loads((ROOT / "tests" / "hooks" / "hostile.json").read_text(encoding="utf-8"))
+    for costs, deeds in table["rows"].items():
+        for deed in deeds.values():
+            yield deed, table["costs"][costs]
+
+
 def tables() -> dict[str, list[tuple[str, ...]]]:
     """Return the rows of every table by its name."""
     return {
@@ -98,6 +107,7 @@ def tables() -> dict[str, list[tuple[str, ...]]]:
         "word": list(attribute_rows(types.Word)),
         "hooks": list(hook_rows()),
         "formats": list(format_rows()),
+        "hostile": list(hostile_rows()),
     }
 
 
@@ -141,9 +151,9 @@ def regenerated(text: str, made: dict[str, str]) -> str:
 
 def untranslated() -> list[str]:
     """Return the table cells that have no Russian translation."""
-    cells = {row[-1] for rows in tables().values() for row in rows if row[-1]} | {
-        c for head in HEADS.values() for c in head
-    }
+    made = tables()
+    cells = {row[-1] for rows in made.values() for row in rows if row[-1]}
+    cells |= {deed for deed, _ in made["hostile"]} | {cell for head in HEADS.values() for cell in head}
     return sorted(cell for cell in cells if cell not in RUSSIAN and not cell.startswith("`"))
 
 

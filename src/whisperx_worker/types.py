@@ -31,7 +31,7 @@ class ReadOnlyDict(dict[str, T]):
     """Dict that refuses every change; unlike a mapping proxy it can be copied, pickled and written as JSON."""
 
     def _refuse(self, *_arguments: object, **_named: object) -> NoReturn:
-        raise TypeError("extra data is read-only; with_extra returns a value with more of it")
+        raise TypeError("this is read-only; answer with a changed copy (with_extra makes one of extra data)")
 
     __setitem__ = __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse
 
@@ -263,6 +263,8 @@ class Diarization:
 
     def __post_init__(self) -> None:
         _freeze(self, "turns", "exclusive")
+        if type(self.embeddings) is dict:
+            object.__setattr__(self, "embeddings", ReadOnlyDict(self.embeddings))
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,7 @@ def test_a_name_in_the_lists_that_is_not_installed_is_told(caplog):
     [
         (ImportError("no module named nonsense"), "ImportError('no module named nonsense')"),
         (SyntaxError("invalid syntax"), "SyntaxError('invalid syntax')"),
-        (SystemExit(3), "SystemExit(3)"),
+        (SystemExit(3), "it tried to end the process"),
         (PluginError("it needs a licence"), "it needs a licence"),
         (RuntimeError("two\n  lines"), "RuntimeError('two\\n lines')"),
     ],
@@ -208,7 +208,7 @@ def test_keyboard_interrupt_goes_through():
 def test_a_module_that_ends_the_process_at_import_is_only_a_failed_plugin(tmp_path):
     (tmp_path / "quitter.py").write_text("import sys\nsys.exit('bye')\n")
     host = load_host(Settings(plugins_dir=tmp_path), mounted(tmp_path))
-    assert host.records == [PluginRecord("quitter", "quitter.py", "-", "failed", "SystemExit('bye')")]
+    assert host.records == [PluginRecord("quitter", "quitter.py", "-", "failed", "it tried to end the process")]
     assert "whisperx_worker_mounted_quitter" not in sys.modules
 
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from whisperx_worker import BadInputError, PluginInfo, SettingsError, hookimpl
 from whisperx_worker.cli.main import app
+from whisperx_worker.contract.plugin_rules import PluginRules
 from whisperx_worker.contract.settings import Settings, load_settings
 from whisperx_worker.contract.validation import parse_request, plugins_off
 from whisperx_worker.hooks.host import Candidate
@@ -221,3 +222,13 @@ def test_an_option_named_as_the_workers_own_is_refused_at_load():
 
     (record,) = loaded(Plugin()).records
     assert record.reason == "its option 'enabled' is one that the worker gives to every plugin"
+
+
+def test_rules_are_those_of_the_active_one_of_two_with_one_name():
+    rules = (PluginRules("WHISPERX_WORKER_PLUGIN_REDACT", {"mask": "?"}),)
+    twice = [Candidate("redact", "test", version, load=Redact) for version in ("1", "2")]
+
+    host = load_host(Settings(plugin_rules=rules), twice)
+
+    assert [record.state for record in host.records] == ["active", "failed"]
+    assert parse_request({"audio_base64": CLIP}, host.abilities)[1] == {"redact": Options("?")}

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, SecretStr, StringConstraints, field_validator
 
 from whisperx_worker.contract.audio_source import AudioSource, InlineAudio, parse_source, source_stem
 from whisperx_worker.contract.fields import described
 from whisperx_worker.contract.languages import LANGUAGES
+from whisperx_worker.types import ReadOnlyDict
 
 ALIASES = {"diarize": "diarization"}
 """Other names of fields."""
@@ -175,6 +176,12 @@ class Request(_Strict):
     debug: bool = described(False, "stage timings, what was loaded and what was removed", "true or false")
 
     _source: AudioSource = PrivateAttr(InlineAudio(""))
+
+    @field_validator("plugins")
+    @classmethod
+    def _read_only(cls, plugins: Mapping[str, dict[str, Any]]) -> Mapping[str, dict[str, Any]]:
+        """Keep plugins from changing the options of others."""
+        return ReadOnlyDict({name: ReadOnlyDict(options) for name, options in plugins.items()})
 
     def model_post_init(self, sources: ParsedSources | None) -> None:
         """Take the source that validation parsed."""

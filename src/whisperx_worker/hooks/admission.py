@@ -14,6 +14,7 @@ from whisperx_worker.contract.validation import ENABLED, option_fields
 from whisperx_worker.errors import PluginError, WorkerError
 from whisperx_worker.hooks.host import kind_of
 from whisperx_worker.hooks.marker import Traits, traits_of
+from whisperx_worker.hooks.plugin_failure import call_contained
 from whisperx_worker.hooks.plugin_info import PluginInfo, check_api
 from whisperx_worker.logs.plugin_output import printing_to_log
 from whisperx_worker.results.extra_schema import ExtraSchema, is_schema
@@ -36,17 +37,22 @@ def admit(host: Host, candidate: Candidate) -> PluginRecord:
         return _failed(candidate, "another plugin has this name")
     try:
         with printing_to_log(candidate.name):
-            plugin = candidate.load()
-            hooks = _register(host, candidate.name, plugin)
-            info = _plugin_info(host, candidate.name)
-            schema = _options_schema(host, candidate.name)
-            extra = _extra_schema(host, candidate.name)
-            formats = _output_formats(host, candidate.name)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  one of the two places that isolate
+            return call_contained(_admit, host, candidate)
+    except Exception as error:  # noqa: BLE001  one of the two places that isolate
         if host.manager.has_plugin(candidate.name):
             host.manager.unregister(name=candidate.name)
         reason = str(error) if isinstance(error, WorkerError | pluggy.PluginValidationError) else repr(error)
         return _failed(candidate, " ".join(reason.split()))
+
+
+def _admit(host: Host, candidate: Candidate) -> PluginRecord:
+    """Load and check one plugin, and add what it offers to the host."""
+    plugin = candidate.load()
+    hooks = _register(host, candidate.name, plugin)
+    info = _plugin_info(host, candidate.name)
+    schema = _options_schema(host, candidate.name)
+    extra = _extra_schema(host, candidate.name)
+    formats = _output_formats(host, candidate.name)
     if info.on_request and candidate.name not in host.required:
         host.on_request.add(candidate.name)
     if schema is not None:

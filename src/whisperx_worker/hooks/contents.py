@@ -1,6 +1,7 @@
 """Check of what plugins return: types, finite and ordered times, text against words. Pure.
 
 A plugin may put anything into a value, whatever its type says: so the checks take Any, and look for what cannot be.
+The types of parts are compared exactly: a subclass may answer a check in one way and the next stage in another.
 
 Example:
     >>> find_fault(Transcript((Segment(0.0, math.nan, "Алло."),), "ru"))
@@ -117,7 +118,7 @@ def _transcript(transcript: Any, before: object) -> Iterator[str]:
 
 
 def _segments(segments: object, before: object = ()) -> Iterator[str]:
-    if not isinstance(segments, tuple):
+    if type(segments) is not tuple:
         yield f"its segments are {_kind(segments)} and no tuple"
         return
     known = {id(one) for one in before} if isinstance(before, Collection) else set()
@@ -129,7 +130,7 @@ def _segments(segments: object, before: object = ()) -> Iterator[str]:
 
 
 def _segment(segment: Any) -> Iterator[str]:
-    if not isinstance(segment, Segment):
+    if type(segment) is not Segment:
         yield f"is {_kind(segment)} and no Segment"
         return
     yield from _times(segment)
@@ -181,7 +182,7 @@ def _turn(turn: Any) -> Iterator[str]:
 
 def _matches(matches: Any, _before: object) -> Iterator[str]:
     for place, match in enumerate(matches):
-        if not isinstance(match, SpeakerMatch):
+        if type(match) is not SpeakerMatch:
             yield f"item {place} is {_kind(match)} and no SpeakerMatch"
             continue
         if not (isinstance(match.speaker, str | None) and isinstance(match.speaker_id, str | None)):
@@ -192,7 +193,7 @@ def _matches(matches: Any, _before: object) -> Iterator[str]:
 
 
 def _result(result: Any, before: object) -> Iterator[str]:
-    if not isinstance(result.transcript, Transcript):
+    if type(result.transcript) is not Transcript:
         yield f"its transcript is {_kind(result.transcript)}"
         return
     yield from _transcript(result.transcript, getattr(before, "transcript", None))
@@ -281,7 +282,7 @@ def _letters(text: str) -> str:
 
 
 def _all_of(kind: type, values: object) -> bool:
-    return isinstance(values, tuple) and all(isinstance(one, kind) for one in values)
+    return type(values) is tuple and all(type(one) is kind for one in values)
 
 
 def _are_ordered(values: Sequence[Any]) -> bool:

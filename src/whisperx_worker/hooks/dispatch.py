@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import functools
+import json
 import logging
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -60,8 +61,8 @@ def run_chain(host: Host, hook: str, value: T, job: Job, **extra: object) -> T:
     first_argument, expected = host.arguments(hook)[0], type(value)
     for implementation in taking_part(host, hook, job):
         try:
-            shown = copy.deepcopy(value) if isinstance(value, dict) else value
-            answer = expect(expected, call(implementation, {first_argument: shown, **extra}, job), value)
+            answer = expect(expected, call(implementation, {first_argument: _own(value), **extra}, job), value)
+            value = value if answer is None else _own(answer)
         except JobEndError:
             raise
         except Exception as error:
@@ -69,9 +70,12 @@ def run_chain(host: Host, hook: str, value: T, job: Job, **extra: object) -> T:
             if is_closed(host, implementation):
                 raise ClosedPluginError(f"{what}; the job does not go on without it") from error
             job.warn(f"{what}; its change is left out")
-        else:
-            value = value if answer is None else answer
     return value
+
+
+def _own(value: T) -> T:
+    """Return a response as data that no plugin has a reference to; other values are frozen."""
+    return json.loads(json.dumps(value)) if isinstance(value, dict) else value
 
 
 def run_engine(host: Host, hook: str, expected: type[T], job: Job, **arguments: object) -> T:
@@ -201,6 +205,8 @@ def texts_unseen_by(host: Host, job: Job) -> list[str]:
 def expect(expected: type[T], answer: object, before: object = None) -> T | None:
     """Return a plugin's answer where it is sound or None.
 
+    One of a subclass becomes the plain value that it is made of.
+
     Args:
         expected: The type that the hook promises.
         answer: The answer.
@@ -213,6 +219,8 @@ def expect(expected: type[T], answer: object, before: object = None) -> T | None
         return None
     if not isinstance(answer, expected):
         raise PluginError(f"it returned {_kind(answer)} instead of {expected.__name__}")
+    if is_dataclass(expected) and type(answer) is not expected:
+        answer = expected(**{one.name: getattr(answer, one.name) for one in fields(expected)})
     if fault := find_fault(answer, before):
         raise PluginError(f"it returned {_kind(answer)} in which {fault}")
     return answer

@@ -15,7 +15,7 @@ from whisperx_worker.deprecation import warn_renamed
 from whisperx_worker.errors import BadInputError, JobCancelledError, OutOfTimeError, StrictError
 from whisperx_worker.logs.job_log import events
 from whisperx_worker.runtime.health import Health
-from whisperx_worker.types import DecodedText, Seconds, Segment, Span, Warned
+from whisperx_worker.types import DecodedText, ReadOnlyDict, Seconds, Segment, Span, Warned
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,6 +94,8 @@ class PluginCalls:
 
 NO_PLUGINS = PluginCalls()
 """Calls of a job without plugins."""
+_FIXED = frozenset({"id", "request", "options", "plugins", "plugins_off", "health", "decode"})
+"""Attributes of a job that decide what other plugins see and do."""
 
 
 def _renamed_observer(old: str, current: str) -> property:
@@ -104,7 +106,7 @@ def _renamed_observer(old: str, current: str) -> property:
         return getattr(job.observers, current)
 
     def set_(job: Job, value: Any) -> None:  # noqa: ANN401
-        warn_renamed(f"Job.{old}", f"Job.observers.{current}")
+        warn_renamed(f"Job.{old}", f"Job.observers.{current}", frames=3)
         job.observers = replace(job.observers, **{current: value})
 
     return property(get, set_, doc="Deprecated name of an observer.")
@@ -147,6 +149,14 @@ class Job:
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _reporting: threading.RLock = field(default_factory=threading.RLock)
 
+    def __post_init__(self) -> None:
+        vars(self)["options"] = ReadOnlyDict(self.options)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _FIXED and name in vars(self):
+            raise AttributeError(f"{name} of a job cannot be changed")
+        object.__setattr__(self, name, value)
+
     @property
     def warnings(self) -> tuple[Warned, ...]:
         """Warnings of `warn`, in order."""
@@ -167,8 +177,12 @@ class Job:
 
         Raises:
             StrictError: When the job asked for `strict` and something is missing or doubtful.
+            TypeError: When the message is no text, or the span no Span.
         """
-        warned = Warned(message, span)
+        if not (isinstance(message, str) and isinstance(span, Span | None)):
+            raise TypeError("a warning is a text, and a Span where it has a place")
+        # Half of a surrogate pair is JSON to some readers only.
+        warned = Warned(message.encode("utf-8", "backslashreplace").decode(), span)
         log.warning("%s", warned)
         if self.request.strict and not lossless:
             raise StrictError(f"strict: {warned}")

@@ -41,7 +41,8 @@ def apply_rules(host: Host, settings: Settings) -> None:
     Raises:
         SettingsError: When rules have options that the plugin does not take.
     """
-    by_variable = {rules_variable(record.name): record for record in host.records}
+    active_last = sorted(host.records, key=lambda record: record.state == "active")
+    by_variable = {rules_variable(record.name): record for record in active_last}  # of two with one name the active one
     mistakes: list[str] = []
     for rules in settings.plugin_rules:
         redaction.hide(secret_texts(rules))

@@ -9,6 +9,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 from whisperx_worker.errors import PluginError
+from whisperx_worker.hooks.plugin_failure import call_contained
 from whisperx_worker.logs.plugin_output import printing_to_log
 
 if TYPE_CHECKING:
@@ -31,8 +32,7 @@ def call(implementation: HookImpl, arguments: Mapping[str, object], job: Job) ->
     A fault of the GPU is noted, whoever isolates it.
 
     Raises:
-        PluginError: In place of the plugin's SystemExit, since a plugin must not end the worker, or when it takes
-            longer than it may.
+        PluginError: As `call_contained` raises it, or when the plugin takes longer than it may.
     """
     available = {**arguments, "job": job, "options": job.options.get(implementation.plugin_name)}
     required = [available[name] for name in implementation.argnames]
@@ -40,13 +40,11 @@ def call(implementation: HookImpl, arguments: Mapping[str, object], job: Job) ->
 
     def run() -> object:
         with printing_to_log(implementation.plugin_name):
-            return implementation.function(*required, **with_default)
+            return call_contained(implementation.function, *required, **with_default)
 
     limit_s = math.inf if hasattr(implementation.function, ISOLATED) else time_limit(job)
     try:
         return run() if math.isinf(limit_s) else _run_within(limit_s, run, job)
-    except SystemExit as ending:
-        raise PluginError("it tried to end the process") from ending
     except Exception as error:
         job.health.note(error)
         raise

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from whisperx_worker.errors import PluginError
 from whisperx_worker.hooks.engine_choice import ENGINES, default_engine, default_recognition_steps
+from whisperx_worker.hooks.plugin_failure import call_contained
 from whisperx_worker.models.requirement import ModelRequirement
 from whisperx_worker.runtime.import_order import import_in_turn
 
@@ -58,8 +59,8 @@ def _requirements(host: Host, settings: Settings) -> dict[str, list[ModelRequire
         found: dict[str, list[ModelRequirement]] = {}
         for implementation in host.implementations("register_models"):
             try:
-                found[implementation.plugin_name] = _call(implementation, settings)
-            except (Exception, SystemExit):
+                found[implementation.plugin_name] = call_contained(_call, implementation, settings)
+            except Exception:
                 log.exception("plugin %s failed in register_models", implementation.plugin_name)
         for need in itertools.chain.from_iterable(found.values()):
             need.register()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 import logging
 import resource
 from typing import TYPE_CHECKING, Any
 
 from whisperx_worker.errors import JobEndError, WorkerError
 from whisperx_worker.hooks.dispatch import texts_unseen_by
+from whisperx_worker.hooks.plugin_failure import call_contained
 from whisperx_worker.logs import redaction
 from whisperx_worker.results.formats.result_json import as_json
 
@@ -42,7 +44,8 @@ def response_of(job: Job, result: Result, host: Host, outputs: Mapping[str, str 
     if job.request.debug:
         peak_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         response["timings"] = dict(job.timings)
-        response["debug"] = {**_masked(job.notes), **_noted_texts(job, host), "memory_peak_mb": peak_mb}
+        notes = {str(name): _masked(note) for name, note in job.notes.items()}
+        response["debug"] = {**notes, **_noted_texts(job, host), "memory_peak_mb": peak_mb}
     return response
 
 
@@ -54,13 +57,23 @@ def _noted_texts(job: Job, host: Host) -> dict[str, object]:
     return {fate: _masked(noted) for fate, noted in job.noted_texts().items()}
 
 
-def _masked(value: Any) -> Any:  # noqa: ANN401
-    """Return a plugin's note with its secrets masked."""
+def _masked(note: object) -> Any:  # noqa: ANN401
+    """Return a plugin's note as JSON with its secrets masked, or what is wrong with it."""
+    try:
+        return call_contained(_as_json, note)
+    except Exception as error:  # noqa: BLE001  its code may be the plugin's
+        return f"it is no JSON ({type(error).__name__})"
+
+
+def _as_json(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, str):
-        return redaction.mask(value)
+        return redaction.mask(value).encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
-        return {_masked(name): _masked(item) for name, item in value.items()}
-    return [_masked(item) for item in value] if isinstance(value, list | tuple) else value
+        return {_as_json(str(name)): _as_json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(item) for item in value]
+    json.dumps(value, allow_nan=False)
+    return value
 
 
 def _in_json(content: str | bytes, output: OutputFormat) -> str | dict[str, str]:
@@ -86,12 +99,12 @@ def write_outputs(
     for name in dict.fromkeys(names):
         options = job.options.get(host.output_plugins.get(name, ""))
         try:
-            written[name] = host.outputs[name].content(
-                {"result": result, "job": job, "options": options, "audio": audio}
+            written[name] = call_contained(
+                host.outputs[name].content, {"result": result, "job": job, "options": options, "audio": audio}
             )
         except JobEndError:
             raise
-        except (Exception, SystemExit) as error:
+        except Exception as error:
             log.error("the output format %s failed", name, exc_info=error)  # noqa: TRY400  the client gets a warning
             job.health.note(error)
             reason = str(error) if isinstance(error, WorkerError) else type(error).__name__

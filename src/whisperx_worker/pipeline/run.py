@@ -41,7 +41,7 @@ def run_job(job: Job, host: Host) -> tuple[Result, Audio]:
 def run_stages(job: Job, host: Host) -> tuple[Result, Audio]:
     """Run every stage of the job, in order; return its result and the recording after pre_audio."""
     warn_of_missing_plugins(job, host)
-    job.request = run_chain(host, "prepare", job.request, job)
+    vars(job)["request"] = run_chain(host, "prepare", job.request, job)  # which plugins cannot assign
     audio = load_recording(job)
     with step(job, host, "pre_audio"):
         audio = run_chain(host, "pre_audio", audio, job)

@@ -21,6 +21,7 @@ from whisperx_worker.hooks.engine_choice import default_engine, default_recognit
 from whisperx_worker.hooks.job import NO_OBSERVERS, Job
 from whisperx_worker.hooks.loading import load_host
 from whisperx_worker.hooks.operators_rules import check_required
+from whisperx_worker.hooks.plugin_failure import call_contained
 from whisperx_worker.hooks.requirements import import_libraries, registered_models
 from whisperx_worker.logs import redaction
 from whisperx_worker.logs.plugin_output import printing_to_log
@@ -65,8 +66,8 @@ class Worker:
         for implementation in self.host.implementations("shutdown"):
             try:
                 with printing_to_log(implementation.plugin_name):
-                    implementation.function()
-            except (Exception, SystemExit):
+                    call_contained(implementation.function)
+            except Exception:
                 log.exception("plugin %s failed in shutdown", implementation.plugin_name)
 
 
@@ -113,8 +114,8 @@ def _warm_up_one(implementation: HookImpl, worker: Worker) -> tuple[str, str] | 
     name, arguments = implementation.plugin_name, {"models": worker.models, "settings": worker.settings}
     try:
         import_libraries(worker.host, name, worker.settings)
-        implementation.function(*[arguments[argument] for argument in implementation.argnames])
-    except (Exception, SystemExit) as error:
+        call_contained(implementation.function, *[arguments[argument] for argument in implementation.argnames])
+    except Exception as error:
         log.exception("plugin %s failed in warm_up", name)
         worker.health.note(error)
         return name, f"plugin {name} failed in warm_up: {failure(error)}"
