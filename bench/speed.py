@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from bench import duels_of_decoding as decoding
 from bench import duels_of_jobs as jobs
 from bench import duels_of_stages as stages
+from bench import plugin_cost
 from bench.duel import Outcome, machine
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ ROWS = [
     Row("import whisperx_worker", "import torch", 0.1, jobs.imports, at_most=True),
     Row("whisperx-worker --help", "import torch", 0.2, jobs.command_line_help, at_most=True),
     Row("what the host adds", "the engines called bare", 0.01, jobs.host, at_most=True),
+    Row("chains, calls and checks without plugins", "the shipped job", 0.01, plugin_cost.host, at_most=True),
+    Row("checks of contents", "the shipped job", 0.002, plugin_cost.contents, at_most=True),
     Row("ten times the sound, all stages", "an hour in place of six minutes", 11, jobs.ten_times, at_most=True),
     Row("ten hours, all stages", "one hour", 11, jobs.ten_hours, at_most=True, long=True),
 ]
