@@ -91,6 +91,13 @@ def _no_hub_and_no_settings_of_this_machine(monkeypatch, empty_cache):
     monkeypatch.setenv("WHISPERX_WORKER_LOG_FILE", os.devnull)
 
 
+@pytest.fixture(autouse=True)
+def _no_module_of_a_mounted_plugin_stays():
+    yield
+    for name in [name for name in sys.modules if name.startswith("whisperx_worker_mounted_")]:
+        del sys.modules[name]
+
+
 @pytest.fixture
 def parrot(monkeypatch, tmp_path):
     """Let a plugin without a model do the recognition, in this process and in those that it starts."""

@@ -281,8 +281,8 @@ ITS_CHANGE = {
     "text_without_words": Hostile(
         plugin(post_align=lambda transcript: with_first(transcript, text="███")), "another text than its words"
     ),
-    "half_a_letter": Hostile(
-        plugin(post_align=lambda transcript: with_first(transcript, text="\ud800", words=())), "a text that is str"
+    "flag_no_bool": Hostile(
+        plugin(post_align=lambda transcript: with_first(transcript, doubtful=object())), "has doubtful <object"
     ),
     "nan_samples": Hostile(
         plugin(pre_audio=lambda audio: Audio(audio.samples * np.nan)), "not all of its samples are numbers"
@@ -294,7 +294,8 @@ ITS_CHANGE = {
         "its turns are not in time order",
     ),
     "wrong_turns": Hostile(
-        plugin(finalize=lambda result: Result(result.transcript, result.duration_s, turns=(5,))), "it raised Attribute"
+        plugin(finalize=lambda result: Result(result.transcript, result.duration_s, turns=(5,))),
+        "its speakers or turns are no tuple",
     ),
     "never_equal": Hostile(
         plugin(post_align=lambda: Transcript((NeverEqual(0.0, 1.0, "Да"),), "ru")), "segment 0 is NeverEqual"
@@ -308,6 +309,9 @@ ITS_CHANGE = {
     ),
     "response_nan": Hostile(plugin(respond=lambda response: {**response, "found": math.nan}), "not all is JSON"),
     "response_empty": Hostile(plugin(respond=empty_response), "segments is missing"),
+    "response_number": Hostile(
+        plugin(respond=lambda response: {**response, "warnings": 0}), "segments or warnings are no list"
+    ),
     "response_error": Hostile(plugin(respond=lambda response: {**response, "error": "no"}), "there is an error"),
     "raises": Hostile(plugin(post_align=raising(ValueError("/srv/secret"))), "it raised ValueError"),
     "unreadable": Hostile(plugin(post_align=raising(Unreadable())), "it raised Unreadable, whose text cannot be read"),

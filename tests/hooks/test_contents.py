@@ -125,7 +125,7 @@ def test_each_fault_has_its_words(fault, value):
         Transcript([Segment(0, 1, "Да", [Word("да")])], None),
         Diarization([TURN], [], {}),
         [SpeakerMatch(None, "unknown", np.float64(0.1), segment=0)],
-        [SpeakerMatch("A")],
+        [SpeakerMatch("A", None, None)],
         (),
         Result(make_transcript("Алло"), 1.0),
         Speech([Span(0, 1), Span(1, 2)], [Span(2, 3)], frames(0, 1), 0.1),

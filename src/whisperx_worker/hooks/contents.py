@@ -138,6 +138,7 @@ def _segment(segment: Any) -> Iterator[str]:
         yield f"has a text that is {_kind(segment.text)}"
     if not (isinstance(segment.speaker, str | None) and isinstance(segment.speaker_id, str | None)):
         yield "has a speaker that is no text"
+    yield from _flags(segment, "speaker_guessed", "doubtful")
     yield from _numbers("", segment, _SEGMENT_NUMBERS)
     if not _all_of(Word, segment.words):
         yield "has words that are no tuple of Words"
@@ -159,6 +160,7 @@ def _word(word: Any) -> Iterator[str]:
     yield from _numbers("", word, ("score",))
     if not isinstance(word.speaker, str | None):
         yield "has a speaker that is no text"
+    yield from _flags(word, "speaker_guessed")
 
 
 def _diarization(diarization: Any, _before: object) -> Iterator[str]:
@@ -197,6 +199,9 @@ def _result(result: Any, before: object) -> Iterator[str]:
         yield f"its transcript is {_kind(result.transcript)}"
         return
     yield from _transcript(result.transcript, getattr(before, "transcript", None))
+    if not (_all_of(SpeakerMatch, result.speakers) and _all_of(SpeakerTurn, result.turns)):
+        yield "its speakers or turns are no tuple of SpeakerMatches or SpeakerTurns"
+        return
     yield from _matches(result.speakers, None)
     yield from (f"turns[{place}] {fault}" for place, turn in enumerate(result.turns) for fault in _turn(turn))
     if not is_time(result.duration_s):
@@ -223,6 +228,8 @@ def _request(request: Any, before: object) -> Iterator[str]:
 def _response(response: Any, _before: object) -> Iterator[str]:
     if missing := [name for name in ("segments", "detected_language", "warnings") if name not in response]:
         yield f"{missing[0]} is missing"
+    elif not (type(response["segments"]) is list and type(response["warnings"]) is list):
+        yield "segments or warnings are no list"
     if "error" in response:
         yield "there is an error; raise JobRefusedError to fail the job"
     try:
@@ -269,6 +276,12 @@ def _numbers(owner: str, value: object, names: Sequence[str]) -> Iterator[str]:
         number = getattr(value, name)
         if number is not None and not _is_number(number):
             yield f"{owner} has {name} {number!r}, which is no number".lstrip()
+
+
+def _flags(value: object, *names: str) -> Iterator[str]:
+    for name in names:
+        if not isinstance(flag := getattr(value, name), bool):
+            yield f"has {name} {flag!r}, which is neither True nor False"
 
 
 def _is_text_of(text: str, words: Sequence[Word]) -> bool:

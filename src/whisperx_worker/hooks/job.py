@@ -181,8 +181,7 @@ class Job:
         """
         if not (isinstance(message, str) and isinstance(span, Span | None)):
             raise TypeError("a warning is a text, and a Span where it has a place")
-        # Half of a surrogate pair is JSON to some readers only.
-        warned = Warned(message.encode("utf-8", "backslashreplace").decode(), span)
+        warned = Warned(message, span)
         log.warning("%s", warned)
         if self.request.strict and not lossless:
             raise StrictError(f"strict: {warned}")

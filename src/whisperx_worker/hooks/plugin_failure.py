@@ -26,7 +26,10 @@ def call_contained(function: Callable[..., T], *arguments: object, **named: obje
         raise
     except BaseException as error:  # noqa: BLE001  it is raised below
         failure = _contained(error)
-    raise failure  # outside of the except clause, so that an unreadable exception is not its context
+    try:
+        raise failure  # outside of the except clause, so that an unreadable exception is not its context
+    finally:
+        del failure  # its traceback holds this frame
 
 
 def _contained(error: BaseException) -> Exception:
@@ -42,9 +45,9 @@ def _contained(error: BaseException) -> Exception:
 
 
 def _is_readable(error: BaseException) -> bool:
-    """Return whether an exception has a text, which its own code makes, and UTF-8 can carry it."""
+    """Return whether an exception has a text, which its own code makes."""
     try:
-        f"{error}{error!r}".encode()
+        _ = f"{error}{error!r}"
     except Exception:  # noqa: BLE001  it is the plugin's code
         return False
     return True

@@ -67,7 +67,7 @@ def _masked(note: object) -> Any:  # noqa: ANN401
 
 def _as_json(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, str):
-        return redaction.mask(value).encode("utf-8", "backslashreplace").decode()
+        return redaction.mask(value)
     if isinstance(value, dict):
         return {_as_json(str(name)): _as_json(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

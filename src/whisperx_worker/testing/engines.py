@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from whisperx_worker.testing.recording import Recording
     from whisperx_worker.types import Diarization, Transcript
 
-NAME = "kit"
+NAME = "kit_engines"
 """The name of the plugin that the engines are."""
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from whisperx_worker.contract.plugin_rules import PluginRules, rules_variable
 from whisperx_worker.contract.settings import Settings
 from whisperx_worker.errors import PluginError
-from whisperx_worker.hooks.engine_choice import ENGINES
 from whisperx_worker.hooks.host import Candidate
 from whisperx_worker.hooks.loading import load_host, mounted
 from whisperx_worker.hooks.operators_rules import check_required
@@ -19,13 +18,9 @@ if TYPE_CHECKING:
     from whisperx_worker.hooks.host import Host
 
 _NO_CHOICE: dict[str, Any] = {
-    "plugins_allow": None,
-    "plugins_block": (),
-    "plugins_dir": None,
-    "plugins_require": (),
-    "plugins_order": (),
-    "plugin_limit_s": None,
-    **{f"{hook}_engine": None for hook in ENGINES},
+    name: field.default
+    for name, field in Settings.model_fields.items()
+    if name.startswith("plugin") or name.endswith("_engine")
 }
 """Settings about plugins as they are where the operator decides nothing."""
 
