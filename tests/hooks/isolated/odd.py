@@ -114,7 +114,6 @@ def post_align(transcript, job, options):
         return None
     if options.how == "mutates":
         transcript.segments[0].__dict__["text"] = "gone"
-        job.request.plugins["odd"]["how"] = "gone"
         return None
     if options.how == "warns":
         job.warn("from afar")

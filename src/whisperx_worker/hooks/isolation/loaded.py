@@ -81,7 +81,7 @@ def run(plugin: LoadedPlugin, call: Call, job: Job | None, models: ModelCache) -
     options = None
     if job is not None and call.job is not None and call.job.options is not None:
         options = validate_options(plugin.host.options[plugin.name], call.job.options.data)
-        job.options = {plugin.name: options}
+        vars(job)["options"] = {plugin.name: options}
     available = {"audio": None, **call.arguments, "job": job, "options": options, "models": models}
     return _KINDS[call.kind](plugin, call, available)
 
