@@ -363,7 +363,6 @@ class Options:
     segments: int = 1
     breaks_gpu: str = ""
     """What a library says of the GPU; all that the process does with it later fails too."""
-    notes_rubbish: bool = False
     cancels_itself: bool = False
 
 
@@ -392,8 +391,6 @@ def transcribe(audio, job, options):
             raise RuntimeError(options.breaks_gpu)
         if broken.is_set():
             raise RuntimeError("CUDA failed with error unknown error")
-        if options.notes_rubbish:
-            job.notes["rubbish"] = object()
         if options.cancels_itself:
             job.cancel()
         while options.waits:

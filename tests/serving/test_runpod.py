@@ -259,10 +259,6 @@ def silence():
             {"plugins": {"actor": {"complains": "/srv/models/whisper/model.bin is broken"}}},
             "model.bin is broken",
         ),
-        (
-            {"plugins": {"actor": {"notes_rubbish": True}}, "debug": True},
-            "the result cannot be written as JSON (TypeError); the worker's log has more",
-        ),
         ({"plugins": {"actor": {"cancels_itself": True}}}, "the job was cancelled"),
         ({"strict": True, "plugins": {"actor": {"warns": "it is dark"}}}, "strict: it is dark"),
         ({"audio_base64": "bm90IGF1ZGlv"}, None),

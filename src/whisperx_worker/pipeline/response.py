@@ -44,7 +44,7 @@ def response_of(job: Job, result: Result, host: Host, outputs: Mapping[str, str 
     if job.request.debug:
         peak_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         response["timings"] = dict(job.timings)
-        notes = {str(name): _masked(note) for name, note in job.notes.items()}
+        notes = {redaction.mask(str(name)): _masked(note) for name, note in job.notes.items()}
         response["debug"] = {**notes, **_noted_texts(job, host), "memory_peak_mb": peak_mb}
     return response
 
