@@ -140,7 +140,7 @@ def test_bytes_go_to_a_pipe_alone_and_not_among_text(call):
 
 @pytest.mark.usefixtures("formats")
 def test_the_help_lists_the_formats_of_plugins():
-    assert "json, srt, vtt, txt, tsv, rttm, blob, shout; repeatable." in " ".join(
+    assert "json, srt, vtt, txt, tsv, rttm, blob, shout, redacted_flac; repeatable." in " ".join(
         run("transcribe", "--help").stdout.split()
     )
 
@@ -186,7 +186,7 @@ def test_one_bad_recording_does_not_stop_the_others_and_the_command_fails(call, 
         (["https://example.com/a.mp3", "--plugin", "nonsense"], "--plugin must look like plugin.option=value, not 'nonsense'"),
         (
             ["https://example.com/a.mp3", "-f", "pdf"],
-            'output_formats: there is no format "pdf" (there are: json, rttm, srt, tsv, txt, vtt)',
+            'output_formats: there is no format "pdf" (there are: json, redacted_flac, rttm, srt, tsv, txt, vtt)',
         ),
     ],
 )  # fmt: skip

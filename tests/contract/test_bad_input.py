@@ -163,12 +163,12 @@ CASES = {
     "formats are text": (clip(output_formats="srt"), 'output_formats must be a list of formats, not "srt"'),
     "unknown format": (
         clip(output_formats=["srt", "pdf"]),
-        'output_formats: there is no format "pdf" (there are: json, rttm, srt, tsv, txt, vtt)',
+        'output_formats: there is no format "pdf" (there are: json, redacted_flac, rttm, srt, tsv, txt, vtt)',
     ),
     "turns that nobody asked for": (clip(output_formats=["rttm"]), "output_formats: rttm needs diarization"),
     "unknown plugin": (
         clip(plugins={"nobody": {}}),
-        'plugins: there is no active plugin "nobody" (there are: pyannote_diarization, russian_numbers, russian_whisper, silero_detection, speaker_verification, vocabulary, wav2vec2_alignment, whisper_language)',
+        'plugins: there is no active plugin "nobody" (there are: pyannote_diarization, redact, russian_numbers, russian_whisper, silero_detection, speaker_verification, vocabulary, wav2vec2_alignment, whisper_language)',
     ),
     "plugins are a list": (
         clip(plugins=["russian_whisper"]),
