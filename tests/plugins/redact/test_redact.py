@@ -1,5 +1,6 @@
 """What is masked and what stays, in text, words, pieces and counts."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -76,6 +77,24 @@ def test_what_was_written_after_the_rules_is_masked_now():
     assert len(held_out) >= 80
     assert sum(kind == "stays" for kind, _ in held_out) >= 30
     assert wrong_in(held_out) == {}
+
+
+@pytest.mark.parametrize("page", ["request.md", "ru/request.md"])
+def test_the_table_of_the_documentation_is_what_it_does(page):
+    text = (HERE.parents[2] / "docs" / page).read_text(encoding="utf-8")
+    _, table = re.split(r"\n\| (?:spoken \| answered|сказано \| в ответе) \|\n\| --- \| --- \|\n", text)
+    rows = [line.strip("| ").split(" | ") for line in table.partition("\n\n")[0].splitlines()]
+    assert len(rows) == 4
+    assert [masked([spoken])[0].text for spoken, _ in rows] == [answered for _, answered in rows]
+
+
+@pytest.mark.parametrize("page", ["request.md", "ru/request.md"])
+def test_the_documentation_has_every_option_with_its_default(page):
+    text = (HERE.parents[2] / "docs" / page).read_text(encoding="utf-8")
+    for name, field in Options.model_fields.items():
+        default = "" if name == "kinds" else f"`{json.dumps(field.default, ensure_ascii=False, default=list)}`"
+        assert re.search(rf"\n\| `{name}` \| {re.escape(default)}", text), name
+    assert ", ".join(f"`{kind}`" for kind in KINDS) in text
 
 
 # --- the hooks

@@ -7,6 +7,7 @@ import pytest
 
 from tests.hooks.whole_jobs import response_to
 from whisperx_worker import Segment, Transcript, Word, hookimpl
+from whisperx_worker.contract.plugin_rules import read_plugin_rules
 from whisperx_worker_plugins import redact, russian_numbers
 
 LINES = (
@@ -86,6 +87,18 @@ def test_a_job_that_does_not_name_it_is_masked_where_the_operator_requires_it():
         {"plugins_require": ("redact",)}, dictates=Dictates(), redact=redact, plugins={"dictates": {}}
     )
     assert private_in(" ".join(one["text"] for one in response["segments"][1:])) == []
+
+
+def test_a_job_cannot_ask_for_less_where_the_operator_locks_it(monkeypatch):
+    monkeypatch.setenv(
+        "WHISPERX_WORKER_PLUGIN_REDACT", '{"options": {"names": ["Анна"]}, "locked": ["kinds", "names"]}'
+    )
+    settings = {"plugins_require": ("redact",), "plugin_rules": read_plugin_rules()}
+    given = {"dictates": Dictates(), "redact": redact}
+    refused = response_to(settings, plugins={"redact": {"kinds": [], "enabled": False}}, **given)
+    assert "plugins.redact.kinds is set by the worker, not by a job" in refused["error"]
+    response = response_to(settings, plugins={"dictates": {}}, **given)
+    assert response["segments"][0]["text"] == "Здравствуйте, это [скрыто] Каренина."
 
 
 def test_a_job_that_does_not_name_it_gets_no_recording_that_is_called_redacted():
