@@ -12,7 +12,7 @@ from whisperx_worker_plugins.redact.markers import announced_kind
 from whisperx_worker_plugins.redact.tokens import Find
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from whisperx_worker_plugins.redact.digit_runs import Run
     from whisperx_worker_plugins.redact.kinds import Kind, NumberKind
@@ -37,6 +37,10 @@ _LONG_STARTS = tuple([f"8{digit}" for digit in "3489"] + [f"7{digit}" for digit 
 
 3, 4 and 8 are cities, 9 and 77 mobile.
 """
+_MIN_BEGINNING = 4
+"""Digits before an interruption, as in "восемь девятьсот шестнадцать"."""
+_MAX_INTERRUPTION = 12
+"""Words between two parts of a number."""
 _FOREIGN_DIGITS = range(10, 16)
 """Digits of ITU-T E.164 with the country's code."""
 _DIALLED_ABROAD = "810"
@@ -55,11 +59,36 @@ def find_numbers(tokens: Tokens, kinds: Collection[Kind], *, is_piece: bool) -> 
     """
     if NUMBER_KINDS.isdisjoint(kinds):
         return
-    for run in digit_runs(tokens):
+    runs = list(digit_runs(tokens))
+    for run in runs:
         if is_piece and _touches_edge(tokens, run):
             yield Find(None, run.tokens(0, len(run.groups)))
         else:
             yield from _in_run(tokens, run, kinds, is_piece=is_piece)
+    if "telephone" in kinds:
+        yield from _interrupted(tokens, runs)
+
+
+def _interrupted(tokens: Tokens, runs: Sequence[Run]) -> Iterator[Find]:
+    """Yield telephone numbers with other words inside: runs that have all digits of one together."""
+    for place, run in enumerate(runs):
+        parts, digits = [run], run.digits(0, len(run.groups))
+        if not (_MIN_BEGINNING <= len(digits) < _LONG and digits.startswith(_LONG_STARTS)):
+            continue
+        for after in runs[place + 1 :]:
+            between = after.groups[0].start - parts[-1].groups[-1].end
+            if between > _MAX_INTERRUPTION or len(digits) >= _LONG:
+                break
+            parts.append(after)
+            digits += after.digits(0, len(after.groups))
+        if len(digits) == _LONG and not any(_is_something_else(tokens, part) for part in parts):
+            yield Find("telephone", tuple(index for part in parts for index in part.tokens(0, len(part.groups))))
+
+
+def _is_something_else(tokens: Tokens, run: Run) -> bool:
+    """Return whether a run is an amount, or announced as an order or a price."""
+    is_amount = count_without_amount(tokens, run) < len(run.groups)
+    return is_amount or announced_kind(tokens, run, is_piece=False) == "other"
 
 
 def _touches_edge(tokens: Tokens, run: Run) -> bool:
@@ -131,7 +160,8 @@ def _kind_by_digits(  # noqa: PLR0913
     if not (run.is_free(first) and run.is_free(last)):
         return None
     digits = run.digits(first, last)
-    return next((kind for kind, check in _CHECKS.items() if kind in kinds and check(digits)), None)
+    checked = (kind for kind, check in _CHECKS.items() if kind in kinds and check(digits))
+    return next((kind for kind in checked if kind == "card" or not is_amount), None)
 
 
 def _is_telephone(run: Run, first: int, last: int, announced: Announced, *, is_amount: bool) -> bool:
@@ -143,16 +173,30 @@ def _is_telephone(run: Run, first: int, last: int, announced: Announced, *, is_a
     is_free = run.is_free(first) and run.is_free(last)
     if first == 0 and run.has_plus and is_free and len(digits) in _FOREIGN_DIGITS:
         return True
-    if digits[0] in "78" and len(digits) <= _LONG and (run.is_free(first) or run.is_free(last)):
-        for reading in readings_of_length(groups, _LONG):
-            is_grouped = {1, 4} <= {*accumulate(map(len, reading))} or (is_free and len(digits) == _LONG)
-            if is_grouped and "".join(reading).startswith(_LONG_STARTS):
-                return True
+    if digits[0] in "78" and _is_long(run, first, last, is_free=is_free, is_amount=is_amount):
+        return True
     if not is_free or is_amount:
         return False
     if digits.startswith(_DIALLED_ABROAD) and len(digits) in _DIALLED_DIGITS:
         return True
     return announced != "other" and _is_short(run, first, last)
+
+
+def _is_long(run: Run, first: int, last: int, *, is_free: bool, is_amount: bool) -> bool:
+    """Return whether groups are a number with the country's prefix, in groups that people make."""
+    if not (run.is_free(first) or run.is_free(last)):
+        return False
+    groups = run.groups[first:last]
+    has_pause = any(first < pause < last for pause in run.pauses)
+    written = tuple(group.digits for group in groups)
+    for reading in readings_of_length(groups, _LONG):
+        ends = {*accumulate(map(len, reading))}
+        # Three numbers of four digits with commas between them are no telephone number.
+        is_whole = reading == written and is_free
+        is_grouped = {1, 4} <= ends or (is_whole and (not has_pause or (4 in ends and max(map(len, reading[1:])) <= 3)))  # noqa: PLR2004
+        if is_grouped and (is_whole or not is_amount) and "".join(reading).startswith(_LONG_STARTS):
+            return True
+    return False
 
 
 def _is_short(run: Run, first: int, last: int) -> bool:
