@@ -43,7 +43,7 @@ _DIGIT_NOUNS = {
 }  # fmt: skip
 """Digits as nouns: "две пятёрки" is 55."""
 _UNITS = (
-    "рубл", "копе", "доллар", "евро", "цент", "процент", "тысяч", "миллион", "миллиард", "штук", "лет", "год", "минут",
+    "рубл", "копе", "доллар", "евро", "цент", "процент", "штук", "лет", "год", "минут",
     "час", "секунд", "месяц", "недел", "дней", "дня", "день", "суток", "метр", "километр", "килограмм", "грамм", "литр",
     "тонн", "человек", "градус", "кубов", "кубометр", "киловатт", "квадрат", "экземпляр", "коробк", "раз", "кг", "км",
     "руб", "тыс", "млн", "шт", "январ", "феврал", "март", "апрел", "мая", "июн", "июл", "август", "сентябр", "октябр",
@@ -119,14 +119,20 @@ class Run:
         return index in self.pauses or index == len(self.groups)
 
 
-def digit_runs(tokens: Tokens) -> Iterator[Run]:
-    """Yield the runs of digits in order."""
+def digit_runs(tokens: Tokens, *, is_piece: bool) -> Iterator[Run]:
+    """Yield the runs of digits in order.
+
+    Args:
+        tokens: The text.
+        is_piece: Whether the first run may have begun before the text.
+    """
+    is_inside = is_piece
     groups: list[Group] = []
     pauses: set[int] = set()
     plus: tuple[bool, int | None] = (False, None)
     fillers = index = 0
     while index < len(tokens.words):
-        group, after = _group_at(tokens, index, is_inside=bool(groups))
+        group, after = _group_at(tokens, index, is_inside=is_inside)
         gap = tokens.gaps[index]
         if groups and (not _JOINING.issuperset(gap) or (group is None and not _continues(tokens, index, fillers))):
             yield Run(tuple(groups), frozenset(pauses), *plus)
@@ -138,6 +144,7 @@ def digit_runs(tokens: Tokens) -> Iterator[Run]:
             _append(groups, group, tokens)
             if len(groups) > count and (count == 0 or fillers or not _PAUSES.isdisjoint(gap)):
                 pauses.add(count)
+        is_inside = bool(groups) or (is_inside and tokens.words[index] in FILLERS)
         fillers = 0 if group else fillers + 1
         index = after
     if groups:
@@ -200,16 +207,13 @@ def _group_at(tokens: Tokens, index: int, *, is_inside: bool) -> tuple[Group | N
     Inside a run "восемьдесят второй" is 80, before the word "second".
     """
     word = tokens.words[index]
-    if word.isdecimal():
-        if skipped := _date_or_ordinal(tokens, index):
-            return None, skipped
-        scale = FORMS.get(tokens.word(index + 1))
-        is_count = scale and scale.is_scale and len(word) <= _MAX_COUNT_DIGITS and tokens.gaps[index + 1].isspace()
-        if not is_count:
-            return Group(word, (index,), is_written=True), index + 1
-    elif word in _DIGIT_NOUNS:
-        return Group(str(_DIGIT_NOUNS[word]), (index,), is_written=False), index + 1
-    elif word not in FORMS:
+    is_written = word.isdecimal()
+    if is_written and (skipped := _date_or_ordinal(tokens, index)):
+        return None, skipped
+    single = Group(str(_DIGIT_NOUNS.get(word, word)), (index,), is_written=is_written)
+    if word in _DIGIT_NOUNS or (is_written and not _counts_a_scale(tokens, index)):
+        return single, index + 1
+    if not is_written and word not in FORMS:
         return None, index + 1
     stop = index + 1
     while stop - index < _MAX_NUMERAL_WORDS and tokens.word(stop) in FORMS and _JOINING.issuperset(tokens.gaps[stop]):
@@ -217,9 +221,18 @@ def _group_at(tokens: Tokens, index: int, *, is_inside: bool) -> tuple[Group | N
     numeral = numeral_at(tokens.words, index, stop)
     if numeral and numeral.is_ordinal and is_inside:
         numeral = numeral_at(tokens.words, index, numeral.end - 1)
-    if numeral is None or numeral.is_ordinal:
-        return None, numeral.end if numeral else index + 1
+    if numeral is None:
+        return (single if is_written else None), index + 1
+    if numeral.is_ordinal:
+        return None, numeral.end
     return Group(str(numeral.value), tuple(range(index, numeral.end)), is_written=False), numeral.end
+
+
+def _counts_a_scale(tokens: Tokens, index: int) -> bool:
+    """Return whether "тысяч" or its like follows digits."""
+    scale = FORMS.get(tokens.word(index + 1))
+    is_small = len(tokens.words[index]) <= _MAX_COUNT_DIGITS
+    return scale is not None and scale.is_scale and is_small and tokens.gaps[index + 1].isspace()
 
 
 def _date_or_ordinal(tokens: Tokens, index: int) -> int:

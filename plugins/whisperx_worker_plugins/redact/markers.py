@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from whisperx_worker_plugins._shared.russian_numerals import FORMS
 from whisperx_worker_plugins.redact.digit_runs import FILLERS
+from whisperx_worker_plugins.redact.tokens import MASKED
 
 if TYPE_CHECKING:
     from whisperx_worker_plugins.redact.digit_runs import Run
@@ -42,7 +43,7 @@ _LETTERS_OF_INN = ("и", "эн", "эн")
 _WORDS_BEFORE = 6
 _WORDS_AFTER = 3
 _MAX_DISTANCE = 40
-"""Tokens to look at, numbers and fillers included."""
+"""Tokens to look at, numbers, masks and fillers included."""
 
 
 def announced_kind(tokens: Tokens, run: Run, *, is_piece: bool) -> Announced:
@@ -53,13 +54,11 @@ def announced_kind(tokens: Tokens, run: Run, *, is_piece: bool) -> Announced:
         run: Groups of digits.
         is_piece: Whether what stands before and after the text is not known.
     """
-    before, is_complete = _nearest(tokens, run.groups[0].start - 1, -1, _WORDS_BEFORE)
-    if before:
+    before, has_words_before = _nearest(tokens, run.groups[0].start - 1, -1, _WORDS_BEFORE)
+    if before and (before != "number" or has_words_before or not is_piece):
         return before
-    after, _ = _nearest(tokens, run.groups[-1].end, 1, _WORDS_AFTER)
-    if after in {"telephone", "card", "passport", "inn", "snils"} and is_complete:
-        return after
-    return "unknown" if is_piece and not is_complete else after
+    after, has_words_after = _nearest(tokens, run.groups[-1].end, 1, _WORDS_AFTER)
+    return "unknown" if is_piece and not (has_words_before and has_words_after) else after
 
 
 @lru_cache(maxsize=4_096)
@@ -86,7 +85,7 @@ def _nearest(tokens: Tokens, index: int, step: int, count: int) -> tuple[Announc
         word = tokens.word(place)
         if not word:
             return weak, False
-        if word in FILLERS or word in FORMS or word.isdecimal():
+        if word in FILLERS or word in FORMS or word == MASKED or word.isdecimal():
             continue
         found: Announced = "inn" if tokens.words[max(0, place - 2) : place + 1] == _LETTERS_OF_INN else marker(word)
         if found and found != "number":

@@ -39,8 +39,10 @@ _LONG_STARTS = tuple([f"8{digit}" for digit in "3489"] + [f"7{digit}" for digit 
 """
 _MIN_BEGINNING = 4
 """Digits before an interruption, as in "восемь девятьсот шестнадцать"."""
+_MIN_PART = 2
+"""Digits of each part after it."""
 _MAX_INTERRUPTION = 12
-"""Words between two parts of a number."""
+"""Words between the first and the last part of a number."""
 _FOREIGN_DIGITS = range(10, 16)
 """Digits of ITU-T E.164 with the country's code."""
 _DIALLED_ABROAD = "810"
@@ -59,9 +61,9 @@ def find_numbers(tokens: Tokens, kinds: Collection[Kind], *, is_piece: bool) -> 
     """
     if NUMBER_KINDS.isdisjoint(kinds):
         return
-    runs = list(digit_runs(tokens))
+    runs = list(digit_runs(tokens, is_piece=is_piece))
     for run in runs:
-        if is_piece and _touches_edge(tokens, run):
+        if is_piece and (_touches_edge(tokens, run) or ("telephone" in kinds and _may_be_part(tokens, run))):
             yield Find(None, run.tokens(0, len(run.groups)))
         else:
             yield from _in_run(tokens, run, kinds, is_piece=is_piece)
@@ -76,19 +78,33 @@ def _interrupted(tokens: Tokens, runs: Sequence[Run]) -> Iterator[Find]:
         if not (_MIN_BEGINNING <= len(digits) < _LONG and digits.startswith(_LONG_STARTS)):
             continue
         for after in runs[place + 1 :]:
-            between = after.groups[0].start - parts[-1].groups[-1].end
-            if between > _MAX_INTERRUPTION or len(digits) >= _LONG:
+            if after.groups[0].start - run.groups[-1].end > _MAX_INTERRUPTION or len(digits) >= _LONG:
                 break
             parts.append(after)
             digits += after.digits(0, len(after.groups))
-        if len(digits) == _LONG and not any(_is_something_else(tokens, part) for part in parts):
+        is_whole = len(digits) == _LONG and all(_has_part(one) for one in parts)
+        if is_whole and not any(_is_something_else(tokens, one, is_piece=False) for one in parts):
             yield Find("telephone", tuple(index for part in parts for index in part.tokens(0, len(part.groups))))
 
 
-def _is_something_else(tokens: Tokens, run: Run) -> bool:
+def _has_part(run: Run) -> bool:
+    """Return whether a run is long enough for a part of an interrupted number."""
+    return len(run.digits(0, len(run.groups))) >= _MIN_PART
+
+
+def _may_be_part(tokens: Tokens, run: Run) -> bool:
+    """Return whether the other parts of an interrupted number may be in the pieces beside."""
+    digits = run.digits(0, len(run.groups))
+    begins = digits.startswith(_LONG_STARTS) and len(tokens.words) - run.groups[-1].end <= _MAX_INTERRUPTION
+    goes_on = run.groups[0].start <= _MAX_INTERRUPTION and len(digits) <= _LONG - _MIN_BEGINNING
+    is_part = (begins and len(digits) >= _MIN_BEGINNING) or (goes_on and _has_part(run))
+    return is_part and not _is_something_else(tokens, run, is_piece=True)
+
+
+def _is_something_else(tokens: Tokens, run: Run, *, is_piece: bool) -> bool:
     """Return whether a run is an amount, or announced as an order or a price."""
     is_amount = count_without_amount(tokens, run) < len(run.groups)
-    return is_amount or announced_kind(tokens, run, is_piece=False) == "other"
+    return is_amount or announced_kind(tokens, run, is_piece=is_piece) == "other"
 
 
 def _touches_edge(tokens: Tokens, run: Run) -> bool:
