@@ -181,7 +181,10 @@ def test_a_name_that_nobody_has_is_told_at_the_start_and_listed(caplog, settings
 def test_rules_for_a_plugin_that_nobody_has_are_told(monkeypatch):
     monkeypatch.setenv("WHISPERX_WORKER_PLUGIN_REDACTT", "{}")
     host = loaded(plugin_rules=load_settings().plugin_rules)
-    assert host.problems == ["WHISPERX_WORKER_PLUGIN_REDACTT is of a plugin that is not installed"]
+    assert host.problems == [
+        "WHISPERX_WORKER_PLUGIN_REDACTT is of a plugin that is not installed; "
+        "did you mean WHISPERX_WORKER_PLUGIN_REDACT?"
+    ]
     assert any(row.state == "warning" and "REDACTT" in row.what for row in doctor._plugins(Settings(), host))
 
 

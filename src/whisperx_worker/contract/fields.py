@@ -6,6 +6,7 @@ documentation's tables.
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from typing import TYPE_CHECKING, Annotated, Any
@@ -87,6 +88,12 @@ def shown(value: object) -> str:
 def joined(mistakes: Iterable[str]) -> str:
     """Join mistakes to one sentence without repetition."""
     return "; ".join(dict.fromkeys(mistakes))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence about an unknown name: the nearest known one, or nothing where none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def lowered(message: str) -> str:

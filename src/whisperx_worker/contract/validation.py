@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from whisperx_worker.contract.audio_source import AudioSource, parse_source, source_mistakes, source_stem
 from whisperx_worker.contract.base64_audio import base64_mistakes
-from whisperx_worker.contract.fields import is_model_name, joined, lowered, sentence, shown
+from whisperx_worker.contract.fields import did_you_mean, is_model_name, joined, lowered, sentence, shown
 from whisperx_worker.contract.request import ALIASES, Request
 from whisperx_worker.errors import BadInputError
 
@@ -98,8 +97,7 @@ def _unknown_names(data: Mapping[object, object]) -> list[str]:
                 f"its operator sets the environment variable {THRESHOLD_VARIABLES[bare]}"
             )
             continue
-        near = difflib.get_close_matches(str(name), [*Request.model_fields, *ALIASES], n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(str(name), [*Request.model_fields, *ALIASES])
         mistakes.append(f"{shown(str(name))} is not a field of the request{hint}")
     return mistakes
 
@@ -252,7 +250,8 @@ def _parse_options(plugins: object, abilities: Abilities, mistakes: list[str]) -
     sent = plugins if isinstance(plugins, Mapping) else {}
     for name, given in sent.items():
         if name not in abilities.plugins:
-            mistakes.append(f"plugins: there is no active plugin {shown(name)}{_listed(abilities.plugins)}")
+            hint = did_you_mean(str(name), abilities.plugins)
+            mistakes.append(f"plugins: there is no active plugin {shown(name)}{_listed(abilities.plugins)}{hint}")
         elif isinstance(given, Mapping):
             mistakes += _refused_options(name, given, abilities)
     options: dict[str, object] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from whisperx_worker.contract.fields import did_you_mean
 from whisperx_worker.errors import PluginError
 
 if TYPE_CHECKING:
@@ -103,7 +104,8 @@ def _choose(
     if named and named in engines:
         return engines[named]
     if named and by_setting:
-        raise PluginError(f"{engine_variable(hook)} names the plugin {named!r}, which is not active")
+        hint = did_you_mean(named, engines)
+        raise PluginError(f"{engine_variable(hook)} names the plugin {named!r}, which is not active{hint}")
     own = [engine for name, engine in engines.items() if name in host.own]
     for choice in (own, list(engines.values())):
         if len(choice) == 1:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
+from whisperx_worker.contract.fields import did_you_mean
 from whisperx_worker.contract.settings import variables
 from whisperx_worker.errors import PluginError
 from whisperx_worker.hooks import hookspecs, setup_hookspecs
@@ -55,8 +56,10 @@ def load_host(settings: Settings, candidates: Iterable[Candidate] | None = None)
     for name, variable in _named_plugins(settings):
         if name not in names:
             names.add(name)
-            host.records.append(PluginRecord(name, "-", "-", "missing", f"named in {variable}, but not installed"))
-            host.problems.append(f"{variable} names a plugin {name!r}, which is not installed")
+            hint = did_you_mean(name, [candidate.name for candidate in found])
+            reason = f"named in {variable}, but not installed{hint}"
+            host.records.append(PluginRecord(name, "-", "-", "missing", reason))
+            host.problems.append(f"{variable} names a plugin {name!r}, which is not installed{hint}")
     host.problems += _ignored_wishes(host)
     for problem in host.problems:
         log.warning("%s", problem)

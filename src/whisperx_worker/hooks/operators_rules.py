@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from whisperx_worker.contract.fields import joined, lowered
+from whisperx_worker.contract.fields import did_you_mean, joined, lowered
 from whisperx_worker.contract.plugin_rules import rules_variable, secret_texts
 from whisperx_worker.contract.validation import option_fields, validate_options
 from whisperx_worker.errors import SettingsError
@@ -48,7 +48,8 @@ def apply_rules(host: Host, settings: Settings) -> None:
         redaction.hide(secret_texts(rules))
         record = by_variable.get(rules.variable)
         if record is None:
-            host.problems.append(f"{rules.variable} is of a plugin that is not installed")
+            hint = did_you_mean(rules.variable, by_variable)
+            host.problems.append(f"{rules.variable} is of a plugin that is not installed{hint}")
         elif record.state == "active":
             host.rules[record.name] = rules
             mistakes += [f"{rules.variable}: {wrong}" for wrong in _wrong_options(rules, host.options.get(record.name))]
