@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import logging
 import re
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -13,6 +14,7 @@ import pluggy
 from whisperx_worker.contract.validation import ENABLED, option_fields
 from whisperx_worker.errors import PluginError, WorkerError
 from whisperx_worker.hooks.host import kind_of
+from whisperx_worker.hooks.load_time import measured_load
 from whisperx_worker.hooks.marker import Traits, traits_of
 from whisperx_worker.hooks.plugin_failure import call_contained
 from whisperx_worker.hooks.plugin_info import PluginInfo, check_api
@@ -32,7 +34,19 @@ _SCHEMES_OF_THE_WORKER = frozenset({"http", "https", "data", "file"})
 
 
 def admit(host: Host, candidate: Candidate) -> PluginRecord:
-    """Load and check one plugin; one that fails leaves nothing registered."""
+    """Load, check and time one plugin; one that fails leaves nothing registered."""
+    with measured_load() as load:
+        record = _admit_or_fail(host, candidate)
+    plugin = host.manager.get_plugin(candidate.name) if record.state == "active" else None
+    home = str(plugin.__name__) if isinstance(plugin, ModuleType) else type(plugin).__module__
+    package, seconds = load.slowest_import(home.partition(".")[0]) if plugin is not None else ("", 0.0)
+    return dataclasses.replace(
+        record, load_s=round(load.seconds, 3), slowest_import=package, slowest_import_s=round(seconds, 3)
+    )
+
+
+def _admit_or_fail(host: Host, candidate: Candidate) -> PluginRecord:
+    """Load and check one plugin, and contain what it raises."""
     if host.manager.has_plugin(candidate.name):
         return _failed(candidate, "another plugin has this name")
     try:
@@ -61,7 +75,8 @@ def _admit(host: Host, candidate: Candidate) -> PluginRecord:
         host.extra[candidate.name] = extra
     host.outputs.update(formats)
     host.output_plugins.update(dict.fromkeys(formats, candidate.name))
-    return dataclasses.replace(candidate.record("active"), hooks=hooks)
+    description = (inspect.getdoc(plugin) or "").partition("\n")[0]
+    return dataclasses.replace(candidate.record("active"), hooks=hooks, description=description)
 
 
 def _register(host: Host, name: str, plugin: object) -> tuple[str, ...]:

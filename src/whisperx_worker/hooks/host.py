@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from whisperx_worker.models.requirement import ModelRequirement
     from whisperx_worker.results.extra_schema import ExtraSchema
     from whisperx_worker.results.formats.output_format import OutputFormat
+    from whisperx_worker.types import Seconds
 
 DISTRIBUTION = "whisperx-worker"
 """Distribution that has the plugins which are the default engines."""
@@ -56,6 +57,13 @@ class PluginRecord:
     reason: str = ""
     """Why it is not active."""
     hooks: tuple[str, ...] = ()
+    description: str = ""
+    """First line of the docstring of its module, or of the class of an instance."""
+    load_s: Seconds = field(default=0.0, compare=False)
+    """Time of its import and registration."""
+    slowest_import: str = field(default="", compare=False)
+    """Package with the longest import; "" where it imported none."""
+    slowest_import_s: Seconds = field(default=0.0, compare=False)
 
 
 @dataclass(eq=False)
