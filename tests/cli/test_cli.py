@@ -240,27 +240,6 @@ def test_ctrl_c_ends_the_command_although_its_threads_import_something(monkeypat
         assert process.wait(60) == 130
 
 
-def test_plugins_are_listed_for_people_and_for_programs():
-    listed = CliRunner().invoke(app, ["plugins"]).stdout.splitlines()
-    records = json.loads(CliRunner().invoke(app, ["plugins", "--json"]).stdout)
-
-    assert listed[0].split() == ["name", "version", "from", "state", "hooks"]
-    (listed_whisper,) = [line for line in listed if line.startswith("russian_whisper")]
-    assert listed_whisper.split() == [
-        "russian_whisper", __version__, "whisperx-worker", "active", "register_models,", "transcribe,", "warm_up"
-    ]  # fmt: skip
-    assert [record["name"] for record in records] == [line.split()[0] for line in listed[1:]]
-    (whisper,) = [record for record in records if record["name"] == "russian_whisper"]
-    assert whisper == {
-        "name": "russian_whisper",
-        "source": "whisperx-worker",
-        "version": __version__,
-        "state": "active",
-        "reason": "",
-        "hooks": ["register_models", "transcribe", "warm_up"],
-    }
-
-
 def test_the_version_is_printed():
     assert CliRunner().invoke(app, ["--version"]).stdout == f"{__version__}\n"
 

@@ -94,26 +94,38 @@ def answers(run):
     return json.loads(run("-c", ANSWERS, stdin=json.dumps(jobs)))
 
 
+LISTED = ("name", "source", "version", "state", "reason", "hooks", "description")
+
+
 def test_the_installed_plugin_is_listed_with_its_version_and_hooks(plugins):
-    assert plugins["phone_mask"] == {
+    assert {name: plugins["phone_mask"][name] for name in LISTED} == {
         "name": "phone_mask",
         "source": "whisperx-worker-phone-mask",
         "version": "1.0.0",
         "state": "active",
         "reason": "",
         "hooks": ["post_align", "register_options"],
+        "description": "Plugin that masks phone numbers in text and words, in digits or spoken in Russian.",
     }
 
 
 def test_the_mounted_plugin_is_listed_beside_it(plugins):
-    assert plugins["dictation"] == {
+    assert {name: plugins["dictation"][name] for name in LISTED} == {
         "name": "dictation",
         "source": "dictation.py",
         "version": "-",
         "state": "active",
         "reason": "",
         "hooks": ["post_align", "register_options", "transcribe"],
+        "description": "An engine without a model, and a chain that can be made to fail.",
     }
+
+
+def test_the_options_of_the_installed_plugin_are_described_by_the_docstrings_under_its_fields(plugins):
+    keep_last, mask = plugins["phone_mask"]["options"]
+    assert (keep_last["name"], keep_last["type"], keep_last["default"]) == ("keep_last", "integer", 0)
+    assert keep_last["description"] == "Number of digits, or number words, that stay readable at the end."
+    assert (mask["default"], mask["set"], mask["locked"], mask["secret"]) == ("●", False, False, False)
 
 
 def test_a_job_comes_out_masked_with_nothing_asked(answers):

@@ -1,38 +1,18 @@
-"""Commands of an operator: `plugins`, `doctor` and `preload`."""
+"""Commands of an operator: `doctor` and `preload`."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import sys
 from pathlib import Path  # noqa: TC003  typer reads the annotations
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+from whisperx_worker.cli.printing import print_json, print_table
 
 app = typer.Typer()
-
-
-@app.command()
-def plugins(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """List plugins: version, hooks, and whether each is active, blocked, failed or missing, and why."""
-    from whisperx_worker.contract.settings import load_settings
-    from whisperx_worker.hooks.loading import load_host
-    from whisperx_worker.hooks.operators_rules import check_required
-
-    host = load_host(load_settings())
-    for problem in host.problems:
-        typer.echo(f"warning: {problem}", err=True)
-    if as_json:
-        _print_json(host.records)
-    else:
-        rows = [(r.name, r.version, r.source, r.state, r.reason or ", ".join(r.hooks)) for r in host.records]
-        _print_table(("name", "version", "from", "state", "hooks"), rows)
-    check_required(host)
 
 
 @app.command()
@@ -48,9 +28,9 @@ def doctor(
 
     found = examine(quick=quick)
     if as_json:
-        _print_json(found)
+        print_json([dataclasses.asdict(row) for row in found])
     else:
-        _print_table(("what", "state", "found"), [(row.name, row.state, row.what) for row in found])
+        print_table(("what", "state", "found"), [(row.name, row.state, row.what) for row in found])
     if any(row.state == "failure" for row in found):
         raise typer.Exit(1)
 
@@ -85,7 +65,7 @@ def preload(
         typer.echo(f"{one.name}: {one.state}", err=True)
         preloaded.append(one)
     rows = [(one.name, one.revision[:12] or "-", one.state, redaction.mask(one.why)) for one in preloaded]
-    _print_table(("model", "revision", "state", ""), rows)
+    print_table(("model", "revision", "state", ""), rows)
     if any(one.state == "failed" for one in preloaded):
         raise typer.Exit(1)
 
@@ -93,17 +73,3 @@ def preload(
 def _hide_bars_from_files() -> None:
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-
-
-def _print_json(records: Iterable[object]) -> None:
-    listed = [dataclasses.asdict(record) for record in records]  # type: ignore[call-overload]
-    typer.echo(json.dumps(listed, ensure_ascii=False, indent=2))
-
-
-def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print columns as wide as they must be, but for the last."""
-    lines = [head, *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head) - 1)]
-    for line in lines:
-        cells = [*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]
-        typer.echo("  ".join(cells).rstrip())

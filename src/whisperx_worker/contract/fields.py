@@ -91,7 +91,7 @@ def joined(mistakes: Iterable[str]) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence about an unknown name: the nearest known one, or nothing where none is near."""
+    """Return the end of a sentence about an unknown name: the nearest known one, if any."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {near[0]}?" if near else ""
 

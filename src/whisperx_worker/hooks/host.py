@@ -136,6 +136,16 @@ class Host:
         return {scheme: one for one in found for scheme in traits_of(one).schemes}
 
 
+def hook_names() -> list[str]:
+    """Return the names of all hooks, those of jobs first, in the order of their specifications."""
+    return [
+        name
+        for specs in (hookspecs, setup_hookspecs)
+        for name, function in vars(specs).items()
+        if inspect.isfunction(function) and function.__module__ == specs.__name__
+    ]
+
+
 def specification(hook: str) -> Callable[..., object]:
     """Return the specification of a hook."""
     found: Callable[..., object] = getattr(hookspecs, hook, None) or getattr(setup_hookspecs, hook)
