@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -49,6 +50,16 @@ def rows():
 
 def failures():
     return [row.name for row in examine(quick=True) if row.state == "failure"]
+
+
+SLOW = """
+import heavy_table
+from whisperx_worker import hookimpl
+
+@hookimpl
+def post_align():
+    return None
+"""
 
 
 # --- one row after the other
@@ -182,9 +193,23 @@ def test_a_broken_plugin_is_a_warning_that_says_why(monkeypatch, tmp_path):
     assert (state, what) == ("warning", "failed: ModuleNotFoundError(\"No module named 'nothere'\")")
 
 
+def test_a_plugin_that_is_slow_to_load_is_a_warning_that_names_the_library(monkeypatch, tmp_path):
+    for name, source in {"mounted/slow.py": SLOW, "libraries/heavy_table.py": "import time; time.sleep(1.1)"}.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(source)
+    monkeypatch.setenv("WHISPERX_WORKER_PLUGINS_DIR", str(tmp_path / "mounted"))
+    monkeypatch.syspath_prepend(str(tmp_path / "libraries"))
+    state, what = rows()["plugin slow"]
+    assert (state, re.sub(r"[0-9]\.[0-9]", "N", what)) == (
+        "warning",
+        "active: post_align; it takes N s to load, N s of it for heavy_table: "
+        "import that inside the function that needs it",
+    )
+
+
 def test_a_plugin_that_a_setting_names_and_nobody_has_is_a_warning(monkeypatch):
     monkeypatch.setenv("WHISPERX_WORKER_PLUGINS_BLOCK", "rusian_whisper")
-    said = "missing: named in WHISPERX_WORKER_PLUGINS_BLOCK, but not installed"
+    said = "missing: named in WHISPERX_WORKER_PLUGINS_BLOCK, but not installed; did you mean russian_whisper?"
     assert rows()["plugin rusian_whisper"] == ("warning", said)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
+    from whisperx_worker.hooks.host import PluginRecord
     from whisperx_worker.types import Seconds
 
 SLOW_LOAD_S: Seconds = 1.0
@@ -84,3 +85,16 @@ class LoadTime(importlib.abc.MetaPathFinder):
                 self._pairs[importer, package] += time.perf_counter() - began_s
 
         loader.exec_module = run_measured  # type: ignore[method-assign]
+
+
+def slow_load(record: PluginRecord) -> str:
+    """Return what makes the load of a plugin slow, or "" where it is not."""
+    if record.load_s < SLOW_LOAD_S:
+        return ""
+    text = f"it takes {record.load_s:.1f} s to load"
+    if record.slowest_import_s < record.load_s / 2:
+        return text
+    return (
+        f"{text}, {record.slowest_import_s:.1f} s of it for {record.slowest_import}: "
+        "import that inside the function that needs it"
+    )

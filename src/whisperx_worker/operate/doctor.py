@@ -20,6 +20,7 @@ from whisperx_worker.audio.waveform import SAMPLE_BYTES
 from whisperx_worker.contract.settings import load_settings, unknown_variables
 from whisperx_worker.errors import ModelNotFoundError, PluginError, SettingsError
 from whisperx_worker.hooks.engine_choice import ENGINES, default_engine, default_recognition_steps
+from whisperx_worker.hooks.load_time import slow_load
 from whisperx_worker.hooks.loading import load_host
 from whisperx_worker.hooks.operators_rules import check_required
 from whisperx_worker.hooks.requirements import required_models
@@ -164,7 +165,9 @@ def _plugins(_settings: Settings, host: Host) -> Iterator[Finding]:
         yield Finding("plugins", "warning", problem)
     for record in host.records:
         text = f"{record.state}: {record.reason or ', '.join(record.hooks)}"
-        yield Finding(f"plugin {record.name}", "warning" if record.state in {"failed", "missing"} else "ok", text)
+        slow = slow_load(record)
+        state: State = "warning" if slow or record.state in {"failed", "missing"} else "ok"
+        yield Finding(f"plugin {record.name}", state, f"{text}; {slow}" if slow else text)
 
 
 def _engines(settings: Settings, host: Host) -> Iterator[Finding]:
