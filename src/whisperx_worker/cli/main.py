@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from whisperx_worker.contract.settings import Settings
+    from whisperx_worker.hooks.job import Job
     from whisperx_worker.pipeline.worker import Worker
     from whisperx_worker.results.formats.output_format import OutputFormat
 
@@ -116,9 +117,8 @@ def transcribe(
         list[str] | None, typer.Option("--plugin", help="plugin.option=value, the value as JSON; repeatable.")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="A warning becomes an error.")] = False,
-    download: Annotated[
-        bool, typer.Option("--download", help="Models may be downloaded from the Hugging Face hub.")
-    ] = False,
+    download: Annotated[bool, typer.Option("--download", help="Models may come from the Hugging Face hub.")] = False,
+    trace: Annotated[bool, typer.Option("--trace", help="Print what each plugin took and changed.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log, with what plugins raise.")] = False,
 ) -> None:
@@ -135,7 +135,8 @@ def transcribe(
         diarization=diarize or any((num_speakers, min_speakers, max_speakers)),
         num_speakers=num_speakers, min_speakers=min_speakers, max_speakers=max_speakers,
         speaker_samples=parse_speakers(speakers or []), speaker_threshold=speaker_threshold,
-        output_formats=formats or ["txt"], strict=strict, plugins=parse_plugin_options(plugin_options or []),
+        output_formats=formats or ["txt"], strict=strict, debug=trace,
+        plugins=parse_plugin_options(plugin_options or []),
     )  # fmt: skip
     run = context.obj or transcribe_all  # `evaluate` has its own way to run what these options ask for
     failures = run(settings, recordings, request, output, quiet=quiet or verbose)
@@ -201,12 +202,17 @@ def _transcribe_one(worker: Worker, data: dict[str, Any], *, quiet: bool) -> dic
     Raises:
         Exception: What ended the job.
     """
+    from whisperx_worker.cli.trace_table import print_trace
     from whisperx_worker.hooks.job import Observers
     from whisperx_worker.pipeline.outcome import run_request
     from whisperx_worker.results.formats.result_json import as_json, json_text
 
+    jobs: list[Job] = []
     with progress_bar(quiet=quiet) as report:
-        outcome = run_request(worker, "cli", data, local=True, writes_json=True, observers=Observers(progress=report))
+        observers = Observers(progress=report, started=jobs.append)
+        outcome = run_request(worker, "cli", data, local=True, writes_json=True, observers=observers)
+    if jobs and jobs[0].request.debug:
+        print_trace(jobs[0].calls)
     if outcome.error:
         try:
             raise outcome.error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import time
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -22,6 +23,7 @@ from whisperx_worker.hooks.engine_choice import engines_for_job
 from whisperx_worker.hooks.job import PluginCalls
 from whisperx_worker.hooks.marker import traits_of
 from whisperx_worker.hooks.plugin_call import call
+from whisperx_worker.hooks.trace import call_that_answered, call_that_raised, keep_call
 from whisperx_worker.logs import redaction
 from whisperx_worker.runtime.failure_kinds import gpu_fault, is_out_of_memory
 
@@ -61,7 +63,7 @@ def run_chain(host: Host, hook: str, value: T, job: Job, **extra: object) -> T:
     first_argument, expected = host.arguments(hook)[0], type(value)
     for implementation in taking_part(host, hook, job):
         try:
-            answer = expect(expected, call(implementation, {first_argument: _own(value), **extra}, job), value)
+            answer = _ask(implementation, hook, {first_argument: _own(value), **extra}, job, expected, value)
             value = value if answer is None else _own(answer)
         except JobEndError:
             raise
@@ -121,7 +123,7 @@ def _run_engines(  # noqa: PLR0913  what all engines of a step have in common
 
     completed = complete(implementation, arguments)
     try:
-        answer = expect(expected, call(implementation, {**completed, "next_engine": next_engine}, job))
+        answer = _ask(implementation, hook, {**completed, "next_engine": next_engine}, job, expected)
     except (BadInputError, JobEndError):
         raise
     except Exception as error:  # one of the two places that isolate
@@ -142,7 +144,7 @@ def notify_observers(host: Host, hook: str, job: Job, **arguments: object) -> No
     """
     for implementation in taking_part(host, hook, job):
         try:
-            call(implementation, arguments, job)
+            _ask(implementation, hook, arguments, job)
         except Exception:
             log.exception("plugin %s failed in %s", implementation.plugin_name, hook)
 
@@ -170,7 +172,7 @@ def fetch_address(host: Host, address: PluginAddress, folder: Path, job: Job) ->
         raise BadInputError(f"no plugin of this job fetches addresses of the kind {address.scheme}:")
     with redaction.hidden([address.address]):
         try:
-            path = expect(Path, call(implementation, {"address": address.address, "folder": folder}, job))
+            path = _ask(implementation, "source", {"address": address.address, "folder": folder}, job, Path)
         except (BadInputError, JobEndError):
             raise
         except Exception as error:
@@ -178,6 +180,37 @@ def fetch_address(host: Host, address: PluginAddress, folder: Path, job: Job) ->
     if path is None or folder.resolve() not in path.resolve().parents:
         raise FetchError(f"plugin {implementation.plugin_name} gave no file in the folder for the recording")
     return path
+
+
+def _ask(  # noqa: PLR0913  what is named has a default
+    implementation: HookImpl,
+    hook: str,
+    arguments: Mapping[str, object],
+    job: Job,
+    expected: type[T] | None = None,
+    before: object = None,
+) -> T | None:
+    """Call a plugin and check its answer; in a job with `debug`, trace the call.
+
+    Args:
+        implementation: The plugin's function.
+        hook: Name of the hook.
+        arguments: The hook's arguments.
+        job: The job.
+        expected: The type that the hook promises; None of an observer, whose answer is ignored.
+        before: Value that a chain's plugin gets.
+    """
+    name, began_s = implementation.plugin_name, time.perf_counter()
+    try:
+        given = call(implementation, arguments, job)
+        answer = expect(expected, given, before) if expected else None
+    except Exception as error:
+        if job.request.debug:
+            keep_call(job.calls, call_that_raised(name, hook, time.perf_counter() - began_s, error))
+        raise
+    if job.request.debug:
+        keep_call(job.calls, call_that_answered(name, hook, time.perf_counter() - began_s, answer, before))
+    return answer
 
 
 def taking_part(host: Host, hook: str, job: Job) -> list[HookImpl]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from whisperx_worker.contract.audio_source import PluginAddress
     from whisperx_worker.contract.request import Request
     from whisperx_worker.contract.settings import Settings
+    from whisperx_worker.hooks.trace import PluginCall
     from whisperx_worker.models.cache import ModelCache
     from whisperx_worker.types import Audio
 
@@ -139,6 +140,8 @@ class Job:
     """Wall-clock seconds by stage, named `<stage>_s`."""
     notes: dict[str, object] = field(default_factory=dict)
     """Further fields of `debug` in the response. Values must be JSON."""
+    calls: list[PluginCall] = field(default_factory=list)
+    """Calls of plugins so far, in the order of their ends, where the job asked for `debug`."""
     health: Health = field(default_factory=Health)
     """Health of the process; gets what plugins raise."""
     decode: Decode | None = None

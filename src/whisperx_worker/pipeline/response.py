@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 import resource
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from whisperx_worker.errors import JobEndError, WorkerError
@@ -44,8 +45,9 @@ def response_of(job: Job, result: Result, host: Host, outputs: Mapping[str, str 
     if job.request.debug:
         peak_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         response["timings"] = dict(job.timings)
+        calls = [asdict(one) for one in job.calls]
         notes = {redaction.mask(str(name)): _masked(note) for name, note in job.notes.items()}
-        response["debug"] = {**notes, **_noted_texts(job, host), "memory_peak_mb": peak_mb}
+        response["debug"] = {**notes, **_noted_texts(job, host), "memory_peak_mb": peak_mb, "plugins": calls}
     return response
 
 
