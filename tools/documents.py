@@ -173,7 +173,8 @@ def _hook_section(name: str, function: Callable[..., object]) -> str:
     signature = signature.replace("'", "")
     code = re.sub(r"^(>>>|\.\.\.) ?", "", textwrap.dedent(example), flags=re.MULTILINE)
     code = re.sub(r"\n(?=@)", "\n\n\n", code.strip())
-    code = re.sub(r"^(from .*\n)(?=[a-z_]+ =)", r"\1\n", code, flags=re.MULTILINE)
+    code = re.sub(r"^(from .*\n)(?=[a-z_]+(?:: .*)? =)", r"\1\n", code, flags=re.MULTILINE)
+    code = re.sub(r"^(from .*\n)(?=def )", r"\1\n\n", code, flags=re.MULTILINE)
     return f"## {name}\n\n```python\n{signature}\n```\n\n*{kind}.* {purpose.strip()}\n\n```python\n{code}\n```"
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from whisperx_worker.cli import evaluate, operator, plugins
+from whisperx_worker.cli import evaluate, operator, plugin_author, plugins
 from whisperx_worker.cli.files import make_folder, write_atomically
 from whisperx_worker.cli.format_help import ListsFormats
 from whisperx_worker.cli.progress import progress_bar
@@ -42,6 +42,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # whose import takes longer than all of ours
 )
 app.add_typer(plugins.app)
+app.add_typer(plugin_author.app)
 app.add_typer(operator.app)
 app.add_typer(evaluate.app)
 

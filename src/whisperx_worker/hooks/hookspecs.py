@@ -196,11 +196,12 @@ def align(
 
     Example:
         >>> from dataclasses import replace
-        >>> from whisperx_worker import Transcript, Word, hookimpl
+        >>> from whisperx_worker import Segment, Transcript, Word, hookimpl
+        >>> def words_of(segment: Segment) -> tuple[Word, ...]:
+        ...     return tuple(Word(word, segment.start, segment.end) for word in segment.text.split())
         >>> @hookimpl
         ... def align(transcript: Transcript) -> Transcript:
-        ...     whole = lambda s: tuple(Word(word, s.start, s.end) for word in s.text.split())
-        ...     return replace(transcript, segments=tuple(replace(s, words=whole(s)) for s in transcript.segments))
+        ...     return replace(transcript, segments=tuple(replace(s, words=words_of(s)) for s in transcript.segments))
     """
 
 
@@ -336,9 +337,10 @@ def respond(response: dict[str, Any], job: Job, options: object) -> dict[str, An
     unchanged. If it raises or returns something else, the response stays as it was before this plugin, with a warning.
 
     Example:
+        >>> from typing import Any
         >>> from whisperx_worker import hookimpl
         >>> @hookimpl
-        ... def respond(response: dict) -> dict:
+        ... def respond(response: dict[str, Any]) -> dict[str, Any]:
         ...     return {**response, "words": sum(len(one["text"].split()) for one in response["segments"])}
     """
 
@@ -384,7 +386,7 @@ def stage_ended(ended: StageEnd, job: Job, options: object) -> None:
 
     Example:
         >>> from whisperx_worker import StageEnd, hookimpl
-        >>> seconds_by_stage = {}
+        >>> seconds_by_stage: dict[str, float] = {}
         >>> @hookimpl
         ... def stage_ended(ended: StageEnd) -> None:
         ...     seconds_by_stage[ended.stage] = seconds_by_stage.get(ended.stage, 0.0) + ended.seconds
