@@ -48,6 +48,8 @@ def register_options() -> type[Options]:
 @hookimpl
 def post_align(transcript: Transcript, options: Options) -> Transcript:
     """Mask every phone number; the number of words and their times stay."""
+    if not transcript.segments:
+        return transcript
     texts = [segment.text.split() for segment in transcript.segments]
     words = [[word.word for word in segment.words] or segment.text.split() for segment in transcript.segments]
     segments = []

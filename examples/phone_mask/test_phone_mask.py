@@ -77,6 +77,12 @@ def test_a_transcript_without_words_is_masked_too(host):
     assert masked(host, transcript) == Transcript((Segment(0.0, 1.0, ""), Segment(1.0, 2.0, "● ●●● ●●●-●●-●●")), "ru")
 
 
+def test_a_recording_without_speech_has_nothing_to_mask(host):
+    job = make_job(host)
+    assert run_chain(host, "post_align", Transcript((), None), job).segments == ()
+    assert job.warnings == ()
+
+
 def test_keep_last_leaves_the_end_readable(host):
     assert text_of(host, "8 916 123-45-67", keep_last=2, mask="*") == "* *** ***-**-67"
     assert text_of(host, SPOKEN, keep_last=2, mask="*").split() == ["***"] * 8 + ["шестьдесят", "семь"]
