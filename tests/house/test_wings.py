@@ -15,10 +15,10 @@ from tests.house.sources import CORE, PACKAGE, PLUGINS, ROOT, imports, module_of
 GROUND = ["version", "deprecation", "errors", "types", "intervals"]
 """Modules beside the wings that every wing may import."""
 WINGS = [
-    "logs", "runtime", "contract", "models", "results", "hooks", "audio", "pipeline", "operate", "evaluate", "serving",
-    "cli",
+    "logs", "runtime", "contract", "models", "results", "hooks", "audio", "pipeline", "testing", "operate", "evaluate",
+    "serving", "cli",
 ]  # fmt: skip
-DOORS = ["handler", "worker", "testing"]
+DOORS = ["handler", "worker"]
 """Modules beside the wings that no wing imports: for those who start or test the worker."""
 SHARED = "_shared"
 """What several plugins need; every plugin may import it."""

@@ -121,10 +121,11 @@ def mounted(folder: Path | None) -> list[Candidate]:
     if folder is None:
         return []
     files = [*folder.glob("*.py"), *folder.glob("*/__init__.py")]
-    return [_mounted_file(file) for file in sorted(files) if not file.name.startswith("_") or file.parent != folder]
+    return [file_candidate(file) for file in sorted(files) if not file.name.startswith("_") or file.parent != folder]
 
 
-def _mounted_file(file: Path) -> Candidate:
+def file_candidate(file: Path) -> Candidate:
+    """Return the plugin in a file `name.py` or `name/__init__.py`."""
     name = file.parent.name if file.name == "__init__.py" else file.stem
 
     def load() -> object:
