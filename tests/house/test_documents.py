@@ -177,10 +177,11 @@ def test_the_request_of_a_readme_is_answered_so(name):
 
 def test_commands_on_the_pages_have_their_options():
     commands = typer.main.get_command(app).commands
+    names = "transcribe|evaluate|plugins|new-plugin|check-plugin|preload|doctor"
     wrong = []
     for path in EVERY_PAGE:
         text = re.sub(r" \\\n +", " ", text_of(path))
-        for name, rest in re.findall(r"whisperx-worker (transcribe|evaluate|plugins|preload|doctor)([^`#|\n]*)", text):
+        for name, rest in re.findall(rf"whisperx-worker ({names})([^`#|\n]*)", text):
             own = [*commands[name].params, *(commands["transcribe"].params if name == "evaluate" else ())]
             known = {"--help", *(option for parameter in own for option in parameter.opts)}
             wrong += [
