@@ -147,7 +147,9 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401
         if (module, name) == (__name__, _recording.__name__):
-            return lambda index: self._channel.recording(self._files[index])
+            # Without a reference to this reader: its memo keeps the function, and the circle would keep the recording.
+            channel, files = self._channel, self._files
+            return lambda index: channel.recording(files[index])
         if not self._channel.takes(module, name):
             raise PluginError(f"it returned something with a {name} of {module}, which the worker does not know")
         return super().find_class(module, name)
