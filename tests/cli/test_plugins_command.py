@@ -188,3 +188,13 @@ def test_a_required_plugin_that_is_not_there_is_a_failure_of_the_list(monkeypatc
     monkeypatch.setenv("WHISPERX_WORKER_PLUGINS_REQUIRE", "redact")
     with pytest.raises(SettingsError, match=r"^WHISPERX_WORKER_PLUGINS_REQUIRE: redact is not installed$"):
         printed()
+
+
+@pytest.mark.slow
+def test_a_plugin_in_a_process_of_its_own_is_described_as_any(monkeypatch):
+    here = json.loads(printed("mood", "--json"))
+    monkeypatch.setenv("WHISPERX_WORKER_PLUGINS_ISOLATE", "mood")
+    there = json.loads(printed("mood", "--json"))
+
+    for name in ("state", "description", "hooks", "options", "formats", "functions", "on_request"):
+        assert there[name] == here[name]

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-import inspect
 import json
-import textwrap
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
 from whisperx_worker.contract.plugin_rules import PluginRules
-from whisperx_worker.contract.validation import option_fields
 from whisperx_worker.errors import PluginError
+from whisperx_worker.hooks.described_fields import described_fields
 from whisperx_worker.hooks.engine_choice import ENGINES, default_engine
 from whisperx_worker.hooks.host import hook_names, kind_of
 from whisperx_worker.hooks.marker import traits_of
@@ -172,14 +168,14 @@ def _functions(host: Host, plugin: str, uses: list[HookUse]) -> Iterator[HookFun
 def _options(host: Host, plugin: str) -> Iterator[PluginOption]:
     if (schema := host.options.get(plugin)) is None:
         return
-    rules, defaults, texts = host.rules.get(plugin, _NO_RULES), schema(), field_docstrings(schema)
-    for name, written in option_fields(schema).items():
+    rules = host.rules.get(plugin, _NO_RULES)
+    for name, written in described_fields(schema).items():
         secret = name in rules.secrets
         yield PluginOption(
             name,
             type_text(written),
-            written["default"] if "default" in written else _plain(getattr(defaults, name, None)),
-            " ".join((written.get("description") or texts.get(name, "")).split()),
+            written["default"],
+            " ".join(written["description"].split()),
             set=secret or name in rules.options,
             value=None if secret else rules.options.get(name),
             locked=secret or name in rules.locked,
@@ -203,32 +199,7 @@ def type_text(schema: Mapping[str, Any]) -> str:
     return str(schema.get("type") or schema.get("$ref", "any").rpartition("/")[2])
 
 
-def field_docstrings(schema: type) -> dict[str, str]:
-    """Return the docstring under each field of a class, where its source can be read."""
-    try:
-        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(schema))).body
-    except (OSError, TypeError, SyntaxError, ValueError):
-        return {}
-    return {
-        one.target.id: text.value.value
-        for one, text in pairwise(getattr(definition, "body", ()))
-        if isinstance(one, ast.AnnAssign)
-        and isinstance(one.target, ast.Name)
-        and isinstance(text, ast.Expr)
-        and isinstance(text.value, ast.Constant)
-        and isinstance(text.value.value, str)
-    }
-
-
 def _extra(host: Host, plugin: str) -> dict[str, Any]:
     schemas = host.extra.get(plugin)
     declared = {kind: getattr(schemas, kind, None) for kind in KINDS}
     return {kind: TypeAdapter(schema).json_schema() for kind, schema in declared.items() if schema}
-
-
-def _plain(value: object) -> Any:  # noqa: ANN401
-    """Return a value as JSON carries it, or its text."""
-    try:
-        return json.loads(json.dumps(value, allow_nan=False))
-    except (TypeError, ValueError):
-        return str(value)

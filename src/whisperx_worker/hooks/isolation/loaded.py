@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from whisperx_worker.contract.validation import option_fields, validate_options
+from whisperx_worker.hooks.described_fields import described_fields
 from whisperx_worker.hooks.isolation.messages import (
     FormatDescription,
     HookDescription,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pluggy import HookImpl
 
     from whisperx_worker.contract.settings import Settings
-    from whisperx_worker.hooks.host import Host
+    from whisperx_worker.hooks.host import Host, PluginRecord
     from whisperx_worker.hooks.isolation.messages import Call
     from whisperx_worker.hooks.job import Job
     from whisperx_worker.models.cache import ModelCache
@@ -50,16 +51,17 @@ class LoadedPlugin:
         return found
 
 
-def describe(plugin: LoadedPlugin, hooks: tuple[str, ...]) -> PluginDescription:
+def describe(plugin: LoadedPlugin, record: PluginRecord) -> PluginDescription:
     """Return what the worker has to know of a plugin."""
     host = plugin.host
     options, extra = host.options.get(plugin.name), host.extra.get(plugin.name)
     formats = {name: host.outputs[name] for name in host.output_plugins}
     schemas = {kind: getattr(extra, kind) for kind in KINDS} if extra else {}
     return PluginDescription(
-        {hook: _describe_hook(plugin, hook) for hook in hooks},
+        {hook: _describe_hook(plugin, hook) for hook in record.hooks},
         PluginInfo(on_request=plugin.name in host.on_request),
-        tuple(option_fields(options)) if options else None,
+        record.description,
+        described_fields(options) if options else None,
         {kind: tuple(option_fields(schema)) for kind, schema in schemas.items() if schema} if extra else None,
         extra.keep_when_cut if extra else True,
         {name: FormatDescription(one.suffix, one.media_type, one.takes_audio) for name, one in formats.items()},

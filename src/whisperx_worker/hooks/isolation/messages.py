@@ -57,8 +57,10 @@ class PluginDescription:
 
     hooks: Mapping[str, HookDescription]
     info: PluginInfo
-    options: tuple[str, ...] | None
-    """Names of its options; None where it has no schema."""
+    text: str
+    """First line of its docstring."""
+    options: Mapping[str, Any] | None
+    """JSON schema of each option, with default and description; None where it has none."""
     extra: Mapping[str, tuple[str, ...]] | None
     """Names in its extra data by kind of value; None where it declares none."""
     keep_when_cut: bool

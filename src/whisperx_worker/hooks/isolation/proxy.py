@@ -46,7 +46,7 @@ def _load_proxy(candidate: Candidate, settings: Settings) -> ModuleType:
     """
     process = PluginProcess(Start(candidate.name, candidate.source, settings))
     description = process.load()
-    proxy = ModuleType(candidate.name)
+    proxy = ModuleType(candidate.name, description.text)
     for hook, function in description.hooks.items():
         if "next_engine" in function.arguments:
             raise PluginError(f"{hook} takes next_engine, which is not there in a process of its own")
@@ -103,7 +103,8 @@ def _setup_function(process: PluginProcess, hook: str, description: PluginDescri
             schema_elsewhere(description.options, partial(validated, "options", ""))
         ),
         "register_extra": None if description.extra is None else ExtraSchema(
-            **{kind: schema_elsewhere(names, partial(validated, "extra", kind)) for kind, names in extra.items()},
+            **{kind: schema_elsewhere({key: {} for key in names}, partial(validated, "extra", kind))
+               for kind, names in extra.items()},
             keep_when_cut=description.keep_when_cut,
         ),
         "register_outputs": [

@@ -10,14 +10,14 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 from whisperx_worker.hooks.isolation.messages import Mistakes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Mapping
 
 
-def schema_elsewhere(names: Iterable[str], validate: Callable[[object], object]) -> type:
+def schema_elsewhere(fields: Mapping[str, Any], validate: Callable[[object], object]) -> type:
     """Return a schema of options or extra data that pydantic takes.
 
     Args:
-        names: Of its fields.
+        fields: JSON schema of each field by name.
         validate: Returns the validated value, or Mistakes.
     """
 
@@ -43,6 +43,6 @@ def schema_elsewhere(names: Iterable[str], validate: Callable[[object], object])
 
         @classmethod
         def __get_pydantic_json_schema__(cls, _schema: object, _handler: object) -> dict[str, Any]:
-            return {"type": "object", "properties": {name: {} for name in names}}
+            return {"type": "object", "properties": dict(fields)}
 
     return Elsewhere

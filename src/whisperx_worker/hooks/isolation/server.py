@@ -114,7 +114,7 @@ def _load(channel: Channel) -> LoadedPlugin:
         channel.send(Answer(error=PluginError(record.reason)))
     else:
         registered_models(host, start.settings)  # pins revisions before any model is looked for
-        channel.send(Answer(describe(plugin, record.hooks)))
+        channel.send(Answer(describe(plugin, record)))
     channel.close()
     _channel.reset(token)
     return plugin
