@@ -185,8 +185,8 @@ def test_a_misspelled_name_is_answered_with_the_nearest_one():
 
 
 def test_a_required_plugin_that_is_not_there_is_a_failure_of_the_list(monkeypatch):
-    monkeypatch.setenv("WHISPERX_WORKER_PLUGINS_REQUIRE", "redact")
-    with pytest.raises(SettingsError, match=r"^WHISPERX_WORKER_PLUGINS_REQUIRE: redact is not installed$"):
+    monkeypatch.setenv("WHISPERX_WORKER_PLUGINS_REQUIRE", "redactor")
+    with pytest.raises(SettingsError, match=r"^WHISPERX_WORKER_PLUGINS_REQUIRE: redactor is not installed$"):
         printed()
 
 
