@@ -335,7 +335,7 @@ ITS_CHANGE = {
     ),
     "recursion": Hostile(plugin(post_align=recurses), "it raised RecursionError"),
     "memory": Hostile(plugin(post_align=lambda: np.zeros(2**50)), "it ran out of memory"),
-    "hangs": Hostile(plugin(post_align=hangs), "it did not end in 0.1 s", settings={"plugin_limit_s": 0.1}),
+    "hangs": Hostile(plugin(post_align=hangs), "it did not end in 0.1 s", settings={"plugins_limit_s": 0.1}),
     "writes_samples": Hostile(plugin(pre_audio=writes_samples), "it raised ValueError"),
     "allows_writing": Hostile(plugin(pre_audio=allows_writing), "it raised ValueError"),
     "assigns_segments": Hostile(plugin(post_align=assigns_segments), "it raised FrozenInstanceError"),
@@ -391,10 +391,10 @@ THE_JOB = {
     "transcribe_no_exception": Hostile(
         plugin(transcribe=raising(Nothing())), "it raised Nothing, which is no Exception"
     ),
-    "transcribe_hangs": Hostile(plugin(transcribe=hangs), "it did not end in 0.1 s", settings={"plugin_limit_s": 0.1}),
+    "transcribe_hangs": Hostile(plugin(transcribe=hangs), "it did not end in 0.1 s", settings={"plugins_limit_s": 0.1}),
     "next_engine_misused": Hostile(
         plugin(transcribe=lambda next_engine: next_engine(5)),
-        "transcribe failed in plugin next_engine_misused: it raised",
+        "transcribe failed in plugin next_engine_misused: next_engine takes arguments of transcribe by name",
     ),
     "closed_fails": Hostile(
         SimpleNamespace(post_align=hookimpl(closed=True)(raising(Nothing()))),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from dataclasses import replace
+import sys
+from dataclasses import dataclass, replace
 
 import pytest
 
-from whisperx_worker import JobRefusedError, PluginError, Segment, Transcript, Word, hookimpl
+from whisperx_worker import JobRefusedError, OutputFormat, PluginError, Segment, Transcript, Word, hookimpl
+from whisperx_worker.logs import job_log
 from whisperx_worker.testing import Recording, load_plugin, load_plugins, make_audio, run_job
 
 SAID = "позвоните 89161234567"
@@ -158,3 +161,59 @@ def test_a_closed_engine_has_no_meaning_and_is_refused_at_load():
 
     with pytest.raises(PluginError, match=r"^transcribe is no chain, so closed, before and after have no meaning$"):
         load_plugin(Closed())
+
+
+class Tells:
+    """Logs and prints what is said, before the redactor."""
+
+    @hookimpl(tryfirst=True)
+    def post_align(self, transcript):
+        logging.getLogger("tells").warning("heard %s", transcript.text)
+        sys.stdout.write(f"{transcript.text}\n")
+
+
+def test_what_others_log_and_print_is_not_in_the_answer_beside_it(tmp_path):
+    def logs(**plugins):
+        job_log.start_logging(tmp_path / "log.txt", console=False)
+        try:
+            return run_job({"tells": Tells(), **plugins}, CALL).response["logs"]
+        finally:
+            job_log.stop_logging()
+            logging.captureWarnings(capture=False)
+
+    assert logs().count("89161234567") == 2
+    assert "89161234567" not in logs(redact=RedactsPieces())
+
+
+def test_a_refusal_without_a_sentence_is_still_an_error():
+    class Refuses:
+        @hookimpl
+        def post_align(self):
+            raise JobRefusedError("")
+
+    assert run_job({"polite": Refuses()}, CALL).response["error"] == "the job was ended without a reason"
+
+
+def test_secrets_of_the_operator_are_masked_in_outputs_and_in_the_changed_response():
+    @dataclass(frozen=True)
+    class Options:
+        key: str = ""
+
+    class Shows:
+        @hookimpl
+        def register_options(self):
+            return Options
+
+        @hookimpl
+        def register_outputs(self):
+            return [OutputFormat("shown", ".txt", lambda options: f"by {options.key}")]
+
+        @hookimpl
+        def respond(self, response, options):
+            return {**response, "by": {options.key: [options.key]}}
+
+    host = load_plugins(shows=Shows(), rules={"shows": {"secrets": {"key": "hunter2-hunter2"}}})
+    response = run_job(host, output_formats=["shown"]).response
+
+    assert response["outputs"]["shown"] == "by ***"
+    assert response["by"] == {"***": ["***"]}

@@ -177,7 +177,7 @@ def test_wrong_options_are_told_as_those_of_any_plugin(worker):
 
 @pytest.mark.parametrize("how", ["hangs", "hangs_in_native_code", "leaves_child"])
 def test_one_that_does_not_end_is_killed_with_its_children_and_leaves_no_thread(how):
-    worker = open_worker("odd", plugin_limit_s=0.5)
+    worker = open_worker("odd", plugins_limit_s=0.5)
     pid = process_of(worker)
 
     response = response_of(worker, how=how)
@@ -235,7 +235,7 @@ def test_two_jobs_call_it_at_once(worker):
 
 
 def test_a_job_does_not_pay_for_another_one_for_which_the_process_is_killed():
-    worker = open_worker("odd", plugin_limit_s=1.5)
+    worker = open_worker("odd", plugins_limit_s=1.5)
     how = "hangs where others wait"
     late = threading.Timer(0.8, lambda: answers.update(together(worker, ("innocent", how))))
     answers = {}

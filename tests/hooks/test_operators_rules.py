@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from whisperx_worker import BadInputError, PluginInfo, SettingsError, hookimpl
 from whisperx_worker.cli.main import app
 from whisperx_worker.contract.plugin_rules import PluginRules
-from whisperx_worker.contract.settings import Settings, load_settings
+from whisperx_worker.contract.settings import Settings, load_settings, variables
 from whisperx_worker.contract.validation import parse_request, plugins_off
 from whisperx_worker.hooks.host import Candidate
 from whisperx_worker.hooks.loading import load_host
@@ -145,7 +145,7 @@ def test_rules_that_cannot_be_read_stop_the_start_without_showing_them(monkeypat
     [
         ({"options": {"colour": 1}}, "WHISPERX_WORKER_PLUGIN_REDACT: the plugin has no option 'colour'"),
         ({"locked": ["maks"]}, "WHISPERX_WORKER_PLUGIN_REDACT: the plugin has no option 'maks'"),
-        ({"secrets": {"key": 5}}, "WHISPERX_WORKER_PLUGIN_REDACT: key: input should be a valid string"),
+        ({"secrets": {"key": 54321}}, "WHISPERX_WORKER_PLUGIN_REDACT: key: input should be a valid string"),
     ],
 )
 def test_options_that_the_plugin_does_not_take_stop_the_start(monkeypatch, rules, sentence):
@@ -235,3 +235,45 @@ def test_rules_are_those_of_the_active_one_of_two_with_one_name():
 
     assert [record.state for record in host.records] == ["active", "failed"]
     assert parse_request({"audio_base64": CLIP}, host.abilities)[1] == {"redact": Options("?")}
+
+
+# --- what a stranger found
+
+
+def test_the_limit_of_time_is_a_setting_and_no_plugins_rules(monkeypatch):
+    monkeypatch.setenv("WHISPERX_WORKER_PLUGINS_LIMIT_S", "5")
+    assert load_settings().plugins_limit_s == 5
+
+
+def test_no_setting_has_the_name_of_a_plugins_rules():
+    names = [name for field in Settings.model_fields for name in variables(field) if "<" not in name]
+    assert [name for name in names if name.startswith("WHISPERX_WORKER_PLUGIN_")] == []
+
+
+def test_a_misspelled_setting_of_plugins_stops_the_start_since_it_would_require_none(monkeypatch):
+    monkeypatch.setenv("WHISPERX_WORKER_PLUGINS_REQIRE", "redact")
+    with pytest.raises(SettingsError, match=r"^WHISPERX_WORKER_PLUGINS_REQIRE is no setting"):
+        load_settings()
+
+
+def test_a_plugin_cannot_be_required_and_up_to_the_job(monkeypatch):
+    monkeypatch.setenv("WHISPERX_WORKER_PLUGIN_REDACT", '{"job_may_disable": true}')
+    with pytest.raises(SettingsError, match=r"job_may_disable is true of a plugin that is required$"):
+        loaded(plugin_rules=load_settings().plugin_rules, plugins_require=("redact",))
+
+
+def test_a_secret_that_is_too_short_to_be_masked_is_refused_and_a_number_is_masked(monkeypatch):
+    with pytest.raises(SettingsError, match=r"a secret needs 4 characters to be masked$"):
+        with_rules(monkeypatch, secrets={"key": "abc"})
+
+    @dataclass(frozen=True)
+    class Numbers:
+        pin: int = 0
+
+    class Plugin(Redact):
+        @hookimpl
+        def register_options(self):
+            return Numbers
+
+    with_rules(monkeypatch, Plugin(), secrets={"pin": 987654321})
+    assert redaction.mask("pin 987654321") == "pin ***"

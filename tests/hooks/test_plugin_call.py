@@ -15,7 +15,7 @@ from whisperx_worker.pipeline.outcome import answer
 from whisperx_worker.pipeline.worker import Worker
 from whisperx_worker.serving.worker_refresh import reason_to_refresh
 
-LIMIT = {"plugin_limit_s": 0.2}
+LIMIT = {"plugins_limit_s": 0.2}
 
 
 class Hangs:

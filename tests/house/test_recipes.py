@@ -176,5 +176,5 @@ def test_hooks_run_in_the_threads_that_the_page_names():
 
 def test_with_a_limit_each_call_has_a_thread_of_its_own():
     plugin = Watches()
-    run_job(load_plugins(settings={"plugin_limit_s": 5}, watches=plugin))
+    run_job(load_plugins(settings={"plugins_limit_s": 5}, watches=plugin))
     assert threading.get_ident() not in plugin.threads.values()

@@ -72,7 +72,7 @@ def read_plugin_rules() -> tuple[PluginRules, ...]:
 
 
 def secret_texts(rules: PluginRules) -> list[str]:
-    """Return every text in the secrets of a plugin, at any depth."""
+    """Return every text and number in the secrets of a plugin, at any depth."""
     texts: list[str] = []
     left: list[object] = [rules.secrets]
     while left:
@@ -83,6 +83,8 @@ def secret_texts(rules: PluginRules) -> list[str]:
             left += value.values()
         elif isinstance(value, list):
             left += value
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            texts.append(str(value))
     return texts
 
 

@@ -146,7 +146,7 @@ class Settings(BaseSettings):
         "an object",
         validation_alias=f"{RULES_PREFIX}<NAME>",
     )
-    plugin_limit_s: float | None = described(
+    plugins_limit_s: float | None = described(
         None, "longest time of one call of a plugin, in seconds; else no limit", "a number above 0", gt=0
     )
     plugins_dir: Path | None = described(
@@ -242,7 +242,7 @@ class Settings(BaseSettings):
 
     def engine(self, hook: str) -> str | None:
         """Return the plugin that the operator chose for an engine hook."""
-        chosen: str | None = getattr(self, f"{hook}_engine")
+        chosen: str | None = getattr(self, f"{hook}_engine", None)
         return chosen
 
 
@@ -275,7 +275,10 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401
     Raises:
         SettingsError: Naming every variable whose value cannot be used.
     """
-    for warning in unknown_variables():
+    unknown = unknown_variables()
+    if about_plugins := [sentence for sentence in unknown if sentence.startswith(f"{PREFIX}PLUGINS_")]:
+        raise SettingsError(joined(about_plugins))  # one that was to require a plugin would require none
+    for warning in unknown:
         log.warning("%s", warning)
     overrides = {"plugin_rules": read_plugin_rules(), **overrides}
     try:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*")
+_FORMAT_NAME = re.compile(r"[\w\-]+")
+_SUFFIX = re.compile(r"(\.[\w\-]+)+")
 _SCHEMES_OF_THE_WORKER = frozenset({"http", "https", "data", "file"})
 
 
@@ -172,6 +174,8 @@ def _output_formats(host: Host, name: str) -> dict[str, OutputFormat]:
     for output in _setup(host, name, "register_outputs") or ():
         if not isinstance(output, OutputFormat):
             raise PluginError("register_outputs must return a list of OutputFormat")
+        if not _FORMAT_NAME.fullmatch(output.name) or not _SUFFIX.fullmatch(output.suffix):
+            raise PluginError(f"the output format {output.name!r} needs a plain name and a suffix such as '.txt'")
         if output.name in {*host.outputs, *formats}:
             raise PluginError(f"the output format {output.name!r} exists already")
         formats[output.name] = output

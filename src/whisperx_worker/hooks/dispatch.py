@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import logging
 import time
@@ -20,6 +21,7 @@ from whisperx_worker.errors import (
 )
 from whisperx_worker.hooks.contents import find_fault
 from whisperx_worker.hooks.engine_choice import engines_for_job
+from whisperx_worker.hooks.host import specification
 from whisperx_worker.hooks.job import PluginCalls
 from whisperx_worker.hooks.marker import traits_of
 from whisperx_worker.hooks.plugin_call import call
@@ -116,9 +118,12 @@ def _run_engines(  # noqa: PLR0913  what all engines of a step have in common
     implementation, *others = engines
     name = implementation.plugin_name
 
-    def next_engine(**changed: object) -> T:
+    def next_engine(*unnamed: object, **changed: object) -> T:
         if not others:
             raise PluginError(f"there is no engine after {name}")
+        known = inspect.signature(specification(hook)).parameters
+        if unnamed or changed.keys() - known.keys():
+            raise PluginError(f"next_engine takes arguments of {hook} by name, such as next_engine(audio=audio)")
         return _run_engines(others, hook, expected, job, complete, {**arguments, **changed})
 
     completed = complete(implementation, arguments)
@@ -223,16 +228,20 @@ def is_closed(host: Host, implementation: HookImpl) -> bool:
     return traits_of(implementation).closed or implementation.plugin_name in host.required
 
 
-def texts_unseen_by(host: Host, job: Job) -> list[str]:
-    """Return the plugins of a job that must see all text first, and see no pieces."""
-    in_pieces = {one.plugin_name for one in taking_part(host, "partial", job)}
-    closed = {
+def closed_to_text(host: Host, job: Job) -> set[str]:
+    """Return the plugins of a job that must see all text before it leaves."""
+    return {
         one.plugin_name
         for hook in ("post_align", "finalize")
         for one in taking_part(host, hook, job)
         if traits_of(one).closed
     }
-    return sorted(closed - in_pieces)
+
+
+def texts_unseen_by(host: Host, job: Job) -> list[str]:
+    """Return the plugins of a job that must see all text first, and see no pieces."""
+    in_pieces = {one.plugin_name for one in taking_part(host, "partial", job)}
+    return sorted(closed_to_text(host, job) - in_pieces)
 
 
 def expect(expected: type[T], answer: object, before: object = None) -> T | None:

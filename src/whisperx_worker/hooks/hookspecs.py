@@ -14,7 +14,7 @@ ignored, and where it raises, that is logged and the job goes on as if nothing h
 Every per-job hook may take `job` (see `whisperx_worker.Job`: the request, settings, models, `warn`, `progress`) and
 `options` (this plugin's own, validated by the schema of `register_options`; None where it has no schema). An engine may
 take `next_engine` too: a function that runs the engine which would do this step without this plugin, with the same
-arguments or with those that it is given by name, and returns its answer.
+arguments or with those that it is given by name (`next_engine(audio=louder)`), and returns its answer.
 """
 
 from __future__ import annotations

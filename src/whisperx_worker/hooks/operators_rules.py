@@ -45,13 +45,18 @@ def apply_rules(host: Host, settings: Settings) -> None:
     by_variable = {rules_variable(record.name): record for record in active_last}  # of two with one name the active one
     mistakes: list[str] = []
     for rules in settings.plugin_rules:
-        redaction.hide(secret_texts(rules))
+        secrets = secret_texts(rules)
+        redaction.hide(secrets)
+        if any(len(secret) < redaction.MIN_SECRET for secret in secrets):
+            mistakes.append(f"{rules.variable}: a secret needs {redaction.MIN_SECRET} characters to be masked")
         record = by_variable.get(rules.variable)
         if record is None:
             hint = did_you_mean(rules.variable, by_variable)
             host.problems.append(f"{rules.variable} is of a plugin that is not installed{hint}")
         elif record.state == "active":
             host.rules[record.name] = rules
+            if rules.job_may_disable and record.name in host.required:
+                mistakes.append(f"{rules.variable}: job_may_disable is true of a plugin that is required")
             mistakes += [f"{rules.variable}: {wrong}" for wrong in _wrong_options(rules, host.options.get(record.name))]
     if mistakes:
         raise SettingsError(joined(mistakes))

@@ -52,7 +52,7 @@ def call(implementation: HookImpl, arguments: Mapping[str, object], job: Job) ->
 
 def time_limit(job: Job) -> Seconds:
     """Return how long one call of a plugin may take."""
-    return min(job.settings.plugin_limit_s or math.inf, job.left_s + GRACE_S)
+    return min(job.settings.plugins_limit_s or math.inf, job.left_s + GRACE_S)
 
 
 def _run_within(limit_s: Seconds, run: Callable[[], object], job: Job) -> object:

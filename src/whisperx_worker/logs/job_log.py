@@ -26,6 +26,9 @@ PLAIN_FIELDS = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskNam
 """Fields of every record; further ones come from `extra`."""
 _tail: ContextVar[JobTail | None] = ContextVar("whisperx_worker_job_tail", default=None)
 
+PRINTED = "whisperx_worker.printed"
+"""Parent of the loggers of what plugins print."""
+
 events = logging.getLogger("whisperx_worker.events")
 """Logger of countable events, with numbers as `extra`; not in a job's tail."""
 
@@ -35,6 +38,8 @@ class JobTail:
 
     def __init__(self, job_id: str, lines: int) -> None:
         self.job_id = job_id
+        self.is_closed = False
+        """Whether it takes lines of the worker and its own plugins alone: others may log what people say."""
         self._lines: deque[str] = deque(maxlen=lines)
 
     def add(self, text: str) -> None:
@@ -119,7 +124,10 @@ class _TailHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         tail = _tail.get()
-        if tail is not None and self.formatter is not None and record.name != events.name:
+        if tail is None or self.formatter is None or record.name == events.name:
+            return
+        is_own = record.name.startswith("whisperx_worker") and not record.name.startswith(PRINTED)
+        if is_own or not tail.is_closed:
             time = self.formatter.formatTime(record)
             tail.add(f"{time} {record.levelname} {redaction.for_client(_message(record))}")
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, TextIO
 
+from whisperx_worker.logs.job_log import PRINTED
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -39,7 +41,7 @@ class _Output:
         if plugin is None:
             return self._stream.write(text)
         for line in filter(None, map(str.rstrip, text.splitlines())):
-            logging.getLogger(f"whisperx_worker.printed.{plugin}").info("%s", line)
+            logging.getLogger(f"{PRINTED}.{plugin}").info("%s", line)
         return len(text)
 
     def flush(self) -> None:

@@ -12,13 +12,14 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_MIN_SECRET = 4
+MIN_SECRET = 4
+"""Length from which a secret is masked."""
 _MIN_ANONYMOUS_SECRET = 8
 """Length from which a value in a query may be a secret.
 
@@ -88,7 +89,7 @@ def hidden(secrets: Iterable[str]) -> Iterator[None]:
 
 def hide(secrets: Iterable[str]) -> list[str]:
     """Mask these secrets from now on, and return the forms in which they are searched for."""
-    forms = [form for secret in secrets if len(secret) >= _MIN_SECRET for form in _forms(secret)]
+    forms = [form for secret in secrets if len(secret) >= MIN_SECRET for form in _forms(secret)]
     with _known_lock:
         _known.update(forms)
     return forms
@@ -141,7 +142,7 @@ def secrets_of_environment() -> list[str]:
     return [
         value
         for name, value in os.environ.items()
-        if _SECRET_VARIABLE.search(name) and len(value) >= _MIN_SECRET and value.lower() not in _SWITCHES
+        if _SECRET_VARIABLE.search(name) and len(value) >= MIN_SECRET and value.lower() not in _SWITCHES
     ]
 
 
@@ -152,6 +153,15 @@ def mask_known(text: str) -> str:
     for secret in known:
         text = text.replace(secret, "***")
     return text
+
+
+def mask_known_in(data: Any) -> Any:  # noqa: ANN401
+    """Return plain data with the known secrets masked, in names too."""
+    if isinstance(data, Mapping):
+        return {mask_known(str(key)): mask_known_in(item) for key, item in data.items()}
+    if isinstance(data, list | tuple):
+        return [mask_known_in(item) for item in data]
+    return mask_known(data) if isinstance(data, str) else data
 
 
 def mask(text: str) -> str:

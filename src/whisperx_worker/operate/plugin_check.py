@@ -110,7 +110,7 @@ def _settings() -> Settings:
         plugins_dir=None,
         plugins_require=(),
         plugins_order=(),
-        plugin_limit_s=None,
+        plugins_limit_s=None,
         **no_engines,
     )
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from whisperx_worker.errors import JobCancelledError, OutOfTimeError, WorkerError
-from whisperx_worker.hooks.dispatch import notify_observers, run_chain
+from whisperx_worker.hooks.dispatch import closed_to_text, notify_observers, run_chain, taking_part
 from whisperx_worker.hooks.job import NO_OBSERVERS
 from whisperx_worker.logs import job_log, redaction
 from whisperx_worker.pipeline.response import error_response, response_of, write_outputs
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from whisperx_worker.types import Audio, Result, Seconds
 
 log = logging.getLogger(__name__)
+
+WITHOUT_REASON = "the job was ended without a reason"
+"""Error of a job that a plugin refused with an empty sentence."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ def run_request(  # noqa: PLR0913  what is named has a default
     with job_log.recorded(job_id, secrets, worker.settings.log_tail_lines) as tail:
         try:
             job = new_job(worker, job_id, data, local=local, observers=observers, time_limit_s=time_limit_s)
+            tail.is_closed = bool(closed_to_text(worker.host, job))
             observers.started(job)
             log.info("started")
             with announced_to_plugins(job, worker.host):
@@ -90,7 +94,7 @@ def run_request(  # noqa: PLR0913  what is named has a default
         except WorkerError as error:
             log.info("failed: %s", error)
             worker.health.job_failed(error)
-            return Outcome({"error": redaction.for_client(str(error))}, error=error)
+            return Outcome({"error": redaction.for_client(str(error)).strip() or WITHOUT_REASON}, error=error)
         except Exception as error:  # the other place that isolates: one job's fault never ends the worker
             log.exception("failed unexpectedly")
             worker.health.job_failed(error)
@@ -123,6 +127,8 @@ def _finished(job: Job, worker: Worker, *, writes_json: bool) -> Outcome:
     outputs = write_outputs(job, result, worker.host, names, audio)
     before = len(job.warnings)
     response = run_chain(worker.host, "respond", response_of(job, result, worker.host, outputs), job)
+    if taking_part(worker.host, "respond", job):
+        response = redaction.mask_known_in(response)
     response["warnings"] += [redaction.for_client(str(warned)) for warned in job.warnings[before:]]
     log.info("finished: %.1f s of audio, %d segments", result.duration_s, len(response["segments"]))
     return Outcome(response, result, outputs, tuple(redaction.mask(str(warned)) for warned in job.warnings))

@@ -101,9 +101,12 @@ def write_outputs(
     for name in dict.fromkeys(names):
         options = job.options.get(host.output_plugins.get(name, ""))
         try:
-            written[name] = call_contained(
+            content = call_contained(
                 host.outputs[name].content, {"result": result, "job": job, "options": options, "audio": audio}
             )
+            if name in host.output_plugins and isinstance(content, str):
+                content = redaction.mask_known(content)
+            written[name] = content
         except JobEndError:
             raise
         except Exception as error:

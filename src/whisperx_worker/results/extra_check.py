@@ -100,7 +100,7 @@ def _valid(name: object, data: object, schemas: Mapping[str, ExtraSchema | None]
         raise _FaultError("data that its schema lacks")
     if allowed is not None and (fault := schema_fault(text, data, allowed)):
         raise _FaultError(fault)
-    plain: dict[str, Any] = _masked(data)
+    plain: dict[str, Any] = redaction.mask_known_in(data)
     return plain
 
 
@@ -158,12 +158,3 @@ def _refuse_no_json(value: object) -> None:
             raise _FaultError("an integer of more than 64 bits")
     elif value is not None:
         raise _FaultError(f"a value of type {type(value).__name__}")
-
-
-def _masked(value: Any) -> Any:  # noqa: ANN401
-    """Return checked data in plain dicts and lists with the known secrets masked."""
-    if isinstance(value, dict):
-        return {redaction.mask_known(key): _masked(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_masked(item) for item in value]
-    return redaction.mask_known(value) if isinstance(value, str) else value

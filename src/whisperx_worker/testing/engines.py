@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from whisperx_worker.contract.request import sample_name
 from whisperx_worker.hooks.marker import hookimpl
-from whisperx_worker.types import SpeakerMatch
+from whisperx_worker.types import Language, Span, SpeakerMatch, Speech
 
 if TYPE_CHECKING:
     from whisperx_worker.hooks.job import Job
@@ -18,10 +18,20 @@ NAME = "kit_engines"
 
 
 class Engines:
-    """Plugin with all four engines, which takes the place of the worker's own."""
+    """Plugin with all engines, which takes the place of the worker's own."""
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
+
+    @hookimpl
+    def detect_speech(self) -> Speech:
+        """Return the times of the given segments."""
+        return Speech(tuple(Span(one.start, one.end) for one in self._recording.transcript.segments))
+
+    @hookimpl
+    def identify_language(self) -> Language:
+        """Return the language of the given transcript, else Russian."""
+        return Language(self._recording.transcript.language or "ru")
 
     @hookimpl
     def transcribe(self, job: Job) -> Transcript:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from whisperx_worker.contract.fields import did_you_mean
 from whisperx_worker.contract.plugin_rules import PluginRules, rules_variable
 from whisperx_worker.contract.settings import Settings
-from whisperx_worker.errors import PluginError
+from whisperx_worker.errors import PluginError, SettingsError
 from whisperx_worker.hooks.host import Candidate
 from whisperx_worker.hooks.loading import load_host, mounted
 from whisperx_worker.hooks.operators_rules import check_required
@@ -55,7 +56,7 @@ def load_plugins(
     """Return a host with plugins, loaded as the worker loads them.
 
     Args:
-        settings: Fields of `Settings`, such as `plugin_limit_s`; `plugins_dir` adds the plugins of a folder. Jobs of
+        settings: Fields of `Settings`, such as `plugins_limit_s`; `plugins_dir` adds the plugins of a folder. Jobs of
             the host get these settings.
         rules: What the operator decides, by plugin: `options`, `locked`, `secrets`, `job_may_disable`.
         may_fail: Whether the host may list a plugin as failed; `host.records` has the reason.
@@ -93,7 +94,13 @@ def _same(plugin: object) -> object:
 def make_settings(
     settings: Mapping[str, object] | None = None, rules: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Settings:
-    """Return settings that leave plugins alone, whatever the environment sets, but for what is given."""
+    """Return settings that leave plugins alone, whatever the environment sets, but for what is given.
+
+    Raises:
+        SettingsError: When a setting is not there, or cannot be used.
+    """
+    if unknown := sorted({*(settings or {})} - Settings.model_fields.keys()):
+        raise SettingsError(f"{unknown[0]!r} is no setting{did_you_mean(unknown[0], Settings.model_fields)}")
     made = [
         PluginRules(rules_variable(name), **{**given, "locked": frozenset(given.get("locked", ()))})
         for name, given in (rules or {}).items()
