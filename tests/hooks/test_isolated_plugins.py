@@ -429,6 +429,7 @@ def test_it_ends_with_its_host():
     del worker
     gc.collect()
     wait_until(lambda: not is_alive(pid))
+    assert not is_alive(pid)
 
 
 @pytest.mark.parametrize("how", ["warns", "hangs_in_native_code", "leaves_child"])

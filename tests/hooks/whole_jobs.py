@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import io
-import wave
 
+from tests.clips import wav
 from whisperx_worker import Request, Segment, Transcript, Word, hookimpl
 from whisperx_worker.contract.settings import Settings
 from whisperx_worker.hooks.host import Candidate
@@ -21,13 +20,7 @@ SAID = "позвоните 89161234567"
 
 def second_of_silence():
     """Base64 of a WAV."""
-    written = io.BytesIO()
-    with wave.open(written, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes(bytes(32_000))
-    return base64.b64encode(written.getvalue()).decode()
+    return base64.b64encode(wav(1.0)).decode()
 
 
 class Recognises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import json
 import logging
 import time
@@ -21,7 +20,7 @@ from whisperx_worker.errors import (
 )
 from whisperx_worker.hooks.contents import find_fault
 from whisperx_worker.hooks.engine_choice import engines_for_job
-from whisperx_worker.hooks.host import specification
+from whisperx_worker.hooks.host import hook_arguments, taking_part
 from whisperx_worker.hooks.job import PluginCalls
 from whisperx_worker.hooks.marker import traits_of
 from whisperx_worker.hooks.plugin_call import call
@@ -121,8 +120,7 @@ def _run_engines(  # noqa: PLR0913  what all engines of a step have in common
     def next_engine(*unnamed: object, **changed: object) -> T:
         if not others:
             raise PluginError(f"there is no engine after {name}")
-        known = inspect.signature(specification(hook)).parameters
-        if unnamed or changed.keys() - known.keys():
+        if unnamed or changed.keys() - {*hook_arguments(hook)}:
             raise PluginError(f"next_engine takes arguments of {hook} by name, such as next_engine(audio=audio)")
         return _run_engines(others, hook, expected, job, complete, {**arguments, **changed})
 
@@ -216,11 +214,6 @@ def _ask(  # noqa: PLR0913  what is named has a default
     if job.request.debug:
         keep_call(job.calls, call_that_answered(name, hook, time.perf_counter() - began_s, answer, before))
     return answer
-
-
-def taking_part(host: Host, hook: str, job: Job) -> list[HookImpl]:
-    """Return the implementations of a hook that take part in a job, in order."""
-    return [one for one in host.implementations(hook) if one.plugin_name not in job.plugins_off]
 
 
 def is_closed(host: Host, implementation: HookImpl) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from whisperx_worker.contract.fields import did_you_mean
 from whisperx_worker.errors import PluginError
+from whisperx_worker.hooks.host import taking_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +38,7 @@ def engines_for_job(host: Host, hook: str, job: Job) -> list[HookImpl]:
     Raises:
         PluginError: When there is none, or several and none of them is named.
     """
-    engines = {one.plugin_name: one for one in host.implementations(hook) if one.plugin_name not in job.plugins_off}
+    engines = {one.plugin_name: one for one in taking_part(host, hook, job)}
     by_job = [name for name in engines if name in job.request.plugins]
     first = engines[by_job[0]] if len(by_job) == 1 else _choose(host, hook, engines, job.settings)
     return _with_wrapped(host, hook, engines, first, job.settings)

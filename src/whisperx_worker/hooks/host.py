@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from whisperx_worker.contract.plugin_rules import PluginRules
     from whisperx_worker.contract.settings import Settings
+    from whisperx_worker.hooks.job import Job
     from whisperx_worker.models.requirement import ModelRequirement
     from whisperx_worker.results.extra_schema import ExtraSchema
     from whisperx_worker.results.formats.output_format import OutputFormat
@@ -105,7 +106,7 @@ class Host:
 
     def arguments(self, hook: str) -> tuple[str, ...]:
         """Return names of a hook's arguments, in the order of its spec."""
-        return tuple(inspect.signature(specification(hook)).parameters)
+        return hook_arguments(hook)
 
     @property
     def active(self) -> set[str]:
@@ -134,6 +135,16 @@ class Host:
         """The plugin of each scheme of addresses; of several, the first one that was loaded."""
         found = reversed(self.implementations("source"))
         return {scheme: one for one in found for scheme in traits_of(one).schemes}
+
+
+def taking_part(host: Host, hook: str, job: Job) -> list[HookImpl]:
+    """Return the implementations of a hook that take part in a job, in order."""
+    return [one for one in host.implementations(hook) if one.plugin_name not in job.plugins_off]
+
+
+def hook_arguments(hook: str) -> tuple[str, ...]:
+    """Return names of a hook's arguments, in the order of its spec."""
+    return tuple(inspect.signature(specification(hook)).parameters)
 
 
 def hook_names() -> list[str]:

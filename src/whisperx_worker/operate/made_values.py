@@ -11,8 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from whisperx_worker.hooks.job import StageEnd
-from whisperx_worker.testing import make_audio, make_diarization, make_transcript
-from whisperx_worker.types import SAMPLE_RATE_HZ, Audio, DecodedText, Language, Result, Span, Speech, Transcript
+from whisperx_worker.testing import Recording, make_audio, make_diarization, make_transcript
+from whisperx_worker.types import (
+    SAMPLE_RATE_HZ,
+    Audio,
+    DecodedText,
+    Language,
+    Result,
+    Segment,
+    Span,
+    Speech,
+    Transcript,
+    Word,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +33,7 @@ if TYPE_CHECKING:
 
 DURATION_S: Seconds = 3.0
 """Length of the recording."""
+_TEXT = "Добрый день, мой номер 8 916 123-45-67."
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,15 @@ def made_values(request: Request) -> Mapping[str, Sequence[MadeValue]]:
         "ended": [MadeValue("the end of a stage", StageEnd("transcribe", 0.0, 1.0))],
         "error": [MadeValue("a job that succeeded", None), MadeValue("a job that failed", RuntimeError("made"))],
     }
+
+
+def made_talk() -> Recording:
+    """Return what engines without a model find in the recording of a whole job."""
+    parts = _TEXT.split()
+    step = DURATION_S / len(parts)
+    words = tuple(Word(part, round(i * step, 3), round((i + 1) * step, 3), 1.0) for i, part in enumerate(parts))
+    transcript = Transcript((Segment(0.0, DURATION_S, _TEXT, words),), "ru")
+    return Recording(make_audio(DURATION_S), transcript, make_diarization((0.0, DURATION_S, "SPEAKER_00")))
 
 
 def made_recording() -> str:

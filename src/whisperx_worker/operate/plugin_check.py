@@ -10,29 +10,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from whisperx_worker.contract.fields import did_you_mean
-from whisperx_worker.contract.settings import Settings
 from whisperx_worker.errors import BadInputError, JobRefusedError, WorkerError
-from whisperx_worker.hooks.dispatch import failure, run_chain, run_engine, taking_part, texts_unseen_by
-from whisperx_worker.hooks.engine_choice import ENGINES
-from whisperx_worker.hooks.host import DISTRIBUTION, Candidate, kind_of
+from whisperx_worker.hooks.dispatch import failure, run_chain, run_engine, texts_unseen_by
+from whisperx_worker.hooks.host import DISTRIBUTION, Candidate, kind_of, taking_part
 from whisperx_worker.hooks.job import Observers
 from whisperx_worker.hooks.load_time import slow_load
 from whisperx_worker.hooks.loading import file_candidate, installed, load_host, mounted
 from whisperx_worker.hooks.plugin_call import call
 from whisperx_worker.hooks.trace import changes
 from whisperx_worker.models.cache import ModelCache
-from whisperx_worker.operate import made_engines
-from whisperx_worker.operate.made_values import DURATION_S, MadeValue, made_recording, made_values
+from whisperx_worker.operate.made_values import DURATION_S, MadeValue, made_recording, made_talk, made_values
 from whisperx_worker.operate.plugin_details import plugin_details
 from whisperx_worker.operate.plugin_log import PluginLog, watched_log
 from whisperx_worker.pipeline.outcome import answer
 from whisperx_worker.pipeline.worker import Worker
 from whisperx_worker.testing import make_job
+from whisperx_worker.testing.engines import NAME as ENGINES_NAME
+from whisperx_worker.testing.engines import Engines
+from whisperx_worker.testing.plugins import make_settings
 from whisperx_worker.types import Diarization, Language, Speech, Transcript
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from whisperx_worker.contract.settings import Settings
     from whisperx_worker.hooks.host import Host
     from whisperx_worker.hooks.job import Job
     from whisperx_worker.types import Seconds
@@ -83,9 +84,9 @@ def check_plugin(candidate: Candidate, max_call_s: Seconds = MAX_CALL_S) -> list
         candidate: The plugin.
         max_call_s: Time from which a call is slow.
     """
-    engines = Candidate(made_engines.NAME, DISTRIBUTION, "-", load=lambda: made_engines)
+    engines = Candidate(ENGINES_NAME, DISTRIBUTION, "-", load=lambda: Engines(made_talk()))
     with watched_log(candidate.name) as log:
-        host = load_host(_settings(), [candidate, engines])
+        host = load_host(make_settings(), [candidate, engines])
         record = next(one for one in host.records if one.name == candidate.name)
         if record.state != "active":
             return [CheckFinding("error", f"it cannot be loaded: {record.reason}")]
@@ -101,23 +102,9 @@ def check_plugin(candidate: Candidate, max_call_s: Seconds = MAX_CALL_S) -> list
     return sorted(dict.fromkeys(found), key=lambda one: one.severity)
 
 
-def _settings() -> Settings:
-    """Return settings that decide nothing about plugins, whatever the environment sets."""
-    no_engines: dict[str, Any] = {f"{hook}_engine": None for hook in ENGINES}
-    return Settings(
-        plugins_allow=None,
-        plugins_block=(),
-        plugins_dir=None,
-        plugins_require=(),
-        plugins_order=(),
-        plugins_limit_s=None,
-        **no_engines,
-    )
-
-
 def _description_findings(host: Host, name: str) -> Iterator[CheckFinding]:
     """Yield what an operator would miss, and a load that is slow."""
-    (plugin,) = [one for one in plugin_details(host, _settings()) if one.record.name == name]
+    (plugin,) = [one for one in plugin_details(host, make_settings()) if one.record.name == name]
     if slow := slow_load(plugin.record):
         yield CheckFinding("warning", slow)
     if not plugin.record.description:
@@ -219,7 +206,7 @@ def _job_findings(
         "plugins": {name: {}}, "stream": name not in texts_unseen_by(host, _named(host, name)),
     }  # fmt: skip
     log.raised.clear()
-    worker = Worker(_settings(), host, ModelCache())
+    worker = Worker(make_settings(), host, ModelCache())
     response = answer(worker, "check", data, observers=Observers(started=jobs.append))
     for wrong in [response["error"]] if "error" in response else response["warnings"]:
         sentence = log.explained(wrong).removesuffix("; its change is left out")

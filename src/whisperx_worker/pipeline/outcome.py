@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from whisperx_worker.errors import JobCancelledError, OutOfTimeError, WorkerError
-from whisperx_worker.hooks.dispatch import closed_to_text, notify_observers, run_chain, taking_part
+from whisperx_worker.hooks.dispatch import closed_to_text, notify_observers, run_chain
+from whisperx_worker.hooks.host import taking_part
 from whisperx_worker.hooks.job import NO_OBSERVERS
 from whisperx_worker.logs import job_log, redaction
 from whisperx_worker.pipeline.response import error_response, response_of, write_outputs

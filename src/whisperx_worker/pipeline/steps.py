@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from whisperx_worker.errors import JobEndError, PluginError, WorkerError
-from whisperx_worker.hooks.dispatch import run_engine, taking_part
+from whisperx_worker.hooks.dispatch import run_engine
 from whisperx_worker.hooks.engine_choice import ENGINES, engine_for_job
+from whisperx_worker.hooks.host import taking_part
 from whisperx_worker.hooks.requirements import import_libraries
 
 if TYPE_CHECKING:
