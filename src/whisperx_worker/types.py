@@ -54,8 +54,15 @@ class Audio:
 
     samples: NDArray[np.float32]
     """Shape (n,), mono, nominally in -1..1, at 16,000 Hz. Read-only."""
+    channel_spans: tuple[Span, ...] = ()
+    """Interval of `samples` that each channel has, where channels are read apart.
+
+    The channels lie one after the other and have one length; between them is silence. Times of all values up to
+    `finalize` are times of `samples`.
+    """
 
     def __post_init__(self) -> None:
+        _freeze(self, "channel_spans")
         self.samples.setflags(write=False)
         # A view of a read-only buffer stays read-only, whoever holds it.
         view = memoryview(self.samples)  # type: ignore[arg-type]
@@ -71,6 +78,11 @@ class Audio:
     def between(self, start: Seconds, end: Seconds) -> NDArray[np.float32]:
         """Return the existing samples from `start` to `end`, as a view."""
         return self.samples[max(0, round(start * SAMPLE_RATE_HZ)) : max(0, round(end * SAMPLE_RATE_HZ))]
+
+    @property
+    def channels(self) -> tuple[NDArray[np.float32], ...]:
+        """Samples of each channel, as views; of one that is not read apart, all."""
+        return tuple(self.between(span.start, span.end) for span in self.channel_spans) or (self.samples,)
 
 
 def _freeze(value: object, *names: str) -> None:
@@ -212,6 +224,8 @@ class Segment:
     """True where a sign is against the text; a warning names it."""
     extra: Extra = field(default_factory=_no_extra, hash=False)
     """Data of plugins, by plugin."""
+    channel: int | None = None
+    """Number of its channel, from 0, where channels are read apart."""
 
     def __post_init__(self) -> None:
         _freeze(self, "words")
@@ -285,6 +299,10 @@ class SpeakerMatch:
     """Index of the segment in the transcript, when one segment was compared."""
     extra: Extra = field(default_factory=_no_extra, hash=False)
     """Data of plugins, by plugin; that of a compared segment goes to the segment."""
+    voiceprint: str | None = field(default=None, repr=False)
+    """The speaker's voiceprint, where the job asked for it. Biometric: never log it."""
+    false_name_probability: float | None = None
+    """Probability, 0..1, that a stranger would get this name at this similarity; None without a calibration."""
 
 
 @dataclass(frozen=True)

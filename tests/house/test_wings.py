@@ -15,7 +15,7 @@ from tests.house.sources import CORE, PACKAGE, PLUGINS, ROOT, imports, module_of
 GROUND = ["version", "deprecation", "errors", "types", "intervals"]
 """Modules beside the wings that every wing may import."""
 WINGS = [
-    "logs", "runtime", "contract", "models", "results", "hooks", "audio", "pipeline", "testing", "operate", "evaluate",
+    "logs", "runtime", "voices", "contract", "models", "results", "hooks", "audio", "pipeline", "testing", "operate", "evaluate",
     "serving", "cli",
 ]  # fmt: skip
 DOORS = ["handler", "worker"]

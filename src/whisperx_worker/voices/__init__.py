@@ -1,0 +1,1 @@
+"""Voices: embeddings, voiceprints and who is who. Pure: numpy, no model."""
