@@ -2,6 +2,7 @@
 
 from . import intervals as intervals
 from .pipeline.oom_backoff import OomBackoff as OomBackoff, in_batches as in_batches
+from .pipeline.worker import open_job as open_job
 from .errors import (
     BadInputError as BadInputError,
     DeviceError as DeviceError,
@@ -51,6 +52,7 @@ from .types import (
     Word as Word,
     with_extra as with_extra,
 )
+from .voices.embeddings import VoiceEmbeddings as VoiceEmbeddings, file_revision as file_revision
 from .version import __version__ as __version__
 
 # Names before 0.2. Deprecated.

@@ -111,6 +111,7 @@ def test_the_list_ends_with_the_order_of_chains_and_the_chosen_engines():
         "align engine none: no active plugin does this step",
         "post_align chain mood → tone",
         "diarize engine none: no active plugin does this step",
+        "embed_voices engine none: no active plugin does this step",
         "verify_speakers engine none: no active plugin does this step",
     ]
 

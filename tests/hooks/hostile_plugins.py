@@ -32,6 +32,7 @@ from whisperx_worker import (
     SpeakerMatch,
     SpeakerTurn,
     Transcript,
+    VoiceEmbeddings,
     hookimpl,
     with_extra,
 )
@@ -368,6 +369,13 @@ ITS_STEP = {
     "diarize_nan": Hostile(
         plugin(diarize=lambda: Diarization((SpeakerTurn(0.0, math.nan, "A"),), (), {})),
         "in which turns[0] has end nan, which is no time",
+    ),
+    "embed_wrong": Hostile(
+        plugin(
+            embed_voices=lambda: VoiceEmbeddings(np.ones((1, 4), np.float32), "made", "1", 0.5),
+            verify_speakers=lambda job: job.embed_voices([np.ones(16_000, np.float32)]),
+        ),
+        "in which vector 0 has length 2, which is not 1",
     ),
     "verify_wrong": Hostile(
         plugin(verify_speakers=lambda: [SpeakerMatch("SPEAKER_00", "Анна", math.nan)]), "similarity nan"

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 
 from whisperx_worker import (
@@ -18,6 +19,7 @@ from whisperx_worker import (
     Result,
     StrictError,
     Transcript,
+    VoiceEmbeddings,
     WorkerError,
     hookimpl,
 )
@@ -32,14 +34,16 @@ from whisperx_worker.pipeline.worker import Worker, warm_up
 from whisperx_worker.testing import make_audio, make_job, make_transcript
 
 SAID = make_transcript("Алло")
+EMBEDDED = VoiceEmbeddings(np.eye(1, 4, dtype=np.float32), "made", "1", 0.5)
 NO_TURNS = Diarization((), exclusive=(), embeddings={})
 ENGINES = [
     ("transcribe", Transcript, SAID),
     ("align", Transcript, SAID),
     ("diarize", Diarization, NO_TURNS),
+    ("embed_voices", VoiceEmbeddings, EMBEDDED),
     ("verify_speakers", Sequence, []),
 ]
-ARGUMENTS = {"audio": make_audio(), "transcript": SAID, "diarization": NO_TURNS}
+ARGUMENTS = {"audio": make_audio(), "sounds": [make_audio().samples], "transcript": SAID, "diarization": NO_TURNS}
 
 
 def loaded(**plugins):
@@ -118,6 +122,10 @@ class Engine:
 
     @hookimpl
     def diarize(self):
+        return self._answer()
+
+    @hookimpl
+    def embed_voices(self):
         return self._answer()
 
     @hookimpl

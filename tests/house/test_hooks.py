@@ -25,6 +25,7 @@ from whisperx_worker import (
     Speech,
     StageEnd,
     Transcript,
+    VoiceEmbeddings,
 )
 from whisperx_worker.hooks import hookspecs, setup_hookspecs
 from whisperx_worker.testing import load_plugin, make_audio, make_job, make_transcript
@@ -39,7 +40,7 @@ HOOKS = {
 
 def test_there_are_these_hooks_and_no_other():
     assert sorted(HOOKS) == [
-        "align", "decoded", "detect_speech", "diarize", "finalize", "identify_language", "job_ended", "job_started", "partial", "post_align", "post_diarize", "pre_audio",
+        "align", "decoded", "detect_speech", "diarize", "embed_voices", "finalize", "identify_language", "job_ended", "job_started", "partial", "post_align", "post_diarize", "pre_audio",
         "prepare", "register_extra", "register_models", "register_options", "register_outputs", "register_plugin",
         "respond", "shutdown", "source", "stage_ended", "transcribe", "verify_speakers", "warm_up",
     ]  # fmt: skip
@@ -80,6 +81,7 @@ def test_a_hooks_example_is_a_plugin_that_works(name):
     (implementation,) = host.implementations(name)
     values = {
         "audio": make_audio(),
+        "sounds": [make_audio().samples],
         "transcript": make_transcript("Алло"),
         "speech": Speech((Span(0.0, 1.0),)),
         "language": Language("ru"),
@@ -102,7 +104,7 @@ def test_a_hooks_example_is_a_plugin_that_works(name):
     promised = {
         "detect_speech": Speech, "identify_language": Language, "decoded": DecodedText,
         "pre_audio": Audio, "transcribe": Transcript, "align": Transcript, "post_align": Transcript,
-        "diarize": Diarization, "verify_speakers": list, "finalize": Result, "register_options": type,
+        "diarize": Diarization, "embed_voices": VoiceEmbeddings, "verify_speakers": list, "finalize": Result, "register_options": type,
         "prepare": Request, "partial": tuple, "post_diarize": Diarization, "respond": dict, "register_plugin": PluginInfo,
         "job_started": type(None), "job_ended": type(None), "shutdown": type(None), "register_extra": ExtraSchema,
         "register_models": list, "register_outputs": list, "stage_ended": type(None), "warm_up": type(None),

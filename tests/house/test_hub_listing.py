@@ -33,7 +33,7 @@ ENGINES_OF_PRESETS = [
     ["transcribe"],
     ["align", "transcribe"],
     ["align", "diarize", "transcribe"],
-    ["align", "diarize", "transcribe", "verify_speakers"],
+    ["align", "diarize", "embed_voices", "transcribe"],
 ]
 POOLS = {"AMPERE_16", "AMPERE_24", "ADA_24", "AMPERE_48", "ADA_48_PRO", "AMPERE_80", "ADA_80_PRO", "HOPPER_141"}
 MODELS_GB = {

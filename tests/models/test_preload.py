@@ -333,7 +333,7 @@ def test_models_of_an_engine_that_is_not_chosen_are_not_brought(parrot):  # noqa
 
     settings = load_settings()
     assert [need.step for need in required_models(load_host(settings), settings)] == [
-        "align", "diarize", "verify_speakers"
+        "align", "diarize", "embed_voices"
     ]  # fmt: skip
 
 

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from whisperx_worker import ModelName, ModelRequirement, OomBackoff, SpeakerMatch, WorkerError, hookimpl, intervals
+from whisperx_worker import (
+    ModelName,
+    ModelRequirement,
+    OomBackoff,
+    SpeakerMatch,
+    VoiceEmbeddings,
+    WorkerError,
+    hookimpl,
+    intervals,
+)
 from whisperx_worker_plugins._shared.model_folder import use_model_folder
 from whisperx_worker_plugins._shared.model_requirements import with_production_model
 from whisperx_worker_plugins.speaker_verification import encoder as encoders
@@ -30,6 +39,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from pydantic import SecretStr
 
     from whisperx_worker import Audio, Diarization, Job, ModelCache, Settings, Transcript
@@ -59,12 +69,11 @@ def register_options() -> type[Options]:
 @hookimpl
 def register_models(settings: Settings) -> list[ModelRequirement]:
     """Return the operator's speaker model."""
-    files = ("hyperparams.yaml", "embedding_model.ckpt")
     return with_production_model(
         ModelRequirement(
             settings.speaker_model,
-            "verify_speakers",
-            files,
+            "embed_voices",
+            encoders.REVISION_FILES,
             libraries=("speechbrain", "torch"),
             imports=encoders.IMPORTS,
         ),
@@ -80,6 +89,24 @@ def warm_up(models: ModelCache, settings: Settings) -> None:
 
 
 @hookimpl
+def embed_voices(sounds: Sequence[NDArray[np.float32]], job: Job, options: Options | None) -> VoiceEmbeddings:
+    """Embed sounds by the job's speaker model.
+
+    Raises:
+        WorkerError: When it is nowhere, or cannot be loaded.
+    """
+    name = (options.model if options else None) or job.settings.speaker_model
+    with use_encoder(name, job.models, job.settings, job.request.huggingface_access_token) as encoder:
+        vectors = encoder.embed(
+            sounds,
+            job.request.batch_size,
+            OomBackoff(job, "embed_voices"),
+            lambda done: job.progress("embed_voices", done),
+        )
+        return VoiceEmbeddings(vectors, encoder.model, encoder.revision, encoder.threshold.value)
+
+
+@hookimpl
 def verify_speakers(
     audio: Audio, transcript: Transcript, diarization: Diarization | None, job: Job, options: Options | None
 ) -> list[SpeakerMatch]:
@@ -91,31 +118,25 @@ def verify_speakers(
     Raises:
         WorkerError: When there is no model, or no person can be enrolled.
     """
-    name = (options.model if options else None) or job.settings.speaker_model
-    with use_encoder(name, job.models, job.settings, job.request.huggingface_access_token) as encoder:
-        people = enrol(job, encoder)
-        if not people:
-            raise WorkerError("none of the speaker samples can be used")
-        return _match_voices(audio, voices_of(transcript, diarization), people, encoder, job, options)
+    people = enrol(job)
+    if not people:
+        raise WorkerError("none of the speaker samples can be used")
+    return _match_voices(audio, voices_of(transcript, diarization), people, job, options)
 
 
-def _match_voices(  # noqa: PLR0913  what is compared, and how
-    audio: Audio, voices: Sequence[Voice], people: Sequence[Person], encoder: Encoder, job: Job, options: Options | None
+def _match_voices(
+    audio: Audio, voices: Sequence[Voice], people: Sequence[Person], job: Job, options: Options | None
 ) -> list[SpeakerMatch]:
     """Return the matches of all voices that can be compared."""
-    embeddings = encoder.embed(
-        [voice.sound(audio) for voice in voices],
-        job.request.batch_size,
-        OomBackoff(job, "verify_speakers"),
-        lambda done: job.progress("verify_speakers", 0.5 + 0.5 * done),
-    )
-    is_comparable = np.asarray(np.isfinite(embeddings).all(axis=1))
+    job.progress("verify_speakers", 0.5)
+    embeddings = job.embed_voices([voice.sound(audio) for voice in voices])
+    is_comparable = np.asarray(np.isfinite(embeddings.vectors).all(axis=1))
     notices.warn_of_short_speech(voices, is_comparable, job)
     if not is_comparable.any():
         return []
     comparable = [voice for voice, is_one in zip(voices, is_comparable, strict=True) if is_one]
-    scores = similarities(embeddings[is_comparable], np.stack([person.embedding for person in people]))
-    threshold = threshold_of_job(job, encoder.threshold)
+    scores = similarities(embeddings.vectors[is_comparable], np.stack([person.embedding for person in people]))
+    threshold = threshold_of_job(job, embeddings.threshold)
     speakers = sum(voice.segment is None for voice in comparable)
     # Without diarization segments are compared instead of speakers.
     Comparison(comparable[: speakers or None], people, scores[: speakers or None], threshold).explain(audio, job)
@@ -126,7 +147,7 @@ def _match_voices(  # noqa: PLR0913  what is compared, and how
     ]
     named = list(zip(comparable, namings, strict=True))
     notices.warn_of_taken_names(named[:speakers], people, job)
-    notices.warn_of_mixed_segments(named, audio, encoder, job)
+    notices.warn_of_mixed_segments(named, audio, job)
     return [_speaker_match(voice, naming, people) for voice, naming in named]
 
 
@@ -154,5 +175,5 @@ def use_encoder(
         return encoders.load_encoder(folder, name, device)
 
     return use_model_folder(
-        name, models, settings, token, plugin="speaker_verification", stage="verify_speakers", load=load
+        name, models, settings, token, plugin="speaker_verification", stage="embed_voices", load=load
     )

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from whisperx_worker import BadInputError, Job, ModelCache, Request, Settings, SpeakerSample, read_sample
-from whisperx_worker_plugins.speaker_verification import use_encoder
+from whisperx_worker import BadInputError, Settings, SpeakerSample, open_job, read_sample
 from whisperx_worker_plugins.speaker_verification.calibration import calibrate, trials_of
 from whisperx_worker_plugins.speaker_verification.enrolment import analyse_sample
-from whisperx_worker_plugins.speaker_verification.pinned_model import PINNED_MODEL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from whisperx_worker import Job
     from whisperx_worker_plugins.speaker_verification.calibration import Calibration, Trials
-    from whisperx_worker_plugins.speaker_verification.encoder import Encoder
 
 PICTURE_SUFFIXES = (".png", ".svg")
 REPORT = """\
@@ -49,10 +47,8 @@ def calibrate_speakers(
         check_picture_path(plot)
     model_name = str(Path(model).resolve()) if model and Path(model).is_dir() else model
     settings = Settings(speaker_model=model_name) if model_name else Settings()
-    PINNED_MODEL.register()
-    job = Job("calibrate-speakers", Request(), settings, ModelCache(), local=True)
-    with use_encoder(settings.speaker_model, job.models, settings, None) as encoder:
-        embedded = [(person, embed_file(file, job, encoder)) for person, file in files]
+    job = open_job("calibrate-speakers", settings)
+    embedded = [(person, embed_file(file, job)) for person, file in files]
     for warned in job.warnings:
         typer.echo(f"warning: {warned}", err=True)
     usable = [(person, embedding) for person, embedding in embedded if embedding is not None]
@@ -91,11 +87,11 @@ def check_picture_path(path: Path) -> None:
         raise BadInputError(f"{path} cannot be written: there is no folder {path.parent}")
 
 
-def embed_file(file: Path, job: Job, encoder: Encoder) -> NDArray[np.float32] | None:
+def embed_file(file: Path, job: Job) -> NDArray[np.float32] | None:
     """Return a recording's embedding, or None and a warning where it cannot be read."""
     name = f"{file.parent.name}/{file.name}"
     try:
-        analysis = analyse_sample(read_sample(SpeakerSample(name=name, url=str(file.resolve())), job), encoder)
+        analysis = analyse_sample(read_sample(SpeakerSample(name=name, url=str(file.resolve())), job), job)
     except BadInputError as error:
         job.warn(f"{error}; it is left out")
         return None

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from whisperx_worker import SAMPLE_RATE_HZ, WorkerError, torch_loading
+from whisperx_worker import SAMPLE_RATE_HZ, WorkerError, file_revision, torch_loading
 from whisperx_worker_plugins._shared.speechbrain_folder import local_arguments
-from whisperx_worker_plugins.speaker_verification.cache import LruCache
 from whisperx_worker_plugins.speaker_verification.embeddings import mean_embedding
 from whisperx_worker_plugins.speaker_verification.threshold import Threshold, threshold_of_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from whisperx_worker import OomBackoff
-    from whisperx_worker_plugins.speaker_verification.sample_analysis import SampleAnalysis
 
 WINDOW_S = 4.0
 """Length of the windows in which longer recordings go through the encoder."""
@@ -36,14 +34,15 @@ Encoders return NaN, or nearly the same vector for all people.
 MAX_SILENCE = 1e-4
 """Peak up to which a recording is silence (-80 dB of full scale)."""
 
+REVISION_FILES = ("hyperparams.yaml", "embedding_model.ckpt")
+"""Files of a model's folder that its embeddings depend on."""
+
 IMPORTS = (
     "torch.utils.serialization",
     "speechbrain.inference.classifiers",
     "speechbrain.utils.parameter_transfer",
 )
 """Everything that loading and running an encoder imports, but for what its folder names."""
-
-_MAX_CACHED_SAMPLES = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +52,12 @@ class Encoder:
     classifier: Any
     """SpeechBrain's `EncoderClassifier`."""
     device: str
+    model: str
+    """Name of the model, without a path."""
+    revision: str
+    """Hash of its weights and hyperparameters."""
     threshold: Threshold
     """Similarity below which two voices are two people, where a job names no other."""
-    samples: LruCache[SampleAnalysis] = field(default_factory=lambda: LruCache(_MAX_CACHED_SAMPLES))
-    """Analyses of enrolment samples by this very model, by the content of their sound."""
 
     def embed(
         self,
@@ -147,7 +148,7 @@ def load_encoder(folder: Path, name: str, device: str) -> Encoder:
 
     Args:
         folder: With `hyperparams.yaml` and the files that it names.
-        name: Name of the model, for errors.
+        name: Name of the model, for errors and embeddings.
         device: "cpu" or "cuda".
 
     Raises:
@@ -163,4 +164,17 @@ def load_encoder(folder: Path, name: str, device: str) -> Encoder:
         classifier = EncoderClassifier.from_hparams(**arguments)
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RuntimeError) as error:
         raise WorkerError(f"the speaker model {name!r} cannot be loaded ({type(error).__name__})") from error
-    return Encoder(classifier, device, threshold)
+    revision = file_revision(path for file in REVISION_FILES if (path := folder / file).is_file())
+    return Encoder(classifier, device, plain_name(name), revision, threshold)
+
+
+def plain_name(name: str) -> str:
+    """Return the name of a model without its revision, and without the path where it is a folder.
+
+    Example:
+        >>> plain_name("/srv/models/mine"), plain_name("speechbrain/spkrec-ecapa-voxceleb@0f99")
+        ('mine', 'speechbrain/spkrec-ecapa-voxceleb')
+    """
+    if name.startswith(("/", ".", "~")) or Path(name).is_dir():
+        return Path(name).name or "model"
+    return name.partition("@")[0]

@@ -11,6 +11,7 @@ import numpy as np
 from whisperx_worker import SAMPLE_RATE_HZ, Audio, BadInputError, FetchError, read_sample, sample_name, sample_title
 from whisperx_worker_plugins._shared.speech_intervals import detect_speech
 from whisperx_worker_plugins.speaker_verification.bandwidth import is_wideband
+from whisperx_worker_plugins.speaker_verification.cache import LruCache
 from whisperx_worker_plugins.speaker_verification.embeddings import has_two_voices, mean_embedding
 from whisperx_worker_plugins.speaker_verification.sample_analysis import SampleAnalysis
 
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from whisperx_worker import Job, SpeakerSample
-    from whisperx_worker_plugins.speaker_verification.encoder import Encoder
+    from whisperx_worker import Job, SpeakerSample, VoiceEmbeddings
 
 MIN_SPEECH_S = 1.0
 """Speech below which a sample is left out."""
@@ -34,6 +34,7 @@ MAX_CLIPPED_SHARE = 0.005
 """Share of sound at full scale above which a recording is clipped."""
 
 _PADDING_MS = 100
+_MAX_CACHED_SAMPLES = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,20 +48,22 @@ class Person:
     """Whether all of their samples are wideband; None where they differ."""
 
 
-def enrol(job: Job, encoder: Encoder) -> list[Person]:
+def enrol(job: Job) -> list[Person]:
     """Enrol the people of a job's samples, in the order in which they are first named.
 
     A sample that cannot be read, or that has too little speech or a second voice, is left out, and a warning says which
-    and why. The cache of analyses ignores names: two jobs may mean two people by one name.
+    and why. Analyses are kept by the speaker model and the sound, and not by names: two jobs may mean two people by
+    one name.
 
     Raises:
         StrictError: When a sample is bad and the job is `strict`.
     """
     samples = job.request.speaker_samples
+    model = job.embed_voices([])
     usable: dict[str, list[SampleAnalysis]] = {}
     for number, sample in enumerate(samples):
         job.progress("verify_speakers", 0.5 * number / len(samples))
-        analysis = _read_and_analyse(sample, job, encoder)
+        analysis = _read_and_analyse(sample, job, model)
         if analysis is not None and analysis.embedding is not None:
             usable.setdefault(sample_name(sample), []).append(analysis)
     people = []
@@ -68,29 +71,40 @@ def enrol(job: Job, encoder: Encoder) -> list[Person]:
         embeddings = [analysis.embedding for analysis in analyses if analysis.embedding is not None]
         bandwidths = {analysis.is_wideband for analysis in analyses}
         person = Person(name, mean_embedding(np.stack(embeddings)), bandwidths.pop() if len(bandwidths) == 1 else None)
-        _warn_of_dissimilar_samples(person, embeddings, encoder.threshold.value, job)
+        _warn_of_dissimilar_samples(person, embeddings, model.threshold, job)
         people.append(person)
     return [person for person in people if np.isfinite(person.embedding).all()]
 
 
-def _read_and_analyse(sample: SpeakerSample, job: Job, encoder: Encoder) -> SampleAnalysis | None:
-    """Return a sample's analysis, or None and a warning where it cannot be read."""
+def _read_and_analyse(sample: SpeakerSample, job: Job, model: VoiceEmbeddings) -> SampleAnalysis | None:
+    """Return a sample's analysis, or None and a warning where it cannot be read.
+
+    Args:
+        sample: The sample.
+        job: For its sound, its embeddings and the kept analyses.
+        model: No embeddings, for the name and revision of the speaker model.
+    """
     try:
         audio = read_sample(sample, job)
     except (BadInputError, FetchError) as error:
         job.warn(f"{error}; it is left out")
         return None
-    key = hashlib.sha256(audio.samples.tobytes()).digest()
-    analysis = encoder.samples.get(key)
-    if analysis is None:
-        analysis = analyse_sample(audio, encoder)
-        encoder.samples.put(key, analysis)
+    key = (model.model, model.revision, hashlib.sha256(audio.samples.tobytes()).digest())
+    with job.models.use(("speaker_verification", "analyses of samples"), _new_cache) as kept:
+        analysis = kept.get(key)
+        if analysis is None:
+            analysis = analyse_sample(audio, job)
+            kept.put(key, analysis)
     for problem in analysis.problems:
         job.warn(f"{sample_title(sample, job)} {problem}")
     return analysis
 
 
-def analyse_sample(audio: Audio, encoder: Encoder) -> SampleAnalysis:
+def _new_cache() -> LruCache[SampleAnalysis]:
+    return LruCache(_MAX_CACHED_SAMPLES)
+
+
+def analyse_sample(audio: Audio, job: Job) -> SampleAnalysis:
     """Find the speech, the faults and the embedding of one sample."""
     speech = extract_speech(audio)
     speech_s = len(speech) / SAMPLE_RATE_HZ
@@ -98,11 +112,11 @@ def analyse_sample(audio: Audio, encoder: Encoder) -> SampleAnalysis:
         too_little = f"has {speech_s:.1f} s of speech, and {MIN_SPEECH_S:.1f} s are needed; it is left out"
         return SampleAnalysis(speech_s, None, (too_little,))
     count = max(1, round(speech_s / CHECKED_PIECE_S))
-    embeddings = encoder.embed([speech, *np.array_split(speech, count)])
-    whole, pieces = embeddings[0], embeddings[1:]
+    embeddings = job.embed_voices([speech, *np.array_split(speech, count)])
+    whole, pieces = embeddings.vectors[0], embeddings.vectors[1:]
     if not np.isfinite(whole).all():
         return SampleAnalysis(speech_s, None, ("has nothing that a voice could be told from; it is left out",))
-    if has_two_voices(pieces[np.isfinite(pieces).all(axis=1)], encoder.threshold.value):
+    if has_two_voices(pieces[np.isfinite(pieces).all(axis=1)], embeddings.threshold):
         return SampleAnalysis(speech_s, None, ("has a second voice in it; it is left out",))
     problems = ("is clipped: it was recorded too loud",) if is_clipped(speech) else ()
     return SampleAnalysis(speech_s, whole, problems, is_wideband(speech))

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from whisperx_worker import Audio, Job
-    from whisperx_worker_plugins.speaker_verification.encoder import Encoder
     from whisperx_worker_plugins.speaker_verification.enrolment import Person
     from whisperx_worker_plugins.speaker_verification.naming import Naming
     from whisperx_worker_plugins.speaker_verification.voices import Voice
@@ -44,7 +43,7 @@ def warn_of_taken_names(named: Sequence[tuple[Voice, Naming]], people: Sequence[
             job.warn(f"{voice.speaker} sounds like {people[naming.taken].name} too, who is already {other}")
 
 
-def warn_of_mixed_segments(named: Sequence[tuple[Voice, Naming]], audio: Audio, encoder: Encoder, job: Job) -> None:
+def warn_of_mixed_segments(named: Sequence[tuple[Voice, Naming]], audio: Audio, job: Job) -> None:
     """Warn of named segments with two voices, where there are no turns.
 
     Long ones only: a second voice needs two pieces of its own.
@@ -56,8 +55,9 @@ def warn_of_mixed_segments(named: Sequence[tuple[Voice, Naming]], audio: Audio, 
         if voice.speaker is not None or naming.person is None or count < MIN_PIECES_OF_TWO:
             continue
         job.stop_if_cancelled()
-        pieces = encoder.embed(np.array_split(sound, count))
-        if has_two_voices(pieces[np.isfinite(pieces).all(axis=1)], encoder.threshold.value):
+        embeddings = job.embed_voices(np.array_split(sound, count))
+        pieces = embeddings.vectors
+        if has_two_voices(pieces[np.isfinite(pieces).all(axis=1)], embeddings.threshold):
             mixed.append(voice.spans[0])
     if mixed:
         places = ", ".join(f"{span.start:.2f}-{span.end:.2f}" for span in mixed[:MAX_PLACES])

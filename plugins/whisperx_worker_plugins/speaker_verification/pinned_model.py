@@ -6,7 +6,7 @@ from whisperx_worker import ModelRequirement
 
 PINNED_MODEL = ModelRequirement(
     "speechbrain/spkrec-ecapa-voxceleb",
-    "verify_speakers",
+    "embed_voices",
     on_request=True,
     pinned_revision="0f99f2d0ebe89ac095bcc5903c4dd8f72b367286",
 )

@@ -25,17 +25,17 @@ class Threshold:
     value: float
     """Cosine, -1..1."""
     source: str
-    """"job", "model" for the folder of the encoder, or "default" for SpeechBrain's own."""
+    """"job", "model" for the speaker model's, or "default" for SpeechBrain's own."""
 
 
 DEFAULT = Threshold(0.25, "default")
 """SpeechBrain's own for its `SpeakerRecognition` (`verify_batch`), meant for speechbrain/spkrec-ecapa-voxceleb."""
 
 
-def threshold_of_job(job: Job, of_model: Threshold) -> Threshold:
+def threshold_of_job(job: Job, of_model: float) -> Threshold:
     """Return the job's threshold, or the model's where the job has none."""
     value = job.request.speaker_threshold
-    return of_model if value is None else Threshold(value, "job")
+    return Threshold(of_model, "model") if value is None else Threshold(value, "job")
 
 
 def threshold_of_model(folder: Path, name: str) -> Threshold:

@@ -123,6 +123,9 @@ class Settings(BaseSettings):
     transcribe_engine: str | None = described(None, "plugin that transcribes, where several can", "a plugin's name")
     align_engine: str | None = described(None, "plugin that aligns, where several can", "a plugin's name")
     diarize_engine: str | None = described(None, "plugin that diarizes, where several can", "a plugin's name")
+    embed_voices_engine: str | None = described(
+        None, "plugin with the speaker model, where several have one", "a plugin's name"
+    )
     verify_speakers_engine: str | None = described(
         None, "plugin that verifies speakers, where several can", "a plugin's name"
     )

@@ -39,12 +39,15 @@ from whisperx_worker.types import (
     Transcript,
     Word,
 )
+from whisperx_worker.voices.embeddings import VoiceEmbeddings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHANGEABLE_FIELDS = ("initial_prompt", "hotwords")
 """Fields of the request that `prepare` may change."""
+_LENGTH_TOLERANCE = 1e-3
+"""Distance of the length of an embedding from 1."""
 _SEGMENT_NUMBERS = ("similarity", "avg_logprob", "no_speech_prob", "compression_ratio", "temperature")
 
 
@@ -182,6 +185,24 @@ def _turn(turn: Any) -> Iterator[str]:
         yield f"has a speaker that is {_kind(turn.speaker)}"
 
 
+def _voice_embeddings(embeddings: Any, sounds: object) -> Iterator[str]:
+    vectors = embeddings.vectors
+    if not isinstance(vectors, np.ndarray) or vectors.dtype != np.float32 or vectors.ndim != 2:  # noqa: PLR2004
+        yield f"its vectors are {_described(vectors)} and not one row of float32 for each sound"
+        return
+    if isinstance(sounds, Sequence) and len(sounds) != len(vectors):
+        yield f"there are {len(vectors)} vectors for {len(sounds)} sounds"
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    wrong = ~np.isnan(lengths) & ~(np.abs(lengths - 1) <= _LENGTH_TOLERANCE)
+    if wrong.any():
+        yield f"vector {int(wrong.argmax())} has length {lengths[wrong.argmax()]:.4g}, which is not 1"
+    for name in ("model", "revision"):
+        if not isinstance(text := getattr(embeddings, name), str) or not text or "/" in text[:1]:
+            yield f"its {name} is {text!r}, which is no name"
+    if not (_is_number(embeddings.threshold) and -1 <= embeddings.threshold <= 1):
+        yield f"its threshold is {embeddings.threshold!r}, which is no cosine"
+
+
 def _matches(matches: Any, _before: object) -> Iterator[str]:
     for place, match in enumerate(matches):
         if type(match) is not SpeakerMatch:
@@ -245,6 +266,7 @@ _CHECKS: Mapping[type, Callable[[Any, object], Iterator[str]]] = {
     DecodedText: _decoded,
     Transcript: _transcript,
     Diarization: _diarization,
+    VoiceEmbeddings: _voice_embeddings,
     Result: _result,
     Request: _request,
     dict: _response,

@@ -19,18 +19,22 @@ from whisperx_worker.errors import (
     WorkerError,
 )
 from whisperx_worker.hooks.contents import find_fault
-from whisperx_worker.hooks.engine_choice import engines_for_job
+from whisperx_worker.hooks.engine_choice import engine_for_job, engines_for_job
 from whisperx_worker.hooks.host import hook_arguments, taking_part
 from whisperx_worker.hooks.job import PluginCalls
 from whisperx_worker.hooks.marker import traits_of
 from whisperx_worker.hooks.plugin_call import call
+from whisperx_worker.hooks.requirements import import_libraries
 from whisperx_worker.hooks.trace import call_that_answered, call_that_raised, keep_call
 from whisperx_worker.logs import redaction
 from whisperx_worker.runtime.failure_kinds import gpu_fault, is_out_of_memory
+from whisperx_worker.voices.embeddings import VoiceEmbeddings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
     from pluggy import HookImpl
 
     from whisperx_worker.contract.audio_source import PluginAddress
@@ -43,6 +47,9 @@ T = TypeVar("T")
 
 Complete: TypeAlias = "Callable[[HookImpl, Mapping[str, object]], Mapping[str, object]]"
 """Returns the arguments of an engine, with those that it takes and that were not given."""
+
+_CHECKED_AGAINST = {"embed_voices": "sounds"}
+"""Argument that the answer of an engine must fit, by hook."""
 
 
 def run_chain(host: Host, hook: str, value: T, job: Job, **extra: object) -> T:
@@ -159,8 +166,19 @@ def calls_of_job(host: Host) -> PluginCalls:
         decoded=lambda decoded, job: run_chain(host, "decoded", decoded, job) if reviewed else decoded,
         partial=lambda segments, job: run_chain(host, "partial", segments, job),
         fetch_address=functools.partial(fetch_address, host),
+        embed_voices=functools.partial(embed_voices, host),
         stage_ended=lambda job, ended: notify_observers(host, "stage_ended", job, ended=ended),
     )
+
+
+def embed_voices(host: Host, sounds: Sequence[NDArray[np.float32]], job: Job) -> VoiceEmbeddings:
+    """Embed sounds of one voice each by the engine of a job.
+
+    Raises:
+        PluginError: When no plugin can be chosen, or the chosen one fails.
+    """
+    import_libraries(host, engine_for_job(host, "embed_voices", job).plugin_name, job.settings)
+    return run_engine(host, "embed_voices", VoiceEmbeddings, job, sounds=tuple(sounds))
 
 
 def fetch_address(host: Host, address: PluginAddress, folder: Path, job: Job) -> Path:
@@ -206,7 +224,8 @@ def _ask(  # noqa: PLR0913  what is named has a default
     name, began_s = implementation.plugin_name, time.perf_counter()
     try:
         given = call(implementation, arguments, job)
-        answer = expect(expected, given, before) if expected else None
+        about = arguments.get(_CHECKED_AGAINST.get(hook, ""), before)
+        answer = expect(expected, given, about) if expected else None
     except Exception as error:
         if job.request.debug:
             keep_call(job.calls, call_that_raised(name, hook, time.perf_counter() - began_s, error))

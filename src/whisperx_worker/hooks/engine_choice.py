@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from whisperx_worker.hooks.host import Host
     from whisperx_worker.hooks.job import Job
 
-ENGINES = ("detect_speech", "identify_language", "transcribe", "align", "diarize", "verify_speakers")
+ENGINES = (
+    "detect_speech", "identify_language", "transcribe", "align", "diarize", "embed_voices", "verify_speakers",
+)  # fmt: skip
 """Hooks that one plugin implements per job, in the order of the stages."""
 
 

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from whisperx_worker.contract.request import Request
     from whisperx_worker.hooks.job import Job, StageEnd
     from whisperx_worker.types import (
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
         Speech,
         Transcript,
     )
+    from whisperx_worker.voices.embeddings import VoiceEmbeddings
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 
@@ -281,6 +285,32 @@ def post_diarize(diarization: Diarization, audio: Audio, job: Job, options: obje
 
 
 @hookspec
+def embed_voices(
+    sounds: Sequence[NDArray[np.float32]], job: Job, options: object, next_engine: Callable[..., VoiceEmbeddings]
+) -> VoiceEmbeddings | None:
+    """Engine. Turn sounds of one voice each into vectors that are near where the voice is the same.
+
+    Called by `job.embed_voices`, as the worker's own `verify_speakers` does for samples, speakers and segments: several
+    times in a job, also with no sounds, to learn the model. `sounds` have shape (n,), float32, mono, at 16,000 Hz; do
+    not write into them. Answer with one row for each, of length 1, or NaN where a sound is too short or silent. `model`
+    is a name without a path, `revision` changes with the weights, such as `file_revision` of their files, and
+    `threshold` is the cosine from which two sounds are one voice. Call `job.progress("embed_voices", part)` at each
+    batch. None, or raising: who called gets a `PluginError`; `verify_speakers` then names no speakers, with a warning.
+
+    Example:
+        >>> import numpy as np
+        >>> from whisperx_worker import VoiceEmbeddings, hookimpl
+        >>> def loudness_by_band(sound: np.ndarray) -> np.ndarray:
+        ...     power = np.abs(np.fft.rfft(sound, 512))[1:]
+        ...     return power.reshape(64, -1).mean(axis=1) / np.linalg.norm(power.reshape(64, -1).mean(axis=1))
+        >>> @hookimpl
+        ... def embed_voices(sounds: list[np.ndarray]) -> VoiceEmbeddings:
+        ...     rows = [loudness_by_band(sound).astype(np.float32) for sound in sounds]
+        ...     return VoiceEmbeddings(np.reshape(rows, (-1, 64)).astype(np.float32), "bands", "1", threshold=0.9)
+    """
+
+
+@hookspec
 def verify_speakers(  # noqa: PLR0913  a plugin takes those that it needs
     audio: Audio,
     transcript: Transcript,
@@ -294,7 +324,8 @@ def verify_speakers(  # noqa: PLR0913  a plugin takes those that it needs
     Called once per job that wants `speaker_verification`, after `diarize` and `post_align`, unless there is neither
     text nor a turn. `audio` is the whole recording. `transcript` has speakers on its words, and its segments are cut
     where the speaker changes. `diarization` is None where the job asked for none, or no turn was found.
-    `read_sample` gives the audio of each of `job.request.speaker_samples`, and `sample_name` its person.
+    `read_sample` gives the audio of each of `job.request.speaker_samples`, and `sample_name` its person;
+    `job.embed_voices` embeds sounds by the speaker model of the job.
 
     Answer with one `SpeakerMatch` for each diarized speaker (`speaker` is its label), one for each segment (`segment`
     is its index in `transcript`), or both. A speaker's name holds for all of their segments; a segment's own match

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from whisperx_worker.deprecation import warn_renamed
-from whisperx_worker.errors import BadInputError, JobCancelledError, OutOfTimeError, StrictError
+from whisperx_worker.errors import BadInputError, JobCancelledError, OutOfTimeError, PluginError, StrictError
 from whisperx_worker.logs.job_log import events
 from whisperx_worker.runtime.health import Health
 from whisperx_worker.types import DecodedText, ReadOnlyDict, Seconds, Segment, Span, Warned
@@ -20,12 +20,16 @@ from whisperx_worker.types import DecodedText, ReadOnlyDict, Seconds, Segment, S
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from whisperx_worker.contract.audio_source import PluginAddress
     from whisperx_worker.contract.request import Request
     from whisperx_worker.contract.settings import Settings
     from whisperx_worker.hooks.trace import PluginCall
     from whisperx_worker.models.cache import ModelCache
     from whisperx_worker.types import Audio
+    from whisperx_worker.voices.embeddings import VoiceEmbeddings
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +83,10 @@ def _fetch_nothing(address: PluginAddress, _folder: Path, _job: Job) -> Path:
     raise BadInputError(f"no plugin of this job fetches addresses of the kind {address.scheme}:")
 
 
+def _embed_nothing(_sounds: Sequence[NDArray[np.float32]], _job: Job) -> VoiceEmbeddings:
+    raise PluginError("embed_voices: no active plugin does this step")
+
+
 @dataclass(frozen=True)
 class PluginCalls:
     """Functions that call hooks of the plugins, for what a job does by itself."""
@@ -89,6 +97,8 @@ class PluginCalls:
     """Returns a chunk's text as the plugins leave it."""
     fetch_address: Callable[[PluginAddress, Path, Job], Path] = _fetch_nothing
     """Fetches an address of a plugin's scheme into a folder."""
+    embed_voices: Callable[[Sequence[NDArray[np.float32]], Job], VoiceEmbeddings] = _embed_nothing
+    """Returns embeddings of sounds."""
     stage_ended: Callable[[Job, StageEnd], None] = lambda _job, _ended: None
     """Called at the end of a stage."""
 
@@ -270,6 +280,17 @@ class Job:
             FetchError: When the plugin could not fetch it.
         """
         return self.plugins.fetch_address(address, folder, self)
+
+    def embed_voices(self, sounds: Sequence[NDArray[np.float32]]) -> VoiceEmbeddings:
+        """Return embeddings of sounds of one voice each, by the speaker model of the job.
+
+        Args:
+            sounds: Each of shape (n,), mono, at 16,000 Hz. With none, the answer names the model and its threshold.
+
+        Raises:
+            PluginError: When no plugin can be chosen for it, or the chosen one fails.
+        """
+        return self.plugins.embed_voices(sounds, self)
 
     def _shown(self, segments: Sequence[Segment]) -> tuple[Segment, ...]:
         """Return text as the client may see it before it is final."""

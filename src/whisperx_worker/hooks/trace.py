@@ -15,6 +15,7 @@ import numpy as np
 from whisperx_worker.contract.request import Request
 from whisperx_worker.errors import JobRefusedError
 from whisperx_worker.types import SAMPLE_RATE_HZ, Audio, DecodedText, Diarization, Result, Segment, Speech, Transcript
+from whisperx_worker.voices.embeddings import VoiceEmbeddings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -92,6 +93,8 @@ def contents(answer: object) -> dict[str, float]:
         return {"segments": len(answer.segments), "words": sum(len(one.words) for one in answer.segments)}
     if isinstance(answer, Diarization):
         return {"turns": len(answer.turns), "speakers": len({turn.speaker for turn in answer.turns})}
+    if isinstance(answer, VoiceEmbeddings):
+        return {"sounds": len(answer.vectors)}
     if isinstance(answer, Speech):
         return {"spans": len(answer.spans)}
     return {"items": len(answer)} if isinstance(answer, Sequence) and not isinstance(answer, str) else {}
@@ -149,6 +152,11 @@ def _response(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[t
         yield str(name), int(name not in before or name not in after or before[name] != after[name])
 
 
+def _sounds(before: Sequence[Any], after: Sequence[Any]) -> Iterator[tuple[str, float]]:
+    """Yield how many sounds of a list differ."""
+    yield "sounds", sum(not np.array_equal(was, now) for was, now in zip(before, after, strict=True))
+
+
 _COMPARED: Mapping[type, Callable[[Any, Any], Iterator[tuple[str, float]]]] = {
     Audio: _audio,
     Transcript: _transcript,
@@ -158,6 +166,7 @@ _COMPARED: Mapping[type, Callable[[Any, Any], Iterator[tuple[str, float]]]] = {
     Request: _request,
     dict: _response,
     tuple: _segments,
+    list: _sounds,
 }
 """Comparisons by type of value."""
 

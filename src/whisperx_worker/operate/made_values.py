@@ -61,6 +61,7 @@ def made_values(request: Request) -> Mapping[str, Sequence[MadeValue]]:
             MadeValue("a tone", make_audio(DURATION_S)),
             MadeValue("a short silence", Audio(np.zeros(SAMPLE_RATE_HZ // 100, np.float32))),
         ],
+        "sounds": [MadeValue("sounds", [make_audio(DURATION_S).samples, np.zeros(SAMPLE_RATE_HZ // 100, np.float32)])],
         "transcript": transcripts,
         "speech": [MadeValue("speech", Speech((Span(0.0, DURATION_S),))), MadeValue("no speech", Speech(()))],
         "language": [MadeValue("a language", Language("ru", 1.0))],

@@ -29,6 +29,7 @@ from whisperx_worker.testing.engines import NAME as ENGINES_NAME
 from whisperx_worker.testing.engines import Engines
 from whisperx_worker.testing.plugins import make_settings
 from whisperx_worker.types import Diarization, Language, Speech, Transcript
+from whisperx_worker.voices.embeddings import VoiceEmbeddings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,7 +43,7 @@ MAX_CALL_S: Seconds = 1.0
 """Time from which a call on a few seconds of sound is slow."""
 _ANSWERS: Mapping[str, type] = {
     "detect_speech": Speech, "identify_language": Language, "transcribe": Transcript, "align": Transcript,
-    "diarize": Diarization, "verify_speakers": Sequence,
+    "diarize": Diarization, "embed_voices": VoiceEmbeddings, "verify_speakers": Sequence,
 }  # fmt: skip
 """What each engine answers with."""
 _GIVEN_BY_HOST = {"job", "options", "next_engine"}

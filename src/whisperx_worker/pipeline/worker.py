@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from whisperx_worker.contract.request import Request
 from whisperx_worker.contract.settings import Settings, load_settings
 from whisperx_worker.contract.validation import parse_request, plugins_off
 from whisperx_worker.errors import BadInputError, PluginError
@@ -120,6 +121,20 @@ def _warm_up_one(implementation: HookImpl, worker: Worker) -> tuple[str, str] | 
         worker.health.note(error)
         return name, f"plugin {name} failed in warm_up: {failure(error)}"
     return None
+
+
+def open_job(name: str, settings: Settings) -> Job:
+    """Return a job for a command of a plugin: with the worker's plugins and models, and without a recording.
+
+    Args:
+        name: Name of the command, for the log.
+        settings: Settings of the worker.
+
+    Raises:
+        SettingsError: When a required plugin is not active.
+    """
+    worker = open_worker(settings)
+    return Job(name, Request(), settings, worker.models, local=True, plugins=calls_of_job(worker.host))
 
 
 def new_job(  # noqa: PLR0913  what is named has a default

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
+
+_REVISION_DIGITS = 12
+_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,3 +29,20 @@ class VoiceEmbeddings:
     """Revision of its weights: only embeddings of one revision can be compared."""
     threshold: float
     """Cosine, -1..1, below which two voices are two people, where there is no calibration."""
+
+
+def file_revision(files: Iterable[Path]) -> str:
+    """Return a short hash of the contents of a model's files, in their order, whatever their names and places.
+
+    Raises:
+        OSError: A file cannot be read.
+    """
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as opened:
+            size = 0
+            while block := opened.read(_BLOCK_BYTES):
+                digest.update(block)
+                size += len(block)
+        digest.update(size.to_bytes(8, "little"))
+    return digest.hexdigest()[:_REVISION_DIGITS]

@@ -443,7 +443,7 @@ def counted(monkeypatch):
     heard = []
     real = speaker_verification.enrolment.analyse_sample
     monkeypatch.setattr(
-        speaker_verification.enrolment, "analyse_sample", lambda audio, encoder: heard.append(1) or real(audio, encoder)
+        speaker_verification.enrolment, "analyse_sample", lambda audio, job: heard.append(1) or real(audio, job)
     )
     return heard
 

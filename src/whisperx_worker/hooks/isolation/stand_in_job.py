@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ASKED_OF_WORKER = (
     "warn", "progress", "stop_if_cancelled", "recognised", "decoded", "note_text", "noted_texts", "fetch_address",
-    "cancel",
+    "embed_voices", "cancel",
 )  # fmt: skip
 """Methods that the worker's job runs."""
 
