@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from whisperx_worker.audio.file_signature import identify_file
 from whisperx_worker.audio.riff_repair import find_repair
 from whisperx_worker.audio.track_mix import TrackMix
 from whisperx_worker.audio.track_selection import plan_tracks
+from whisperx_worker.contract.channels import ChannelRequest
 from whisperx_worker.errors import BadInputError
 from whisperx_worker.runtime.sample_file import new_store, samples_in
-from whisperx_worker.types import Audio, Warned
+from whisperx_worker.types import Audio, Span, Warned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,12 +41,27 @@ _MAX_READ_FAILURES = 100
 """Failures in a row, without a packet between them, that end the file."""
 
 
-def decode(path: Path, settings: Settings) -> tuple[Audio, tuple[Warned, ...]]:
+@dataclass(frozen=True)
+class Decoded:
+    """Outcome of a decoding beside the samples."""
+
+    warnings: tuple[Warned, ...]
+    """With times of the recording, wherever its channels lie."""
+    channel_spans: tuple[Span, ...] = ()
+    """Interval of the samples that each channel has, where channels are read apart."""
+
+
+def decode(
+    path: Path,
+    settings: Settings,
+    request: ChannelRequest = ChannelRequest(),  # noqa: B008 - frozen
+) -> tuple[Audio, tuple[Warned, ...]]:
     """Decode a file in this process; jobs use `decode_server.decode`.
 
     Args:
         path: Any container and codec that PyAV opens, save playlists.
         settings: `max_audio_s` is the longest recording.
+        request: Wanted channels and track.
 
     Returns:
         The audio, and warnings about it.
@@ -53,12 +70,17 @@ def decode(path: Path, settings: Settings) -> tuple[Audio, tuple[Warned, ...]]:
         BadInputError: As `decode_into` does.
     """
     with path.open("rb", buffering=0) as file, new_store() as store:
-        warnings = decode_into(store, file, settings.max_audio_s)
-        return Audio(samples_in(store)), warnings
+        decoded = decode_into(store, file, settings.max_audio_s, request)
+        return Audio(samples_in(store), decoded.channel_spans), decoded.warnings
 
 
-def decode_into(store: BinaryIO, file: FileIO, max_s: Seconds) -> tuple[Warned, ...]:
-    """Decode the sound of a file to mono at 16 kHz.
+def decode_into(
+    store: BinaryIO,
+    file: FileIO,
+    max_s: Seconds,
+    request: ChannelRequest = ChannelRequest(),  # noqa: B008 - frozen
+) -> Decoded:
+    """Decode the sound of a file to one recording at 16 kHz.
 
     Positions are those of a player: time 0 is the beginning of the file, and where the file's clock says that something
     is missing there is silence.
@@ -66,10 +88,11 @@ def decode_into(store: BinaryIO, file: FileIO, max_s: Seconds) -> tuple[Warned, 
     Args:
         store: Takes the samples, float32 in the machine's byte order; `samples_in` reads them.
         file: Open for reading, at its beginning.
-        max_s: Longest recording that is taken.
+        max_s: Longest recording that is taken, all channels that are read apart together.
+        request: Wanted channels and track.
 
     Returns:
-        Warnings about the recording.
+        Warnings about the recording, and where its channels lie.
 
     Raises:
         BadInputError: The file is empty, no audio, without sound, locked, too long or beyond repair.
@@ -83,7 +106,7 @@ def decode_into(store: BinaryIO, file: FileIO, max_s: Seconds) -> tuple[Warned, 
     if kind is not None and not kind.sound:
         raise BadInputError(f"the file is not audio that can be read: it looks like {kind.name}")
     try:
-        return _decode_tracks(store, file, max_s)
+        return _decode_tracks(store, file, max_s, request)
     except (av.FFmpegError, UnicodeError, OverflowError):
         if kind is None:
             raise BadInputError("the file is not audio that can be read") from None
@@ -92,20 +115,20 @@ def decode_into(store: BinaryIO, file: FileIO, max_s: Seconds) -> tuple[Warned, 
         ) from None
 
 
-def _decode_tracks(store: BinaryIO, file: FileIO, max_s: Seconds) -> tuple[Warned, ...]:
+def _decode_tracks(store: BinaryIO, file: FileIO, max_s: Seconds, request: ChannelRequest) -> Decoded:
     """Decode the main tracks, or the next of the others while they are silent."""
     repair = find_repair(file)
     number = 0
     while True:
         with _opened(file, repair) as container:
-            plan = plan_tracks(container)
+            plan = plan_tracks(container, request.audio_track)
             mix = TrackMix(container, plan.groups[number], plan.names, store, file, max_s)
             for packet in _packets(container, mix):
                 mix.feed(packet)
             sounds = mix.finish(alone=len(plan.groups) == 1)
         if sounds or number + 1 == len(plan.groups):
             repaired = [Warned(repair.warning)] if repair is not None and repair.warning else []
-            return (*repaired, *mix.warnings(), *plan.warnings(number))
+            return Decoded((*repaired, *mix.warnings(), *plan.warnings(number)))
         number += 1
         store.seek(0)
         store.truncate()

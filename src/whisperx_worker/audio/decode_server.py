@@ -25,9 +25,10 @@ import sys
 import threading
 import traceback
 from dataclasses import astuple, dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from whisperx_worker.audio.decode import decode_into
+from whisperx_worker.contract.channels import ChannelRequest, Channels
 from whisperx_worker.errors import NO_ROOM, BadInputError, FetchError, WorkerError
 from whisperx_worker.runtime.sample_file import new_store, samples_in
 from whisperx_worker.types import Audio, Span, Warned
@@ -43,8 +44,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_TASK = struct.Struct("dd")
-"""Longest recording and longest decoding, in seconds; sent with the three open files."""
+_TASK = struct.Struct("ddii")
+"""Longest recording and longest decoding, in seconds; choice of channels, and track or -1."""
+_CHOICES = get_args(Channels)
 _MIN_LIMIT_S, _MAX_LIMIT_S = 60.0, 86_400.0
 _MIN_SPEED = 20
 """Multiple of real time below which decoding counts as endless."""
@@ -61,7 +63,10 @@ _PASSED_VARIABLES = frozenset({"PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMP
 
 
 def decode(
-    path: Path, settings: Settings, check_cancelled: Callable[[], None] = lambda: None
+    path: Path,
+    settings: Settings,
+    check_cancelled: Callable[[], None] = lambda: None,
+    request: ChannelRequest = ChannelRequest(),  # noqa: B008 - frozen
 ) -> tuple[Audio, tuple[Warned, ...]]:
     """Decode a file as `audio.decode` does, but in a child process.
 
@@ -69,9 +74,10 @@ def decode(
         path: Any container and codec that PyAV opens, save playlists.
         settings: `max_audio_s` is the longest recording.
         check_cancelled: Called ten times a second; an exception from it ends the decoding at once.
+        request: Wanted channels and track.
 
     Returns:
-        The audio, and warnings about it.
+        The audio, and warnings about it with times of the recording, wherever its channels lie.
 
     Raises:
         BadInputError: As `audio.decode` does, and when a file makes the decoder crash, never end
@@ -81,7 +87,8 @@ def decode(
     """
     with path.open("rb", buffering=0) as file, new_store() as store:
         limit_s = min(_MIN_LIMIT_S + settings.max_audio_s / _MIN_SPEED, _MAX_LIMIT_S)
-        task = _TASK.pack(settings.max_audio_s, limit_s)
+        track = -1 if request.audio_track is None else request.audio_track
+        task = _TASK.pack(settings.max_audio_s, limit_s, _CHOICES.index(request.channels), track)
         answer = _answer(task, file, store, check_cancelled)
         if "refused" in answer:
             raise BadInputError(answer["refused"])
@@ -91,7 +98,7 @@ def decode(
             log.error("the decoder raised\n%s", answer["raised"])
             raise WorkerError("the recording could not be decoded; the worker's log has more")
         warnings = tuple(Warned(message, span and Span(*span)) for message, span in answer["warnings"])
-        return Audio(samples_in(store)), warnings
+        return Audio(samples_in(store), tuple(Span(*span) for span in answer["channel_spans"])), warnings
 
 
 def start() -> None:
@@ -210,7 +217,9 @@ def serve(control_number: int) -> None:
                 os.close(number)
 
 
-def _run_child(max_s: Seconds, limit_s: Seconds, file_number: int, store_number: int, reply_number: int) -> NoReturn:
+def _run_child(  # noqa: PLR0913
+    max_s: Seconds, limit_s: Seconds, choice: int, track: int, file_number: int, store_number: int, reply_number: int
+) -> NoReturn:
     """Decode one file, send the answer, and end the process."""
     try:
         reply = socket.socket(fileno=reply_number)
@@ -218,7 +227,8 @@ def _run_child(max_s: Seconds, limit_s: Seconds, file_number: int, store_number:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.setitimer(signal.ITIMER_REAL, limit_s)
         threading.Thread(target=_end_when_cancelled, args=(reply,), daemon=True).start()
-        reply.sendall(json.dumps(_decode_answer(max_s, file_number, store_number)).encode())
+        request = ChannelRequest(_CHOICES[choice], None if track < 0 else track)
+        reply.sendall(json.dumps(_decode_answer(max_s, request, file_number, store_number)).encode())
     finally:
         os._exit(0)
 
@@ -228,14 +238,17 @@ def _end_when_cancelled(reply: socket.socket) -> None:
     os._exit(0)
 
 
-def _decode_answer(max_s: Seconds, file_number: int, store_number: int) -> dict[str, Any]:
+def _decode_answer(max_s: Seconds, request: ChannelRequest, file_number: int, store_number: int) -> dict[str, Any]:
     try:
         with open(file_number, "rb", buffering=0) as file, open(store_number, "w+b") as store:
-            warnings = decode_into(store, file, max_s)
+            decoded = decode_into(store, file, max_s, request)
     except BadInputError as error:
         return {"refused": str(error)}
     except MemoryError:
         return {"refused": "decoding the file takes more memory than any recording should need"}
     except Exception as error:  # noqa: BLE001 - the worker logs it
         return {"full" if getattr(error, "errno", None) in _FULL else "raised": traceback.format_exc()}
-    return {"warnings": [(warned.message, warned.span and astuple(warned.span)) for warned in warnings]}
+    return {
+        "warnings": [(warned.message, warned.span and astuple(warned.span)) for warned in decoded.warnings],
+        "channel_spans": [astuple(span) for span in decoded.channel_spans],
+    }

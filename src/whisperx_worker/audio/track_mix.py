@@ -18,7 +18,7 @@ from whisperx_worker.audio.track_levels import (
     track_levels,
     tracks_with_sound,
 )
-from whisperx_worker.audio.track_selection import join_names
+from whisperx_worker.audio.track_selection import join_names, name_choices
 from whisperx_worker.audio.waveform import SAMPLE_BYTES, Waveform
 from whisperx_worker.errors import BadInputError
 from whisperx_worker.runtime.sample_file import new_store
@@ -162,7 +162,8 @@ class TrackMix:
         silent = [one.number for one in self._decoded if one not in sounding]
         if len(chosen) > 1:
             text = f"{join_names(numbers, self._names)} carry sound and were mixed"
-            self._notes.append(Warned(text + (f"; {join_names(silent, self._names)} does not" if silent else "")))
+            without = f"; {join_names(silent, self._names)} does not" if silent else ""
+            self._notes.append(Warned(f"{text}{without}; {name_choices(numbers)}"))
         elif silent and chosen[0].store is not self._store and self._decoded[0] not in sounding:
             self._notes.append(
                 Warned(

@@ -34,6 +34,8 @@ class Plan:
     """Names of all tracks, with their languages."""
     unknown: tuple[int, ...]
     """Tracks with an unknown codec."""
+    wanted: int | None = None
+    """Track that the job names, and takes alone."""
 
     def warnings(self, taken: int) -> Iterator[Warned]:
         """Yield warnings about the tracks outside of group number `taken`."""
@@ -46,23 +48,32 @@ class Plan:
         if left:
             yield Warned(
                 f"of the file's {len(self.names)} sound tracks, which are in other languages or of other kinds, "
-                f"{join_names(self.groups[taken], self.names)} was taken and {join_names(left, self.names)} left out"
+                f"{join_names(self.groups[taken], self.names)} was taken and {join_names(left, self.names)} left out; "
+                f"{name_choices(left)}"
             )
         if self.unknown:
             yield Warned(f"{join_names(self.unknown, self.names)} is in a coding that this worker cannot decode")
 
 
-def plan_tracks(container: Any) -> Plan:  # noqa: ANN401 - an av.InputContainer
+def plan_tracks(container: Any, wanted: int | None = None) -> Plan:  # noqa: ANN401 - an av.InputContainer
     """Group the audio tracks of a file.
 
+    Args:
+        container: An av.InputContainer.
+        wanted: Track that is taken alone.
+
     Raises:
-        BadInputError: It has none that can be decoded.
+        BadInputError: It has none that can be decoded, or not the wanted one.
     """
     audible = list(container.streams.audio)
     if not audible:
         raise BadInputError(
             "the file has video but no sound" if container.streams.video else "the file has no sound track"
         )
+    names = tuple(_name(number, stream) for number, stream in enumerate(audible))
+    if wanted is not None:
+        _check_wanted(audible, wanted)
+        return Plan(((wanted,),), names, (), wanted)
     if any(stream.codec_context is not None and stream.codec_tag in _LOCKED_TAGS for stream in audible):
         raise BadInputError("the file is locked by DRM and cannot be decoded")
     known = [number for number, stream in enumerate(audible) if stream.codec_context is not None]
@@ -80,8 +91,24 @@ def plan_tracks(container: Any) -> Plan:  # noqa: ANN401 - an av.InputContainer
         main = alike
     main = [first, *(number for number in main if number != first)][:_MAX_TRACKS]
     rest = [(number,) for number in known if number not in main]
-    names = tuple(_name(number, stream) for number, stream in enumerate(audible))
     return Plan((tuple(main), *rest), names, tuple(number for number in range(len(audible)) if number not in known))
+
+
+def _check_wanted(audible: Sequence[Any], wanted: int) -> None:
+    """Refuse a track that is missing, locked or in an unknown codec.
+
+    Raises:
+        BadInputError: It is.
+    """
+    count = len(audible)
+    if wanted >= count:
+        have = "one sound track, number 0" if count == 1 else f"{count} sound tracks, numbered from 0 to {count - 1}"
+        raise BadInputError(f"audio_track is {wanted}, but the file has {have}")
+    this = f"audio_track {wanted}, of the file's {count} from 0,"
+    if audible[wanted].codec_context is None:
+        raise BadInputError(f"{this} is in a coding that this worker cannot decode")
+    if audible[wanted].codec_tag in _LOCKED_TAGS:
+        raise BadInputError(f"{this} is locked by DRM and cannot be decoded")
 
 
 def _language(stream: Any) -> str | None:  # noqa: ANN401 - an av.AudioStream
@@ -99,6 +126,16 @@ def _other_kind(stream: Any) -> bool:  # noqa: ANN401 - an av.AudioStream
 def _name(number: int, stream: Any) -> str:  # noqa: ANN401 - an av.AudioStream
     language = _language(stream)
     return f"track {number + 1}" + (f" ({language[:8]})" if language and language.isalpha() else "")
+
+
+def name_choices(numbers: Sequence[int]) -> str:
+    """Name the values of the request's field that take one of some tracks.
+
+    >>> name_choices([0, 2])
+    'audio_track 0 or 2 takes one of them'
+    """
+    values = " or ".join(map(str, numbers))
+    return f"audio_track {values} takes {'it' if len(numbers) == 1 else 'one of them'}"
 
 
 def join_names(numbers: Sequence[int], names: Sequence[str]) -> str:

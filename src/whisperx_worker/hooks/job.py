@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from whisperx_worker.contract.audio_source import PluginAddress
+    from whisperx_worker.contract.channels import ChannelRequest
     from whisperx_worker.contract.request import Request
     from whisperx_worker.contract.settings import Settings
     from whisperx_worker.hooks.trace import PluginCall
@@ -37,8 +38,11 @@ OnProgress: TypeAlias = Callable[[str, float], None]
 """Gets the stage's name and the part of it that is done, in 0..1."""
 
 
-Decode: TypeAlias = "Callable[[Path, Settings, Callable[[], None]], tuple[Audio, tuple[Warned, ...]]]"
-"""Decodes a file, with warnings about it; the function that it gets stops it by raising."""
+Decode: TypeAlias = "Callable[[Path, Settings, Callable[[], None], ChannelRequest], tuple[Audio, tuple[Warned, ...]]]"
+"""Decodes the wanted channels of a file, with warnings about it.
+
+The function that it gets stops it by raising.
+"""
 
 OnSegments: TypeAlias = Callable[[Sequence[Segment]], None]
 """Gets segments with text and times, in no order and not final."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pluggy
 
+from whisperx_worker.contract.channels import ChannelRequest
 from whisperx_worker.errors import BadInputError
 from whisperx_worker.hooks import hookspecs, setup_hookspecs
 from whisperx_worker.hooks.engine_choice import ENGINES
@@ -95,7 +96,12 @@ def worker_with_engines(host: Host, recording: Recording) -> Worker:
     return Worker(host.settings or make_settings(), larger, ModelCache(), decode=read_wav)
 
 
-def read_wav(path: Path, _settings: Settings, _check_cancelled: Callable[[], None]) -> tuple[Audio, tuple[Warned, ...]]:
+def read_wav(
+    path: Path,
+    _settings: Settings,
+    _check_cancelled: Callable[[], None] = lambda: None,
+    _request: ChannelRequest = ChannelRequest(),  # noqa: B008 - frozen
+) -> tuple[Audio, tuple[Warned, ...]]:
     """Read a WAV without PyAV.
 
     Raises:
