@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from whisperx_worker.audio.channel_reading import Reading, read_apart
 from whisperx_worker.audio.file_signature import identify_file
 from whisperx_worker.audio.riff_repair import find_repair
 from whisperx_worker.audio.track_mix import TrackMix
@@ -122,13 +124,15 @@ def _decode_tracks(store: BinaryIO, file: FileIO, max_s: Seconds, request: Chann
     while True:
         with _opened(file, repair) as container:
             plan = plan_tracks(container, request.audio_track)
-            mix = TrackMix(container, plan.groups[number], plan.names, store, file, max_s)
+            mix = TrackMix(container, plan, number, store, file, max_s, request.channels)
             for packet in _packets(container, mix):
                 mix.feed(packet)
-            sounds = mix.finish(alone=len(plan.groups) == 1)
+            sounds = mix.finish()
         if sounds or number + 1 == len(plan.groups):
             repaired = [Warned(repair.warning)] if repair is not None and repair.warning else []
-            return Decoded((*repaired, *mix.warnings(), *plan.warnings(number)))
+            reading = Reading() if request.channels == "mix" else read_apart(store, mix, request.channels, max_s)
+            about_tracks = mix.warnings(mixed=not reading.channel_spans), plan.warnings(number)
+            return Decoded((*repaired, *chain(*about_tracks), *reading.warnings), reading.channel_spans)
         number += 1
         store.seek(0)
         store.truncate()

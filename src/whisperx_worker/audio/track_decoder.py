@@ -119,13 +119,17 @@ class Track:
         if self.duration_s and self._lost_s and not self.ended:
             self._damage.append(Span(self.duration_s, self.duration_s + self._lost_s))
 
-    def warnings(self) -> Iterator[Warned]:
-        """Yield warnings about the track."""
+    def warnings(self, *, mixed: bool = True) -> Iterator[Warned]:
+        """Yield warnings about the track.
+
+        Args:
+            mixed: Whether the mix of its channels was taken.
+        """
         places = merge(self._damage, _JITTER_S)
         yield from _place_warnings(
             places, "the recording is damaged here or a piece is missing", "the recording is damaged "
         )
-        for reason, spans in self._wave.reasons().items():
+        for reason, spans in self._wave.reasons().items() if mixed else ():
             yield from _place_warnings(spans, reason, f"{reason}: ")
         if self._ended is not None:
             yield self._ended

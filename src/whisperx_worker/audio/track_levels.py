@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from whisperx_worker.audio.waveform import SAMPLE_BYTES
+from whisperx_worker.runtime.sample_file import SAMPLE_BYTES
 from whisperx_worker.types import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:

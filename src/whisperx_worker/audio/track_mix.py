@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from whisperx_worker.audio.channel_files import ChannelFiles, LengthLimit, too_many
 from whisperx_worker.audio.header_claims import read_claim
 from whisperx_worker.audio.track_decoder import Track
 from whisperx_worker.audio.track_levels import (
@@ -19,18 +20,21 @@ from whisperx_worker.audio.track_levels import (
     tracks_with_sound,
 )
 from whisperx_worker.audio.track_selection import join_names, name_choices
-from whisperx_worker.audio.waveform import SAMPLE_BYTES, Waveform
+from whisperx_worker.audio.waveform import Waveform
+from whisperx_worker.contract.channels import MAX_CHANNELS
 from whisperx_worker.errors import BadInputError
-from whisperx_worker.runtime.sample_file import new_store
-from whisperx_worker.types import Warned
+from whisperx_worker.runtime.sample_file import SAMPLE_BYTES, new_store
+from whisperx_worker.types import Span, Warned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from io import FileIO
     from typing import BinaryIO
 
     from numpy.typing import NDArray
 
+    from whisperx_worker.audio.track_selection import Plan
+    from whisperx_worker.contract.channels import Channels
     from whisperx_worker.types import Seconds
 
 _LOSSLESS = re.compile(r"pcm_|flac|alac|wavpack|tta|ape|tak")
@@ -43,7 +47,19 @@ class _Decoded:
     number: int
     track: Track
     store: BinaryIO
+    apart: ChannelFiles | None
     quality: tuple[bool, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Channel:
+    """Channel of a recording before the channels are laid out."""
+
+    store: BinaryIO
+    track: int
+    """Number of its track."""
+    taken: bool
+    """Whether no better track has the same sound."""
 
 
 class TrackMix:
@@ -51,38 +67,56 @@ class TrackMix:
 
     Args:
         container: An av.InputContainer.
-        numbers: Tracks among its audio streams; a player plays the first.
-        names: Of all its tracks.
+        plan: Tracks of the file.
+        group: Number of the plan's group to decode; a player plays its first track.
         store: Receives the recording.
         file: The same file as the container.
         max_s: Longest recording that is taken.
+        channels: Wanted channels; other than `mix` they are kept beside the mix.
+
+    Raises:
+        BadInputError: By what the file declares it is too long, or has too many channels.
     """
 
     def __init__(  # noqa: PLR0913
         self,
         container: Any,  # noqa: ANN401 - an av.InputContainer
-        numbers: Sequence[int],
-        names: Sequence[str],
+        plan: Plan,
+        group: int,
         store: BinaryIO,
         file: FileIO,
         max_s: Seconds,
+        channels: Channels,
     ) -> None:
-        self._names = names
+        self._plan = plan
+        self._names = plan.names
         self._store = store
+        self._alone = len(plan.groups) == 1
         self._decoded: list[_Decoded] = []
-        for number in numbers:
-            stream = container.streams.audio[number]
+        self._notes: list[Warned] = []
+        self._chosen: list[_Decoded] = []
+        self._same: list[_Decoded] = []
+        self._silent: set[int] = set()
+        self._keeps_channels = channels != "mix"
+        self.streams = [container.streams.audio[number] for number in plan.groups[group]]
+        count = sum(stream.codec_context.channels or 1 for stream in self.streams)
+        if channels == "separate" and count > MAX_CHANNELS:
+            raise BadInputError(too_many(count))
+        limit = LengthLimit(max_s, count if channels == "separate" else 1)
+        for number, stream in zip(plan.groups[group], self.streams, strict=True):
             codec = stream.codec_context
             if codec.name == "flac":
                 # Without it a wrong checksum is ignored, and damage becomes loud noise.
                 codec.options = {"err_detect": "crccheck+explode"}
-            track_store = new_store() if self._decoded else store
-            track = Track(container, stream, Waveform(max_s, track_store), read_claim(container, stream, file, max_s))
+            # The store gets the mix, after which a track in it is lost.
+            is_mixed = self._decoded or (self._keeps_channels and len(self.streams) > 1)
+            track_store = new_store() if is_mixed else store
+            apart = ChannelFiles(track_store, must=channels == "separate") if self._keeps_channels else None
+            wave = Waveform(limit, track_store, apart)
+            track = Track(container, stream, wave, read_claim(container, stream, file, max_s))
             quality = bool(_LOSSLESS.match(codec.name)), codec.sample_rate or 0, codec.bit_rate or 0
-            self._decoded.append(_Decoded(number, track, track_store, quality))
-        self._by_stream = {container.streams.audio[one.number].index: one.track for one in self._decoded}
-        self.streams = [container.streams.audio[number] for number in numbers]
-        self._notes: list[Warned] = []
+            self._decoded.append(_Decoded(number, track, track_store, apart, quality))
+        self._by_stream = {stream.index: one.track for stream, one in zip(self.streams, self._decoded, strict=True)}
 
     @property
     def ended(self) -> bool:
@@ -103,11 +137,8 @@ class TrackMix:
         for one in self._decoded:
             one.track.give_up(why)
 
-    def finish(self, *, alone: bool) -> bool:
+    def finish(self) -> bool:
         """End all tracks, and write the mix of those with sound into the store.
-
-        Args:
-            alone: Whether the file has no other tracks, so that silence is as good as sound.
 
         Returns:
             Whether any track has sound; also true for the only track of a file.
@@ -118,27 +149,63 @@ class TrackMix:
         for one in self._decoded:
             one.track.finish()
         whole = [one for one in self._decoded if one.track.duration_s]
-        if not whole and alone:
-            lost = any(one.track.lost_all for one in self._decoded)
-            raise BadInputError(
-                "the file's sound could not be decoded" if lost else "the file has a sound track with nothing in it"
-            )
-        if alone and len(self._decoded) == 1:
+        if not whole and self._alone:
+            raise BadInputError(self._without_sound())
+        if self._alone and len(self._decoded) == 1:
+            self._chosen = self._decoded
             return True
         levels = {one.number: track_levels(one.store) for one in whole}
         sounding = tracks_with_sound(levels)
         self._note_losses(whole)
+        self._chosen = whole[:1]
         if sounding:
-            self._write_mix(self._different([one for one in whole if one.number in sounding], levels))
-        elif whole:
-            self._write_mix(whole[:1])
+            self._silent = {one.number for one in self._decoded} - sounding
+            self._chosen = self._different([one for one in whole if one.number in sounding], levels)
+        if whole:
+            self._write_mix()
         return bool(sounding)
 
-    def warnings(self) -> Iterator[Warned]:
-        """Yield warnings about the tracks and their selection."""
+    def _without_sound(self) -> str:
+        lost = any(one.track.lost_all for one in self._decoded)
+        if self._plan.wanted is not None:
+            why = "could not be decoded" if lost else "has nothing in it"
+            return f"audio_track {self._plan.wanted}, of the file's {len(self._names)} from 0, {why}"
+        return "the file's sound could not be decoded" if lost else "the file has a sound track with nothing in it"
+
+    def channels(self) -> list[Channel]:
+        """Return the channels of all tracks in order, those of a silent track too."""
+        tracks = sorted(self._decoded, key=lambda one: one.number)
+        return [
+            Channel(store, one.number, one not in self._same)
+            for one in tracks
+            if one.apart is not None
+            for store in one.apart.stores
+        ]
+
+    @property
+    def too_many(self) -> int:
+        """Number of channels where they are too many to be read apart; else 0."""
+        counts = [max(one.apart.too_many, len(one.apart.stores)) for one in self._decoded if one.apart is not None]
+        return sum(counts) if sum(counts) > MAX_CHANNELS else 0
+
+    @property
+    def is_film(self) -> bool:
+        """Whether a track's channels are those of a film, with a centre for speech."""
+        return any(one.apart is not None and one.apart.is_film for one in self._decoded)
+
+    def warnings(self, *, mixed: bool) -> Iterator[Warned]:
+        """Yield warnings about the tracks and their selection.
+
+        Args:
+            mixed: Whether the mix was taken.
+        """
         yield from self._notes
+        if mixed:
+            yield from self._about_mix()
+        else:
+            yield from self._about_channels()
         for one in self._decoded:
-            for warned in one.track.warnings():
+            for warned in one.track.warnings(mixed=mixed):
                 which = f"{self._names[one.number]}: " if len(self._names) > 1 else ""
                 yield Warned(f"{which}{warned.message}", warned.span)
 
@@ -157,23 +224,37 @@ class TrackMix:
             else:
                 pair = join_names(sorted([one.number, same.number]), self._names)
                 self._notes.append(Warned(f"{pair} carry the same sound; {self._names[same.number]} was taken"))
-        chosen.sort(key=lambda one: one.number)
-        numbers = [one.number for one in chosen]
-        silent = [one.number for one in self._decoded if one not in sounding]
-        if len(chosen) > 1:
-            text = f"{join_names(numbers, self._names)} carry sound and were mixed"
-            without = f"; {join_names(silent, self._names)} does not" if silent else ""
-            self._notes.append(Warned(f"{text}{without}; {name_choices(numbers)}"))
-        elif silent and chosen[0].store is not self._store and self._decoded[0] not in sounding:
-            self._notes.append(
-                Warned(
-                    f"{join_names(silent, self._names)} carries no sound; {join_names(numbers, self._names)} was taken"
-                )
-            )
-        return chosen
+                self._same.append(one)
+        return sorted(chosen, key=lambda one: one.number)
 
-    def _write_mix(self, chosen: list[_Decoded]) -> None:
-        """Write the sum of tracks into the store, scaled down to full scale if louder."""
+    def _about_mix(self) -> Iterator[Warned]:
+        """Yield a warning about the tracks in the mix, if they are others than a player would play."""
+        taken = [one.number for one in self._chosen]
+        silent = [one.number for one in self._decoded if one.number in self._silent]
+        if len(taken) > 1:
+            text = f"{join_names(taken, self._names)} carry sound and were mixed"
+            without = f"; {join_names(silent, self._names)} does not" if silent else ""
+            yield Warned(f"{text}{without}; {name_choices(taken)}")
+        elif self._decoded[0].number in silent:
+            yield Warned(
+                f"{join_names(silent, self._names)} carries no sound; {join_names(taken, self._names)} was taken"
+            )
+
+    def _about_channels(self) -> Iterator[Warned]:
+        """Yield warnings about the numbers of channels, where they come from several tracks or change."""
+        channels = self.channels()
+        if len(self._decoded) > 1:
+            places = [f"{number} is of {self._names[channel.track]}" for number, channel in enumerate(channels)]
+            yield Warned(f"the channels are numbered through the tracks: {', '.join(places)}")
+        for one in self._decoded:
+            for at_s, count in one.apart.changes if one.apart is not None else ():
+                first = next(number for number, channel in enumerate(channels) if channel.track == one.number)
+                has = f"only channel {first}" if count == 1 else f"channels {first} to {first + count - 1}"
+                yield Warned(f"the number of channels changes here; {has} of the track go on", Span(at_s, at_s))
+
+    def _write_mix(self) -> None:
+        """Write the sum of the chosen tracks into the store, scaled down to full scale if louder."""
+        chosen = self._chosen
         if [one.store for one in chosen] == [self._store]:
             return
         peak = max((float(np.abs(block).max()) for _, block in _sums(chosen)), default=0.0)

@@ -10,6 +10,7 @@ import numpy as np
 from whisperx_worker.audio.channel_mix import mixer_for
 from whisperx_worker.errors import BadInputError
 from whisperx_worker.intervals import merge
+from whisperx_worker.runtime.sample_file import SAMPLE_BYTES
 from whisperx_worker.types import SAMPLE_RATE_HZ, Span
 
 if TYPE_CHECKING:
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from whisperx_worker.audio.channel_files import ChannelFiles, LengthLimit
     from whisperx_worker.audio.channel_mix import Mixer, Piece, Reason
     from whisperx_worker.types import Seconds
 
-SAMPLE_BYTES = 4
 _BLOCK_SAMPLES = SAMPLE_RATE_HZ
 _MAX_SAMPLE = 1e5
 """Float sample above which there is damage; some files have 16-bit values as floats."""
@@ -39,13 +40,16 @@ class Waveform:
     length of a recording is not used; inserted silence is a hole in the file and takes no space.
 
     Args:
-        max_s: Longest recording that is taken.
+        limit: Longest recording that is taken.
         store: File for the samples.
+        apart: Receives the channels before they are mixed.
     """
 
-    def __init__(self, max_s: Seconds, store: BinaryIO) -> None:
-        self._max_s = max_s
+    def __init__(self, limit: LengthLimit, store: BinaryIO, apart: ChannelFiles | None = None) -> None:
+        self.check_length = limit.check
         self._store = store
+        self._apart = apart
+        self._unmixed_length = 0
         self._length = 0
         self._begins = 0
         """Index of the first sample of the current resampler."""
@@ -78,6 +82,9 @@ class Waveform:
             names = [channel.name for channel in frame.layout.channels]
             self._channels = len(names)
             self._mixer = mixer_for(names, frame.layout.name) if len(names) > 1 else None
+            self._unmixed_length = self._length
+            if self._apart is not None:
+                self._apart.open(names, self._length)
         self._fed_s += frame.samples / frame.sample_rate
         self.check_length(self.position_s)
         # The resampler counts samples; jumps of the clock are dealt with before a frame comes here.
@@ -106,6 +113,8 @@ class Waveform:
         self._drain()
         self._store.flush()
         self._store.truncate(self._length * SAMPLE_BYTES)
+        if self._apart is not None:
+            self._apart.finish(self._length)
         return self._length
 
     def reasons(self) -> dict[str, list[Span]]:
@@ -120,15 +129,6 @@ class Waveform:
             for reason, spans in long.items()
             if spans and (reason.needs is None or reason.needs in texts)
         }
-
-    def check_length(self, length_s: Seconds) -> None:
-        """Refuse a recording with a length above the limit.
-
-        Raises:
-            BadInputError: It is.
-        """
-        if length_s > self._max_s:
-            raise BadInputError(f"the recording is longer than {self._max_s:g} s, the most that this worker takes")
 
     def _drain(self) -> None:
         """Write the buffered samples of the resampler, and remove it."""
@@ -146,11 +146,15 @@ class Waveform:
                 samples = self._silenced(self._resampler.pull().to_ndarray()[0])
             except (BlockingIOError, EOFError):
                 return
+            # PyAV gives the first eight planes of a frame only; packed samples are all there.
+            channels = np.ascontiguousarray(samples.reshape(-1, self._channels).T)
+            if self._apart is not None:
+                self._apart.write(self._unmixed_length, channels)
+                self._unmixed_length += channels.shape[1]
             if self._mixer is None:
                 self._append(samples)
             else:
-                # PyAV gives the first eight planes of a frame only; packed samples are all there.
-                self._write(self._mixer.add(np.ascontiguousarray(samples.reshape(-1, self._channels).T)))
+                self._write(self._mixer.add(channels))
 
     def _silenced(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Replace invalid samples by silence."""

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from whisperx_worker.contract.audio_source import PluginAddress
-    from whisperx_worker.contract.channels import ChannelRequest
     from whisperx_worker.contract.request import Request
     from whisperx_worker.contract.settings import Settings
     from whisperx_worker.hooks.trace import PluginCall
@@ -38,10 +37,10 @@ OnProgress: TypeAlias = Callable[[str, float], None]
 """Gets the stage's name and the part of it that is done, in 0..1."""
 
 
-Decode: TypeAlias = "Callable[[Path, Settings, Callable[[], None], ChannelRequest], tuple[Audio, tuple[Warned, ...]]]"
-"""Decodes the wanted channels of a file, with warnings about it.
+Decode: TypeAlias = Callable[..., "tuple[Audio, tuple[Warned, ...]]"]
+"""Decodes a file, with warnings about it.
 
-The function that it gets stops it by raising.
+Its arguments are the path, the settings, a function that stops it by raising, and a `ChannelRequest`.
 """
 
 OnSegments: TypeAlias = Callable[[Sequence[Segment]], None]

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from whisperx_worker.audio.waveform import SAMPLE_BYTES
 from whisperx_worker.contract.settings import load_settings, unknown_variables
 from whisperx_worker.errors import ModelNotFoundError, PluginError, SettingsError
 from whisperx_worker.hooks.engine_choice import ENGINES, default_engine, default_recognition_steps
@@ -30,6 +29,7 @@ from whisperx_worker.models.locate import folder_mb, is_unpinned
 from whisperx_worker.models.lock_file import faults, read_lock
 from whisperx_worker.operate import bucket
 from whisperx_worker.runtime import machine
+from whisperx_worker.runtime.sample_file import SAMPLE_BYTES
 from whisperx_worker.types import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:

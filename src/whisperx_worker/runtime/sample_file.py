@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+SAMPLE_BYTES = 4
+_COPY_SAMPLES = 1 << 20
+
+
 class _Mapping(mmap.mmap):
     """Private mapping of a whole file, which stays open as long as the mapping."""
 
@@ -23,6 +27,22 @@ class _Mapping(mmap.mmap):
 def new_store() -> BinaryIO:
     """Create an unnamed file for the samples of a recording, which the system caches in memory."""
     return tempfile.TemporaryFile()
+
+
+def copy_samples(source: BinaryIO, target: BinaryIO, count: int, begin: int = 0) -> None:
+    """Copy the first samples of a file into another, and leave holes for silence.
+
+    Args:
+        source: Flushed file.
+        target: Gets them, save zeros, which take no space where there was nothing.
+        count: Number of samples; those that the source lacks are silence.
+        begin: Index in the target of the first.
+    """
+    for start in range(0, count, _COPY_SAMPLES):
+        size = min(_COPY_SAMPLES, count - start) * SAMPLE_BYTES
+        content = os.pread(source.fileno(), size, start * SAMPLE_BYTES)
+        if content.strip(b"\0"):
+            os.pwrite(target.fileno(), content, (begin + start) * SAMPLE_BYTES)
 
 
 def samples_in(store: BinaryIO) -> NDArray[np.float32]:
