@@ -49,6 +49,10 @@ _OVER = np.float32(3.0)
 _GATE = np.float32(3.0)
 _GATE_FRAMES = 5
 _MIN_GAIN = np.float32(1e-3)
+_CLEAR_OF_NOISE = np.float32(10)
+_MIN_CLEAR_FRAMES = 8
+_MEDIAN = 0.69
+"""Median of an exponential distribution over its mean."""
 _NOISE_PERCENTILE = 10
 _NOISE_MEAN = np.float32(1 / 0.105)
 """Mean of an exponential distribution over its tenth percentile."""
@@ -138,12 +142,12 @@ def _gains(
     found, leaked = (_over_frames(each[:, BAND].sum(1)) for each in (power, expected + noise))
     echoes = (found <= _GATE * leaked) & (_over_frames(expected[:, BAND].sum(1)) > noise[BAND].sum())
     gains[echoes] = 0
-    return np.maximum(gains, lowest)
+    return np.asarray(np.maximum(gains, lowest), np.float32)
 
 
 def _over_frames(power: NDArray[np.float32]) -> NDArray[np.float32]:
     """Average over some frames."""
-    return np.asarray(np.convolve(power, np.full(_GATE_FRAMES, 1 / _GATE_FRAMES, np.float32), mode="same"))
+    return np.asarray(np.convolve(power, np.full(_GATE_FRAMES, 1 / _GATE_FRAMES), mode="same"), np.float32)
 
 
 def find_leaks(stores: Sequence[BinaryIO], findings: Findings) -> Leaks:
@@ -174,7 +178,10 @@ def _leak(stores: Sequence[BinaryIO], source: int, target: int, lag: int, findin
     # What the target has of its own there is an outlier.
     ratio = power_of(leaked)[:, BAND].sum(1) / np.maximum(power_of(leading)[:, BAND].sum(1), 1e-9)
     usual = ratio <= 4 * np.median(ratio)
-    leading, leaked = leading[usual], leaked[usual]
+    # Noise that both channels have is no leak.
+    noise = _noise(stores[source], findings.levels[source])
+    clear = power_of(leading[usual]) > _CLEAR_OF_NOISE * noise
+    leading, leaked = np.where(clear, leading[usual], 0), np.where(clear, leaked[usual], 0)
     cross = (leaked * leading.conj()).sum(0)
     source_power, target_power = power_of(leading).sum(0), power_of(leaked).sum(0)
     coherence = np.square(np.abs(cross)) / np.maximum(source_power * target_power, 1e-20)
@@ -182,8 +189,11 @@ def _leak(stores: Sequence[BinaryIO], source: int, target: int, lag: int, findin
     attenuation_db = -10 * np.log10(max(float(target_power[BAND].sum() / max(source_power[BAND].sum(), 1e-12)), 1e-12))
     if float(coherence[BAND].mean()) < _MIN_COHERENCE or attenuation_db < _MIN_ATTENUATION_DB:
         return None
-    remaining = power_of(leaked - leading * response)
-    rest = np.median(remaining / np.maximum(power_of(leading), 1e-12), 0) / 0.69
+    ratio = power_of(leaked - leading * response) / np.maximum(power_of(leading), 1e-12)
+    # Each bin's median of the frames in which its source is clear of noise.
+    ranked = np.sort(np.where(clear, ratio, np.inf), axis=0)
+    middle = np.take_along_axis(ranked, clear.sum(0)[None] // 2, axis=0)[0]
+    rest = np.where(clear.sum(0) >= _MIN_CLEAR_FRAMES, middle, 0) / _MEDIAN
     return Leak(source, target, lag, response.astype(np.complex64), rest.astype(np.float32))
 
 

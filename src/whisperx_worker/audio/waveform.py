@@ -146,15 +146,20 @@ class Waveform:
                 samples = self._silenced(self._resampler.pull().to_ndarray()[0])
             except (BlockingIOError, EOFError):
                 return
-            # PyAV gives the first eight planes of a frame only; packed samples are all there.
-            channels = np.ascontiguousarray(samples.reshape(-1, self._channels).T)
-            if self._apart is not None:
-                self._apart.write(self._unmixed_length, channels)
-                self._unmixed_length += channels.shape[1]
             if self._mixer is None:
+                self._keep(samples[None])
                 self._append(samples)
             else:
+                # PyAV gives the first eight planes of a frame only; packed samples are all there.
+                channels = np.ascontiguousarray(samples.reshape(-1, self._channels).T)
+                self._keep(channels)
                 self._write(self._mixer.add(channels))
+
+    def _keep(self, channels: NDArray[np.float32]) -> None:
+        """Write a piece of the channels, of shape (channels, n), beside the mix."""
+        if self._apart is not None:
+            self._apart.write(self._unmixed_length, channels)
+            self._unmixed_length += channels.shape[1]
 
     def _silenced(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Replace invalid samples by silence."""
