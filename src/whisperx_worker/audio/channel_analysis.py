@@ -99,10 +99,13 @@ def analyse_channels(stores: Sequence[BinaryIO], taken: Sequence[bool]) -> Findi
     loud = {number: _loudness(each) for number, each in levels.items()}
     threshold = max(_MIN_LOUD_DB, max(loud.values()) - _MAX_BELOW_LOUDEST_DB)
     kinds: dict[int, Kind] = {number: "silent" for number, each in loud.items() if each <= threshold}
-    kinds |= {number: "noise" for number in levels if number not in kinds and _is_steady(levels[number])}
+    steady = [number for number in levels if number not in kinds and _is_steady(levels[number])]
+    # Where all channels are steady it may be music.
+    if len(kinds) + len(steady) < len(levels):
+        kinds |= dict.fromkeys(steady, "noise")
     sounding = [number for number, is_taken in enumerate(taken) if is_taken and number not in kinds]
     active = {number: is_active(levels[number]) for number in sounding}
-    lags = find_lags({number: stores[number] for number in sounding}, active)
+    lags = find_lags({number: stores[number] for number in sounding}, active) if len(sounding) > 1 else {}
     sources: dict[int, int] = {}
     for one, other in combinations(sounding, 2):
         if one in sources or other in sources or not lags[one, other]:
