@@ -1,0 +1,378 @@
+"""Speakers of words on real voices, beside whisperX's way: `python -m bench.speaker_labels`.
+
+Both get the same words with times and the same turns. Turns are those of the shipped diarizer, and true ones with
+every edge moved by up to 0.3 s. Words are the true ones with times of the recogniser's attention or of the shipped
+aligner, or those that Whisper base recognises. What models answer is kept in `build/speaker-labels`. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import sys
+import time
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path  # noqa: TC003 - the command line reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from bench.dialogues import (
+    DESIGN,
+    KEPT,
+    REPORT,
+    STYLES,
+    Dialogue,
+    disturbed,
+    english_lines,
+    make_dialogues,
+    russian_lines,
+    transcript_of,
+)
+from bench.real_voices import OWN_FOLDER, read_voices
+from tools.real_models import WHISPER
+from whisperx_worker import Audio, Diarization, Segment, SpeakerTurn, Transcript, Word
+from whisperx_worker.contract.settings import load_settings
+from whisperx_worker.evaluate.bootstrap import Interval, interval, paired_interval, pooled
+from whisperx_worker.evaluate.reference import Spoken, spoken_words
+from whisperx_worker.evaluate.speaker_errors import Ratio, cp_and_tcp, wder
+from whisperx_worker.evaluate.word_errors import Pair, align_words
+from whisperx_worker.hooks.dispatch import run_engine
+from whisperx_worker.pipeline.worker import Worker, new_job, open_worker
+from whisperx_worker.results.speaker_assignment import assign_speakers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from bench.real_voices import Meeting, Voices
+    from bench.recordings import Sound
+    from whisperx_worker import Seconds
+
+MOVED_S: Seconds = 0.3
+MIN_SHARE_OF_TURN = 0.5
+"""Share of a meeting's word in the one true turn that gives it its speaker."""
+OURS, WHISPERX, NEAREST = "ours", "whisperX", "whisperX, nearest"
+
+app = typer.Typer(add_completion=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """Words and turns that every system gets, and what is true."""
+
+    condition: str
+    dialogue: str
+    """Dialogue or meeting: what the bootstrap draws."""
+    audio: Audio
+    true: tuple[Segment, ...]
+    """True words with speakers, a segment for each turn."""
+    transcript: Transcript
+    diarization: Diarization
+    same_words: bool = True
+    """Whether the transcript has the true words, in their order."""
+    fixed: tuple[str | None, ...] = ()
+    """True speaker of each word, where there are only words whose speaker is known by time."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Errors of one system in one trial."""
+
+    wder: Ratio
+    cpwer: Ratio
+    took_s: Seconds
+
+
+# --- systems
+
+
+def assign_ours(trial: Trial) -> Transcript:
+    """Assign speakers as the worker does."""
+    return assign_speakers(trial.transcript, trial.diarization)
+
+
+def assign_whisperx(trial: Trial, *, fill_nearest: bool = False) -> Transcript:
+    """Assign speakers as whisperX does; turns may overlap, as those that its diarizer returns."""
+    import pandas as pd
+    from whisperx.diarize import assign_word_speakers
+
+    turns = [(turn.start, turn.end, turn.speaker) for turn in trial.diarization.turns]
+    spoken: dict[str, Any] = {
+        "segments": [
+            {
+                "start": segment.start,
+                "end": segment.end,
+                "text": segment.text,
+                "words": [{"word": word.word, "start": word.start, "end": word.end} for word in segment.words],
+            }
+            for segment in trial.transcript.segments
+        ]
+    }
+    frame = pd.DataFrame(turns, columns=["start", "end", "speaker"])
+    found = assign_word_speakers(frame, spoken, fill_nearest=fill_nearest)["segments"]
+    return replace(
+        trial.transcript,
+        segments=tuple(
+            replace(
+                segment,
+                words=tuple(
+                    replace(word, speaker=named.get("speaker"))
+                    for word, named in zip(segment.words, own["words"], strict=True)
+                ),
+            )
+            for segment, own in zip(trial.transcript.segments, found, strict=True)
+        ),
+    )
+
+
+SYSTEMS: dict[str, Callable[[Trial], Transcript]] = {
+    WHISPERX: assign_whisperx,
+    NEAREST: lambda trial: assign_whisperx(trial, fill_nearest=True),
+    OURS: assign_ours,
+}
+
+
+# --- models
+
+
+@cache
+def worker() -> Worker:
+    """Return the worker with the shipped models, and Whisper base where it is named."""
+    return open_worker(load_settings(device="cpu", threads=1, models=WHISPER.parent))
+
+
+def run_model(hook: str, expected: type[Any], **arguments: Any) -> Any:  # noqa: ANN401
+    """Run an engine of the worker with the shipped models."""
+    job = new_job(
+        worker(), hook,
+        {
+            "audio_file": "https://example.com/a.wav", "language": "ru", "align_output": True, "diarization": True,
+            "plugins": {
+                "wav2vec2_alignment": {"model": "demo-wav2vec2-ru"},
+                "pyannote_diarization": {"model": "demo-diarization"},
+            },
+        },
+    )  # fmt: skip
+    return run_engine(worker().host, hook, expected, job, **arguments)
+
+
+def kept(sound: Sound, what: str, make: Callable[[], object]) -> Any:  # noqa: ANN401
+    """Return what a model answered to a sound before, else ask and keep it as JSON."""
+    key = hashlib.sha256(sound.tobytes() + what.encode()).hexdigest()
+    path = KEPT / f"{key}.json"
+    if not path.is_file():
+        KEPT.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(make(), ensure_ascii=False), encoding="utf-8")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def diarize(sound: Sound) -> Diarization:
+    """Return the turns of the shipped diarizer."""
+
+    def make() -> object:
+        found = run_model("diarize", Diarization, audio=Audio(sound))
+        return [[[t.start, t.end, t.speaker] for t in turns] for turns in (found.turns, found.exclusive)]
+
+    turns, exclusive = (tuple(SpeakerTurn(*one) for one in own) for own in kept(sound, "turns", make))
+    return Diarization(turns, exclusive, {})
+
+
+def aligned(dialogue: Dialogue, transcript: Transcript) -> Transcript:
+    """Return the words of a transcript with the times of the shipped aligner; those it cannot place keep their own."""
+
+    def make() -> object:
+        bare = replace(transcript, segments=tuple(replace(one, words=()) for one in transcript.segments))
+        found = run_model("align", Transcript, audio=Audio(dialogue.sound), transcript=bare)
+        return [[word.word, word.start, word.end] for segment in found.segments for word in segment.words]
+
+    words = [Word(*word) for word in kept(dialogue.sound, f"words {transcript.text}", make)]
+    if [word.word for word in words] != [word.word for segment in transcript.segments for word in segment.words]:
+        return transcript
+    rest = iter(words)
+    return replace(
+        transcript,
+        segments=tuple(
+            replace(
+                segment,
+                words=tuple(
+                    replace(word, start=placed.start, end=placed.end) if placed.start is not None else word
+                    for word, placed in zip(segment.words, rest, strict=False)
+                ),
+            )
+            for segment in transcript.segments
+        ),
+    )
+
+
+def recognised(sound: Sound, language: str) -> Transcript:
+    """Return what Whisper base recognises, with the times of its attention."""
+
+    def make() -> object:
+        from faster_whisper import WhisperModel
+
+        model = WhisperModel(str(WHISPER), device="cpu", compute_type="int8", cpu_threads=1)
+        found, _ = model.transcribe(sound, language=language, word_timestamps=True, vad_filter=True)
+        return [[[word.word.strip(), word.start, word.end] for word in segment.words or ()] for segment in found]
+
+    segments = [tuple(Word(*word) for word in own) for own in kept(sound, "recognised", make) if own]
+    return Transcript(
+        tuple(Segment(own[0].start, own[-1].end, " ".join(w.word for w in own), own) for own in segments),  # type: ignore[arg-type]
+        language,
+    )
+
+
+# --- trials
+
+
+def true_segments(dialogue: Dialogue) -> tuple[Segment, ...]:
+    """Return the true words, one segment each."""
+    return tuple(
+        Segment(word.start or 0.0, word.end or 0.0, word.word, (word,), word.speaker) for word in dialogue.words
+    )
+
+
+def trials_of_dialogues(voices: Voices, half: str, count: int, *, quick: bool) -> Iterator[Trial]:
+    """Yield the trials of dialogues, each with several sorts of turns and words."""
+    for language, lines in (("ru", russian_lines(voices)), ("en", english_lines(voices))):
+        for style in STYLES:
+            for dialogue in make_dialogues(lines, style, half, count):
+                yield from trials_of(dialogue, f"{language}, {style.name}", quick=quick)
+
+
+def trials_of(dialogue: Dialogue, name: str, *, quick: bool) -> Iterator[Trial]:
+    """Yield the trials of one dialogue."""
+    draw = np.random.default_rng(list(dialogue.name.encode()))
+    moved = disturbed(dialogue.turns, draw, by_s=MOVED_S)
+    turns = {"moved edges": Diarization(moved, (), {})}
+    if not quick:
+        turns["diarizer"] = diarize(dialogue.sound)
+    with_signs = transcript_of(dialogue, punctuated=True)
+    words = {"": with_signs, ", no punctuation": transcript_of(dialogue, punctuated=False)}
+    if not quick and dialogue.language == "ru":
+        words[", aligner"] = aligned(dialogue, with_signs)
+    true, audio = true_segments(dialogue), Audio(dialogue.sound)
+    for source, diarization in turns.items():
+        for kind, transcript in words.items():
+            yield Trial(f"{name}; {source}{kind}", dialogue.name, audio, true, transcript, diarization)
+        if not quick:
+            heard = recognised(dialogue.sound, dialogue.language)
+            yield Trial(
+                f"{name}; {source}, recognised words", dialogue.name, audio, true, heard, diarization, same_words=False
+            )
+
+
+def trials_of_meetings(meetings: Iterable[Meeting]) -> Iterator[Trial]:
+    """Yield the trials of meetings, on the recognised words that are in one true turn only."""
+    for meeting in meetings:
+        heard = recognised(meeting.sound, "en")
+        draw = np.random.default_rng(list(meeting.path.stem.encode()))
+        spoken = tuple(SpeakerTurn(span.start, span.end, speaker) for span, speaker in meeting.turns)
+        owners = tuple(speaker_by_time(word, spoken) for segment in heard.segments for word in segment.words)
+        for name, found in {
+            "moved edges": Diarization(disturbed(spoken, draw, by_s=MOVED_S), (), {}),
+            "diarizer": diarize(meeting.sound),
+        }.items():
+            yield Trial(
+                f"meetings; {name}, recognised words", meeting.path.stem, Audio(meeting.sound), (), heard, found,
+                fixed=owners,
+            )  # fmt: skip
+
+
+def speaker_by_time(word: Word, turns: Sequence[SpeakerTurn]) -> str | None:
+    """Return the speaker with at least half of a word, or None where others speak in it."""
+    start, end = word.start or 0.0, max(word.end or 0.0, (word.start or 0.0) + 0.01)
+    shares = {turn.speaker: 0.0 for turn in turns}
+    for turn in turns:
+        shares[turn.speaker] += max(0.0, min(end, turn.end) - max(start, turn.start)) / (end - start)
+    having = [speaker for speaker, share in shares.items() if share > 0]
+    return having[0] if len(having) == 1 and shares[having[0]] >= MIN_SHARE_OF_TURN else None
+
+
+# --- scores
+
+
+def score(trial: Trial, assign: Callable[[Trial], Transcript]) -> Scored:
+    """Measure one system in one trial."""
+    began_s = time.perf_counter()
+    found = assign(trial)
+    took_s = time.perf_counter() - began_s
+    words = [word for segment in found.segments for word in segment.words]
+    language = trial.transcript.language or "ru"
+    if trial.same_words:
+        speakers = trial.fixed or tuple(segment.speaker for segment in trial.true)
+        sides = [(one, word) for one, word in zip(speakers, words, strict=True) if one]
+        true = [Spoken(word.word, at, word.start, word.end, one) for at, (one, word) in enumerate(sides)]
+        ours = [Spoken(word.word, at, word.start, word.end, word.speaker) for at, (_, word) in enumerate(sides)]
+        pairs: Sequence[Pair] = [Pair("equal", at, at) for at in range(len(true))]
+    else:
+        true, ours = list(spoken_words(trial.true, language)), list(spoken_words(single(words), language))
+        pairs = align_words([word.text for word in true], [word.text for word in ours])
+    both = cp_and_tcp(true, single(true), ours, single(ours))
+    if both is None:
+        raise ValueError(f"{trial.dialogue} has too many speakers to measure")
+    return Scored(wder(true, ours, pairs), both[0], took_s)
+
+
+def single(words: Sequence[Word] | Sequence[Spoken]) -> list[Segment]:
+    """Return a segment for each word, in the place that the measures look for."""
+    return [
+        Segment(w.start or 0.0, max(w.start or 0.0, w.end or 0.0), w.word, (w,), w.speaker)
+        if isinstance(w, Word)
+        else Segment(w.start or 0.0, max(w.start or 0.0, w.end or 0.0), w.text)
+        for w in words
+    ]
+
+
+@app.command()
+def main(
+    *,
+    voices: Annotated[Path, typer.Option(help="folder of voices with an index.jsonl")] = OWN_FOLDER,
+    half: Annotated[str, typer.Option(help=f"{DESIGN} or {REPORT}: which people")] = REPORT,
+    count: Annotated[int, typer.Option(help="dialogues of each style and language")] = 12,
+    quick: Annotated[bool, typer.Option("--quick", help="only moved turns and true words: no model")] = False,
+) -> None:
+    """Compare the assignment of speakers on real voices."""
+    read = read_voices(voices)
+    scored: dict[str, dict[str, list[Scored]]] = {}
+    names: dict[str, list[str]] = {}
+    with contextlib.redirect_stdout(sys.stderr):
+        trials = trials_of_dialogues(read, half, count, quick=quick)
+        for trial in trials if quick else [*trials, *trials_of_meetings(read.meetings)]:
+            names.setdefault(trial.condition, []).append(trial.dialogue)
+            for system, assign in SYSTEMS.items():
+                scored.setdefault(trial.condition, {}).setdefault(system, []).append(score(trial, assign))
+    for line in report(scored):
+        typer.echo(line)
+
+
+def report(scored: Mapping[str, Mapping[str, Sequence[Scored]]]) -> Iterator[str]:
+    """Yield a table of each measure, and the seconds that each system took."""
+    for measure in ("wder", "cpwer"):
+        yield f"\n| {measure.upper() if measure == 'wder' else 'cpWER'} % | words | {' | '.join(SYSTEMS)} | ours less whisperX |"
+        yield "|---" * (3 + len(SYSTEMS)) + "|"
+        for condition, of_systems in scored.items():
+            ratios = {name: [getattr(one, measure) for one in own] for name, own in of_systems.items()}
+            yield f"| {condition} | {row(ratios)} |"
+    totals = {name: sum(one.took_s for own in scored.values() for one in own[name]) for name in SYSTEMS}
+    yield f"\nSeconds: {', '.join(f'{name} {took_s:.2f}' for name, took_s in totals.items())}"
+
+
+def row(ratios: Mapping[str, Sequence[Ratio]]) -> str:
+    """Return the cells of a row."""
+    words = int(sum(one.total for one in ratios[OURS]))
+    cells = [percent(pooled(own), interval(own)) for own in ratios.values()]
+    less = (pooled(ratios[OURS]) or 0.0) - (pooled(ratios[WHISPERX]) or 0.0)
+    return " | ".join([str(words), *cells, percent(less, paired_interval(ratios[WHISPERX], ratios[OURS]), "+")])
+
+
+def percent(value: float | None, around: Interval | None, sign: str = "") -> str:
+    """Return a share in percent with its interval."""
+    shown = f"{100 * (value or 0.0):{sign}.2f}"
+    return f"{shown} ({100 * around.low:{sign}.2f} to {100 * around.high:{sign}.2f})" if around else shown
+
+
+if __name__ == "__main__":
+    app()
