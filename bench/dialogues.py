@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 KEPT = ROOT / "build" / "speaker-labels"
 DESIGN, REPORT = "design", "report"
-TURNS = 24
+TURNS = 16
 PEOPLE = (2, 4)
 MAX_SEGMENT_S: Seconds = 20.0
 SEGMENT_PAUSE_S: Seconds = 1.0

@@ -14,6 +14,7 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain
 from pathlib import Path  # noqa: TC003 - the command line reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -144,12 +145,13 @@ def worker() -> Worker:
     return open_worker(load_settings(device="cpu", threads=1, models=WHISPER.parent))
 
 
-def run_model(hook: str, expected: type[Any], **arguments: Any) -> Any:  # noqa: ANN401
-    """Run an engine of the worker with the shipped models."""
+def run_model(hook: str, expected: type[Any], people: int | None = None, **arguments: Any) -> Any:  # noqa: ANN401
+    """Run an engine of the worker with the shipped models, of diarization with a number of people."""
     job = new_job(
         worker(), hook,
         {
             "audio_file": "https://example.com/a.wav", "language": "ru", "align_output": True, "diarization": True,
+            "num_speakers": people,
             "plugins": {
                 "wav2vec2_alignment": {"model": "demo-wav2vec2-ru"},
                 "pyannote_diarization": {"model": "demo-diarization"},
@@ -169,14 +171,14 @@ def kept(sound: Sound, what: str, make: Callable[[], object]) -> Any:  # noqa: A
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def diarize(sound: Sound) -> Diarization:
-    """Return the turns of the shipped diarizer."""
+def diarize(sound: Sound, people: int) -> Diarization:
+    """Return the turns of the shipped diarizer, which is told the number of people."""
 
     def make() -> object:
-        found = run_model("diarize", Diarization, audio=Audio(sound))
+        found = run_model("diarize", Diarization, people, audio=Audio(sound))
         return [[[t.start, t.end, t.speaker] for t in turns] for turns in (found.turns, found.exclusive)]
 
-    turns, exclusive = (tuple(SpeakerTurn(*one) for one in own) for own in kept(sound, "turns", make))
+    turns, exclusive = (tuple(SpeakerTurn(*one) for one in own) for own in kept(sound, f"turns of {people}", make))
     return Diarization(turns, exclusive, {})
 
 
@@ -214,7 +216,7 @@ def recognised(sound: Sound, language: str) -> Transcript:
         from faster_whisper import WhisperModel
 
         model = WhisperModel(str(WHISPER), device="cpu", compute_type="int8", cpu_threads=1)
-        found, _ = model.transcribe(sound, language=language, word_timestamps=True, vad_filter=True)
+        found, _ = model.transcribe(sound, language=language, word_timestamps=True, vad_filter=True, temperature=0.0)
         return [[[word.word.strip(), word.start, word.end] for word in segment.words or ()] for segment in found]
 
     segments = [tuple(Word(*word) for word in own) for own in kept(sound, "recognised", make) if own]
@@ -234,21 +236,24 @@ def true_segments(dialogue: Dialogue) -> tuple[Segment, ...]:
     )
 
 
-def trials_of_dialogues(voices: Voices, half: str, count: int, *, quick: bool) -> Iterator[Trial]:
+def trials_of_dialogues(
+    voices: Voices, half: str, count: int, recognised_count: int, *, quick: bool
+) -> Iterator[Trial]:
     """Yield the trials of dialogues, each with several sorts of turns and words."""
     for language, lines in (("ru", russian_lines(voices)), ("en", english_lines(voices))):
         for style in STYLES:
-            for dialogue in make_dialogues(lines, style, half, count):
-                yield from trials_of(dialogue, f"{language}, {style.name}", quick=quick)
+            for number, dialogue in enumerate(make_dialogues(lines, style, half, count)):
+                is_recognised = number < recognised_count and not quick
+                yield from trials_of(dialogue, f"{language}, {style.name}", quick=quick, is_recognised=is_recognised)
 
 
-def trials_of(dialogue: Dialogue, name: str, *, quick: bool) -> Iterator[Trial]:
+def trials_of(dialogue: Dialogue, name: str, *, quick: bool, is_recognised: bool) -> Iterator[Trial]:
     """Yield the trials of one dialogue."""
     draw = np.random.default_rng(list(dialogue.name.encode()))
     moved = disturbed(dialogue.turns, draw, by_s=MOVED_S)
     turns = {"moved edges": Diarization(moved, (), {})}
     if not quick:
-        turns["diarizer"] = diarize(dialogue.sound)
+        turns["diarizer"] = diarize(dialogue.sound, len({turn.speaker for turn in dialogue.turns}))
     with_signs = transcript_of(dialogue, punctuated=True)
     words = {"": with_signs, ", no punctuation": transcript_of(dialogue, punctuated=False)}
     if not quick and dialogue.language == "ru":
@@ -257,7 +262,7 @@ def trials_of(dialogue: Dialogue, name: str, *, quick: bool) -> Iterator[Trial]:
     for source, diarization in turns.items():
         for kind, transcript in words.items():
             yield Trial(f"{name}; {source}{kind}", dialogue.name, audio, true, transcript, diarization)
-        if not quick:
+        if is_recognised:
             heard = recognised(dialogue.sound, dialogue.language)
             yield Trial(
                 f"{name}; {source}, recognised words", dialogue.name, audio, true, heard, diarization, same_words=False
@@ -273,7 +278,7 @@ def trials_of_meetings(meetings: Iterable[Meeting]) -> Iterator[Trial]:
         owners = tuple(speaker_by_time(word, spoken) for segment in heard.segments for word in segment.words)
         for name, found in {
             "moved edges": Diarization(disturbed(spoken, draw, by_s=MOVED_S), (), {}),
-            "diarizer": diarize(meeting.sound),
+            "diarizer": diarize(meeting.sound, len({turn.speaker for turn in spoken})),
         }.items():
             yield Trial(
                 f"meetings; {name}, recognised words", meeting.path.stem, Audio(meeting.sound), (), heard, found,
@@ -332,6 +337,9 @@ def main(
     voices: Annotated[Path, typer.Option(help="folder of voices with an index.jsonl")] = OWN_FOLDER,
     half: Annotated[str, typer.Option(help=f"{DESIGN} or {REPORT}: which people")] = REPORT,
     count: Annotated[int, typer.Option(help="dialogues of each style and language")] = 12,
+    recognised_count: Annotated[
+        int, typer.Option("--recognised", help="of these, dialogues whose words are recognised too")
+    ] = 2,
     quick: Annotated[bool, typer.Option("--quick", help="only moved turns and true words: no model")] = False,
 ) -> None:
     """Compare the assignment of speakers on real voices."""
@@ -339,8 +347,8 @@ def main(
     scored: dict[str, dict[str, list[Scored]]] = {}
     names: dict[str, list[str]] = {}
     with contextlib.redirect_stdout(sys.stderr):
-        trials = trials_of_dialogues(read, half, count, quick=quick)
-        for trial in trials if quick else [*trials, *trials_of_meetings(read.meetings)]:
+        trials = trials_of_dialogues(read, half, count, recognised_count, quick=quick)
+        for trial in trials if quick else chain(trials, trials_of_meetings(read.meetings)):
             names.setdefault(trial.condition, []).append(trial.dialogue)
             for system, assign in SYSTEMS.items():
                 scored.setdefault(trial.condition, {}).setdefault(system, []).append(score(trial, assign))
@@ -351,7 +359,8 @@ def main(
 def report(scored: Mapping[str, Mapping[str, Sequence[Scored]]]) -> Iterator[str]:
     """Yield a table of each measure, and the seconds that each system took."""
     for measure in ("wder", "cpwer"):
-        yield f"\n| {measure.upper() if measure == 'wder' else 'cpWER'} % | words | {' | '.join(SYSTEMS)} | ours less whisperX |"
+        title = {"wder": "WDER", "cpwer": "cpWER"}[measure]
+        yield f"\n| {title} % | words | {' | '.join(SYSTEMS)} | ours less whisperX |"
         yield "|---" * (3 + len(SYSTEMS)) + "|"
         for condition, of_systems in scored.items():
             ratios = {name: [getattr(one, measure) for one in own] for name, own in of_systems.items()}

@@ -19,13 +19,17 @@ from itertools import accumulate, groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from whisperx_worker.intervals import within
 from whisperx_worker.results.segment_cutting import first_time, last_time, run_texts
 from whisperx_worker.results.speaker_warnings import is_uncut
-from whisperx_worker.results.turns import diarization_timeline, shares_s
+from whisperx_worker.results.turns import diarization_timeline, shares_s, speaker_spans
 from whisperx_worker.types import ReadOnlyDict, Word
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from whisperx_worker.results.turns import Timeline
     from whisperx_worker.types import Diarization, Seconds, Segment, Transcript
@@ -37,14 +41,15 @@ class Assignment:
 
     speaker: str
     guessed: bool
-    """Whether no turn covers any part of the interval."""
+    """Whether no turn of the speaker covers any part of the interval."""
 
 
 def assign_speakers(transcript: Transcript, diarization: Diarization, uncuttable: Collection[str] = ()) -> Transcript:
     """Assign a speaker to every word and segment, and cut segments where the speaker changes.
 
     A word gets the speaker with the most of its time on the exclusive timeline, else the speaker of the nearest turn;
-    a word without times gets the speaker of the word before it. A segment without timed words is not cut. A piece
+    near an edge of turns its sentence decides too, as `turn_edges` has it. A word without times gets the speaker of
+    the word before it. A segment without timed words is not cut. A piece
     with text without times is marked as guessed where another speaker has much of its time. Words keep their order,
     times and extra data, and each piece keeps that of its segment.
 
@@ -59,7 +64,7 @@ def assign_speakers(transcript: Transcript, diarization: Diarization, uncuttable
     timeline = diarization_timeline(diarization)
     if not timeline.turns:
         return transcript
-    owners = _assign_words([word for segment in transcript.segments for word in segment.words], timeline)
+    owners = _assign_words(transcript.segments, diarization, timeline)
     pieces: list[Segment] = []
     first = 0
     for segment in transcript.segments:
@@ -89,13 +94,32 @@ def speaker_of(start: Seconds, end: Seconds, timeline: Timeline) -> Assignment:
     return Assignment(nearest.speaker, guessed=start < end or not nearest.start <= start <= nearest.end)
 
 
-def _assign_words(words: Sequence[Word], timeline: Timeline) -> list[Assignment | None]:
-    """Assign a speaker to each word with times. Words inside one turn are found together."""
+def _assign_words(segments: Sequence[Segment], diarization: Diarization, timeline: Timeline) -> list[Assignment | None]:
+    """Assign a speaker to each word with times: by its time, then by its sentence where it is near an edge."""
     import numpy as np
 
+    from whisperx_worker.results.turn_edges import TimedText, speakers_at_edges
+
+    words = [word for segment in segments for word in segment.words]
     start = np.array([word.start for word in words], dtype=float)
     end = np.array([word.end for word in words], dtype=float)
     start, end = np.where(np.isnan(start), end, start), np.where(np.isnan(end), start, end)
+    owners = _assign_by_time(start, end, timeline)
+    text = TimedText(segments, start, end, [owner.speaker if owner else None for owner in owners])
+    turns = diarization.exclusive or diarization.turns
+    spans = speaker_spans(turns)
+    for index, speaker in speakers_at_edges(text, turns).items():
+        is_covered = within(spans[speaker], float(start[index]), float(end[index]))
+        owners[index] = Assignment(speaker, guessed=not is_covered)
+    return owners
+
+
+def _assign_by_time(
+    start: NDArray[np.float64], end: NDArray[np.float64], timeline: Timeline
+) -> list[Assignment | None]:
+    """Assign a speaker to each word that has times. Words inside one turn are found together."""
+    import numpy as np
+
     first, after = np.searchsorted(timeline.ends, start, "right"), np.searchsorted(timeline.starts, end, "left")
     simple = (after - first == 1) & (start < end)
     certain = {speaker: Assignment(speaker, guessed=False) for speaker in {turn.speaker for turn in timeline.turns}}
