@@ -1,4 +1,4 @@
-"""Dialogues of real voices with a known speaker of every word: alternate clips, short replies, overlaps.
+"""Dialogues of real voices with known speakers: alternate clips, short replies, overlaps.
 
 Short replies are one or two words, cut out of clips by the times of their words. Random numbers have fixed seeds, and
 people are in one of two halves by their label: rules are made on `DESIGN`, figures are of `REPORT`.
@@ -207,7 +207,7 @@ def make_dialogues(lines: Sequence[Line], style: Style, half: str, count: int) -
 
 
 def _spoken(lines: Sequence[Line], speaking: Sequence[str], style: Style, draw: Rng) -> list[Line]:
-    """Draw the lines of a dialogue; nobody speaks twice in a row."""
+    """Draw the lines of a dialogue, each of another person than the one before."""
     spoken: list[Line] = []
     while len(spoken) < TURNS:
         others = [one for one in speaking if not spoken or one != spoken[-1].speaker]

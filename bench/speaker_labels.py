@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain
 from pathlib import Path  # noqa: TC003 - the command line reads the annotations
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import numpy as np
 import typer
@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from bench.recordings import Sound
     from whisperx_worker import Seconds
 
+    Table: TypeAlias = "dict[str, dict[str, dict[str, list[Scored]]]]"
+    """Scores by condition, system and dialogue."""
+
 MOVED_S: Seconds = 0.3
 MIN_SHARE_OF_TURN = 0.5
 """Share of a meeting's word in the one true turn that gives it its speaker."""
@@ -69,7 +72,7 @@ class Trial:
     """Dialogue or meeting: what the bootstrap draws."""
     audio: Audio
     true: tuple[Segment, ...]
-    """True words with speakers, a segment for each turn."""
+    """True words with speakers, a segment for each."""
     transcript: Transcript
     diarization: Diarization
     same_words: bool = True
@@ -210,7 +213,7 @@ def aligned(dialogue: Dialogue, transcript: Transcript) -> Transcript:
 
 
 def recognised(sound: Sound, language: str) -> Transcript:
-    """Return what Whisper base recognises, with the times of its attention."""
+    """Return what Whisper base recognises, with the times of its attention; words of no length are left out."""
 
     def make() -> object:
         from faster_whisper import WhisperModel
@@ -219,7 +222,8 @@ def recognised(sound: Sound, language: str) -> Transcript:
         found, _ = model.transcribe(sound, language=language, word_timestamps=True, vad_filter=True, temperature=0.0)
         return [[[word.word.strip(), word.start, word.end] for word in segment.words or ()] for segment in found]
 
-    segments = [tuple(Word(*word) for word in own) for own in kept(sound, "recognised", make) if own]
+    spoken = [[Word(*word) for word in own if word[1] < word[2]] for own in kept(sound, "recognised", make)]
+    segments = [tuple(own) for own in spoken if own]
     return Transcript(
         tuple(Segment(own[0].start, own[-1].end, " ".join(w.word for w in own), own) for own in segments),  # type: ignore[arg-type]
         language,
@@ -231,9 +235,7 @@ def recognised(sound: Sound, language: str) -> Transcript:
 
 def true_segments(dialogue: Dialogue) -> tuple[Segment, ...]:
     """Return the true words, one segment each."""
-    return tuple(
-        Segment(word.start or 0.0, word.end or 0.0, word.word, (word,), word.speaker) for word in dialogue.words
-    )
+    return tuple(single(dialogue.words))
 
 
 def trials_of_dialogues(
@@ -263,25 +265,31 @@ def trials_of(dialogue: Dialogue, name: str, *, quick: bool, is_recognised: bool
         for kind, transcript in words.items():
             yield Trial(f"{name}; {source}{kind}", dialogue.name, audio, true, transcript, diarization)
         if is_recognised:
-            heard = recognised(dialogue.sound, dialogue.language)
+            words_found = recognised(dialogue.sound, dialogue.language)
             yield Trial(
-                f"{name}; {source}, recognised words", dialogue.name, audio, true, heard, diarization, same_words=False
+                f"{name}; {source}, recognised words",
+                dialogue.name,
+                audio,
+                true,
+                words_found,
+                diarization,
+                same_words=False,
             )
 
 
 def trials_of_meetings(meetings: Iterable[Meeting]) -> Iterator[Trial]:
     """Yield the trials of meetings, on the recognised words that are in one true turn only."""
     for meeting in meetings:
-        heard = recognised(meeting.sound, "en")
+        words_found = recognised(meeting.sound, "en")
         draw = np.random.default_rng(list(meeting.path.stem.encode()))
         spoken = tuple(SpeakerTurn(span.start, span.end, speaker) for span, speaker in meeting.turns)
-        owners = tuple(speaker_by_time(word, spoken) for segment in heard.segments for word in segment.words)
+        owners = tuple(speaker_by_time(word, spoken) for segment in words_found.segments for word in segment.words)
         for name, found in {
             "moved edges": Diarization(disturbed(spoken, draw, by_s=MOVED_S), (), {}),
             "diarizer": diarize(meeting.sound, len({turn.speaker for turn in spoken})),
         }.items():
             yield Trial(
-                f"meetings; {name}, recognised words", meeting.path.stem, Audio(meeting.sound), (), heard, found,
+                f"meetings; {name}, recognised words", meeting.path.stem, Audio(meeting.sound), (), words_found, found,
                 fixed=owners,
             )  # fmt: skip
 
@@ -344,37 +352,48 @@ def main(
 ) -> None:
     """Compare the assignment of speakers on real voices."""
     read = read_voices(voices)
-    scored: dict[str, dict[str, list[Scored]]] = {}
-    names: dict[str, list[str]] = {}
+    scored: Table = {}
     with contextlib.redirect_stdout(sys.stderr):
         trials = trials_of_dialogues(read, half, count, recognised_count, quick=quick)
         for trial in trials if quick else chain(trials, trials_of_meetings(read.meetings)):
-            names.setdefault(trial.condition, []).append(trial.dialogue)
-            for system, assign in SYSTEMS.items():
-                scored.setdefault(trial.condition, {}).setdefault(system, []).append(score(trial, assign))
+            for condition in (trial.condition, f"all; {trial.condition.partition('; ')[2]}"):
+                for system, assign in SYSTEMS.items():
+                    own = scored.setdefault(condition, {}).setdefault(system, {})
+                    own.setdefault(trial.dialogue, []).append(score(trial, assign))
     for line in report(scored):
         typer.echo(line)
 
 
-def report(scored: Mapping[str, Mapping[str, Sequence[Scored]]]) -> Iterator[str]:
-    """Yield a table of each measure, and the seconds that each system took."""
-    for measure in ("wder", "cpwer"):
-        title = {"wder": "WDER", "cpwer": "cpWER"}[measure]
-        yield f"\n| {title} % | words | {' | '.join(SYSTEMS)} | ours less whisperX |"
-        yield "|---" * (3 + len(SYSTEMS)) + "|"
-        for condition, of_systems in scored.items():
-            ratios = {name: [getattr(one, measure) for one in own] for name, own in of_systems.items()}
+def report(scored: Table) -> Iterator[str]:
+    """Yield a table of each measure, those over all recordings last, and the seconds that each system took."""
+    for measure, title in (("wder", "WDER"), ("cpwer", "cpWER")):
+        yield f"\n| {title} % | words | {' | '.join(SYSTEMS)} | ours less whisperX | ours less nearest |"
+        yield "|---" * (4 + len(SYSTEMS)) + "|"
+        for condition in sorted(scored, key=lambda name: name.startswith("all; ")):
+            ratios = {
+                name: [summed([getattr(one, measure) for one in trials]) for trials in own.values()]
+                for name, own in scored[condition].items()
+            }
             yield f"| {condition} | {row(ratios)} |"
-    totals = {name: sum(one.took_s for own in scored.values() for one in own[name]) for name in SYSTEMS}
-    yield f"\nSeconds: {', '.join(f'{name} {took_s:.2f}' for name, took_s in totals.items())}"
+    totals = {
+        name: sum(one.took_s for own in scored.values() for at in own[name].values() for one in at) for name in SYSTEMS
+    }
+    yield f"\nSeconds: {', '.join(f'{name} {took_s / 2:.2f}' for name, took_s in totals.items())}"
+
+
+def summed(ratios: Sequence[Ratio]) -> Ratio:
+    """Return the sum of the errors in several trials of one dialogue."""
+    return Ratio(sum(one.errors for one in ratios), sum(one.total for one in ratios))
 
 
 def row(ratios: Mapping[str, Sequence[Ratio]]) -> str:
     """Return the cells of a row."""
     words = int(sum(one.total for one in ratios[OURS]))
     cells = [percent(pooled(own), interval(own)) for own in ratios.values()]
-    less = (pooled(ratios[OURS]) or 0.0) - (pooled(ratios[WHISPERX]) or 0.0)
-    return " | ".join([str(words), *cells, percent(less, paired_interval(ratios[WHISPERX], ratios[OURS]), "+")])
+    for other in (WHISPERX, NEAREST):
+        less = (pooled(ratios[OURS]) or 0.0) - (pooled(ratios[other]) or 0.0)
+        cells.append(percent(less, paired_interval(ratios[other], ratios[OURS]), "+"))
+    return " | ".join([str(words), *cells])
 
 
 def percent(value: float | None, around: Interval | None, sign: str = "") -> str:
