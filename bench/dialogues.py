@@ -107,7 +107,7 @@ def foreign_lines(voices: Voices, language: str) -> list[Line]:
 
 
 def english_lines(voices: Voices) -> list[Line]:
-    """Return speech without a transcript; its words are those that Whisper base finds in each clip alone."""
+    """Return speech without a transcript, with the words of Whisper base."""
     path = KEPT / "english.json"
     kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     clips = {hashlib.sha256(clip.sound.tobytes()).hexdigest(): clip for clip in voices.untranscribed}
@@ -135,11 +135,11 @@ def _line(clip: Clip, words: tuple[Word, ...]) -> Line:
 
 
 def written_words(text: str, spoken: Sequence[TimedWord]) -> tuple[Word, ...]:
-    """Give the words of a text the times of spoken ones, which lack signs and may be parts of them.
+    """Give the words of a text the times of spoken ones.
 
     Args:
         text: Text with punctuation.
-        spoken: Words whose letters are those of the text, some of which may be missing.
+        spoken: Words or parts of them without punctuation; some may be missing.
     """
     letters = [(letter, word) for word in spoken for letter in word.text.casefold() if letter.isalnum()]
     words: list[Word] = []
@@ -159,7 +159,7 @@ def written_words(text: str, spoken: Sequence[TimedWord]) -> tuple[Word, ...]:
 
 
 def short_reply(line: Line, draw: Rng) -> Line | None:
-    """Cut one or two words out of a line, as a sentence of their own; None where that is not possible."""
+    """Cut one or two words out of a line, or return None."""
     count = int(draw.integers(1, 3))
     if len(line.words) <= count:
         return None
@@ -207,7 +207,7 @@ def make_dialogues(lines: Sequence[Line], style: Style, half: str, count: int) -
 
 
 def _spoken(lines: Sequence[Line], speaking: Sequence[str], style: Style, draw: Rng) -> list[Line]:
-    """Draw the lines of a dialogue, each of another person than the one before."""
+    """Draw the lines of a dialogue, with a change of speaker at each."""
     spoken: list[Line] = []
     while len(spoken) < TURNS:
         others = [one for one in speaking if not spoken or one != spoken[-1].speaker]
@@ -251,7 +251,7 @@ def compose(name: str, lines: Sequence[Line], style: Style, draw: Rng) -> Dialog
 
 
 def transcript_of(dialogue: Dialogue, *, punctuated: bool) -> Transcript:
-    """Return the true words in segments as a recogniser makes them, several people in one, without speakers."""
+    """Return the true words without speakers, in segments of several people."""
     segments: list[list[Word]] = []
     for word in dialogue.words:
         text = word.word if punctuated else word.word.strip(".,!?;:«»\"'…-–—()").lower() or word.word
@@ -277,7 +277,7 @@ def transcript_of(dialogue: Dialogue, *, punctuated: bool) -> Transcript:
 
 
 def disturbed(turns: Sequence[SpeakerTurn], draw: Rng, *, by_s: Seconds) -> tuple[SpeakerTurn, ...]:
-    """Move each edge of the turns by up to a time, evenly; a turn keeps a tenth of a second."""
+    """Move each edge of the turns at random; none is shorter than 0.1 s."""
     moved = []
     for turn in turns:
         start, end = (np.array([turn.start, turn.end]) + draw.uniform(-by_s, by_s, 2)).tolist()

@@ -12,7 +12,7 @@ import hashlib
 import json
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import chain
 from pathlib import Path  # noqa: TC003 - the command line reads the annotations
@@ -78,7 +78,7 @@ class Trial:
     same_words: bool = True
     """Whether the transcript has the true words, in their order."""
     fixed: tuple[str | None, ...] = ()
-    """True speaker of each word, where there are only words whose speaker is known by time."""
+    """True speaker of each word, where only times tell."""
 
 
 @dataclass(frozen=True)
@@ -99,22 +99,12 @@ def assign_ours(trial: Trial) -> Transcript:
 
 
 def assign_whisperx(trial: Trial, *, fill_nearest: bool = False) -> Transcript:
-    """Assign speakers as whisperX does; turns may overlap, as those that its diarizer returns."""
+    """Assign speakers as whisperX does, by turns that may overlap."""
     import pandas as pd
     from whisperx.diarize import assign_word_speakers
 
     turns = [(turn.start, turn.end, turn.speaker) for turn in trial.diarization.turns]
-    spoken: dict[str, Any] = {
-        "segments": [
-            {
-                "start": segment.start,
-                "end": segment.end,
-                "text": segment.text,
-                "words": [{"word": word.word, "start": word.start, "end": word.end} for word in segment.words],
-            }
-            for segment in trial.transcript.segments
-        ]
-    }
+    spoken: dict[str, Any] = {"segments": [asdict(segment) for segment in trial.transcript.segments]}
     frame = pd.DataFrame(turns, columns=["start", "end", "speaker"])
     found = assign_word_speakers(frame, spoken, fill_nearest=fill_nearest)["segments"]
     return replace(
@@ -144,12 +134,12 @@ SYSTEMS: dict[str, Callable[[Trial], Transcript]] = {
 
 @cache
 def worker() -> Worker:
-    """Return the worker with the shipped models, and Whisper base where it is named."""
+    """Return the worker with the shipped models."""
     return open_worker(load_settings(device="cpu", threads=1, models=WHISPER.parent))
 
 
 def run_model(hook: str, expected: type[Any], people: int | None = None, **arguments: Any) -> Any:  # noqa: ANN401
-    """Run an engine of the worker with the shipped models, of diarization with a number of people."""
+    """Run an engine of the worker with the shipped models."""
     job = new_job(
         worker(), hook,
         {
@@ -165,7 +155,7 @@ def run_model(hook: str, expected: type[Any], people: int | None = None, **argum
 
 
 def kept(sound: Sound, what: str, make: Callable[[], object]) -> Any:  # noqa: ANN401
-    """Return what a model answered to a sound before, else ask and keep it as JSON."""
+    """Return a model's kept answer to a sound, or make it."""
     key = hashlib.sha256(sound.tobytes() + what.encode()).hexdigest()
     path = KEPT / f"{key}.json"
     if not path.is_file():
@@ -175,7 +165,7 @@ def kept(sound: Sound, what: str, make: Callable[[], object]) -> Any:  # noqa: A
 
 
 def diarize(sound: Sound, people: int) -> Diarization:
-    """Return the turns of the shipped diarizer, which is told the number of people."""
+    """Return the turns of the shipped diarizer for a number of people."""
 
     def make() -> object:
         found = run_model("diarize", Diarization, people, audio=Audio(sound))
@@ -186,7 +176,7 @@ def diarize(sound: Sound, people: int) -> Diarization:
 
 
 def aligned(dialogue: Dialogue, transcript: Transcript) -> Transcript:
-    """Return the words of a transcript with the times of the shipped aligner; those it cannot place keep their own."""
+    """Return the words with the times of the shipped aligner where it has any."""
 
     def make() -> object:
         bare = replace(transcript, segments=tuple(replace(one, words=()) for one in transcript.segments))
@@ -213,7 +203,7 @@ def aligned(dialogue: Dialogue, transcript: Transcript) -> Transcript:
 
 
 def recognised(sound: Sound, language: str) -> Transcript:
-    """Return what Whisper base recognises, with the times of its attention; words of no length are left out."""
+    """Return the words of Whisper base that have a length."""
 
     def make() -> object:
         from faster_whisper import WhisperModel
@@ -278,7 +268,7 @@ def trials_of(dialogue: Dialogue, name: str, *, quick: bool, is_recognised: bool
 
 
 def trials_of_meetings(meetings: Iterable[Meeting]) -> Iterator[Trial]:
-    """Yield the trials of meetings, on the recognised words that are in one true turn only."""
+    """Yield the trials of meetings, on recognised words."""
     for meeting in meetings:
         words_found = recognised(meeting.sound, "en")
         draw = np.random.default_rng(list(meeting.path.stem.encode()))
@@ -295,7 +285,7 @@ def trials_of_meetings(meetings: Iterable[Meeting]) -> Iterator[Trial]:
 
 
 def speaker_by_time(word: Word, turns: Sequence[SpeakerTurn]) -> str | None:
-    """Return the speaker with at least half of a word, or None where others speak in it."""
+    """Return the only speaker in a word, or None."""
     start, end = word.start or 0.0, max(word.end or 0.0, (word.start or 0.0) + 0.01)
     shares = {turn.speaker: 0.0 for turn in turns}
     for turn in turns:
@@ -330,7 +320,7 @@ def score(trial: Trial, assign: Callable[[Trial], Transcript]) -> Scored:
 
 
 def single(words: Sequence[Word] | Sequence[Spoken]) -> list[Segment]:
-    """Return a segment for each word, in the place that the measures look for."""
+    """Return a segment for each word."""
     return [
         Segment(w.start or 0.0, max(w.start or 0.0, w.end or 0.0), w.word, (w,), w.speaker)
         if isinstance(w, Word)
@@ -365,15 +355,12 @@ def main(
 
 
 def report(scored: Table) -> Iterator[str]:
-    """Yield a table of each measure, those over all recordings last, and the seconds that each system took."""
+    """Yield a table of each measure, and the seconds of each system."""
     for measure, title in (("wder", "WDER"), ("cpwer", "cpWER")):
         yield f"\n| {title} % | words | {' | '.join(SYSTEMS)} | ours less whisperX | ours less nearest |"
         yield "|---" * (4 + len(SYSTEMS)) + "|"
         for condition in sorted(scored, key=lambda name: name.startswith("all; ")):
-            ratios = {
-                name: [summed([getattr(one, measure) for one in trials]) for trials in own.values()]
-                for name, own in scored[condition].items()
-            }
+            ratios = {name: sums(own, measure) for name, own in scored[condition].items()}
             yield f"| {condition} | {row(ratios)} |"
     totals = {
         name: sum(one.took_s for own in scored.values() for at in own[name].values() for one in at) for name in SYSTEMS
@@ -381,9 +368,10 @@ def report(scored: Table) -> Iterator[str]:
     yield f"\nSeconds: {', '.join(f'{name} {took_s / 2:.2f}' for name, took_s in totals.items())}"
 
 
-def summed(ratios: Sequence[Ratio]) -> Ratio:
-    """Return the sum of the errors in several trials of one dialogue."""
-    return Ratio(sum(one.errors for one in ratios), sum(one.total for one in ratios))
+def sums(scored: Mapping[str, Sequence[Scored]], measure: str) -> list[Ratio]:
+    """Return the sums of each dialogue."""
+    found = [[getattr(one, measure) for one in own] for own in scored.values()]
+    return [Ratio(sum(one.errors for one in own), sum(one.total for one in own)) for own in found]
 
 
 def row(ratios: Mapping[str, Sequence[Ratio]]) -> str:

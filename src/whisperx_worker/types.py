@@ -167,7 +167,7 @@ class Word:
     speaker: str | None = None
     """Speaker label; with diarization."""
     speaker_guessed: bool = False
-    """True when no turn of the speaker covers the word: it is that of the nearest turn or word, or of the sentence."""
+    """True when no turn of the speaker covers the word; a near turn, word or sentence decides."""
     extra: Extra = field(default_factory=_no_extra, hash=False)
     """Data of plugins, by plugin."""
 

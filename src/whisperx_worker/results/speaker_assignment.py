@@ -95,7 +95,7 @@ def speaker_of(start: Seconds, end: Seconds, timeline: Timeline) -> Assignment:
 
 
 def _assign_words(segments: Sequence[Segment], diarization: Diarization, timeline: Timeline) -> list[Assignment | None]:
-    """Assign a speaker to each word with times: by its time, then by its sentence where it is near an edge."""
+    """Assign a speaker to each word with times, near an edge by its sentence."""
     import numpy as np
 
     from whisperx_worker.results.turn_edges import TimedText, speakers_at_edges

@@ -106,7 +106,7 @@ def speakers_at_edges(text: TimedText, turns: Iterable[SpeakerTurn]) -> dict[int
 
 
 def cheapest_path(choices: Sequence[Mapping[str, float]], changes: Sequence[float]) -> list[str]:
-    """Return the speaker of each word on the path of least cost; of equals the one with later changes.
+    """Return the speaker of each word on the path of least cost.
 
     Args:
         choices: Cost of each possible speaker, for each word.
@@ -129,7 +129,7 @@ def cheapest_path(choices: Sequence[Mapping[str, float]], changes: Sequence[floa
 
 
 def _near_edges(text: TimedText, middle: NDArray[np.float64], turns: Sequence[SpeakerTurn]) -> NDArray[np.bool_]:
-    """Return which words have several turns within `EDGE_S` of their middle, and no whole turn inside."""
+    """Return which words are near an edge, and hold no whole turn."""
     starts, ends = np.sort([turn.start for turn in turns]), np.sort([turn.end for turn in turns])
     begun = np.searchsorted(starts, middle + EDGE_S, "left")
     ended = np.searchsorted(ends, middle - EDGE_S, "right")
@@ -159,7 +159,8 @@ def _outside_s(middle: NDArray[np.float64], spans: Sequence[Span]) -> NDArray[np
     starts = np.array([-np.inf, *map(attrgetter("start"), spans), np.inf])
     ends = np.array([-np.inf, *map(attrgetter("end"), spans), np.inf])
     before = np.searchsorted(starts, middle, "right") - 1
-    return np.minimum(np.maximum(starts[before] - middle, middle - ends[before]), starts[before + 1] - middle)
+    nearest = np.minimum(np.maximum(starts[before] - middle, middle - ends[before]), starts[before + 1] - middle)
+    return np.asarray(nearest, np.float64)
 
 
 def _rows(timed: Sequence[int], uncertain: Collection[int]) -> Iterator[list[int]]:
@@ -171,7 +172,7 @@ def _rows(timed: Sequence[int], uncertain: Collection[int]) -> Iterator[list[int
 
 
 def _change_cost(text: TimedText, word: int, after: int) -> float:
-    """Return the cost of a change of the speaker between a word and the next one with times."""
+    """Return the cost of a change between a word and the next one."""
     segment = text.segment_of[word]
     short = min(1.0, 1.0 - (text.start[after] - text.end[word]) / FREE_PAUSE_S)
     written = text.words[after - 1].word.rstrip(_CLOSING)
