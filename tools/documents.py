@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from whisperx_worker import types
 from whisperx_worker.contract.request import Request
 from whisperx_worker.contract.settings import Settings, variables
-from whisperx_worker.hooks import hookspecs, setup_hookspecs
+from whisperx_worker.hooks import hookspecs, observer_hookspecs, setup_hookspecs
 from whisperx_worker.hooks.marker import PROJECT
 from whisperx_worker.results.formats.built_in import BUILT_IN_FORMATS
 
@@ -71,7 +71,7 @@ def hooks() -> dict[str, Callable[..., object]]:
     marker = f"{PROJECT}_spec"
     return {
         name: function
-        for specs in (hookspecs, setup_hookspecs)
+        for specs in (hookspecs, observer_hookspecs, setup_hookspecs)
         for name, function in vars(specs).items()
         if hasattr(function, marker)
     }

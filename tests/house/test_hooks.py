@@ -27,12 +27,12 @@ from whisperx_worker import (
     Transcript,
     VoiceEmbeddings,
 )
-from whisperx_worker.hooks import hookspecs, setup_hookspecs
+from whisperx_worker.hooks import hookspecs, observer_hookspecs, setup_hookspecs
 from whisperx_worker.testing import load_plugin, make_audio, make_job, make_transcript
 
 HOOKS = {
     name: hook
-    for specs in (hookspecs, setup_hookspecs)
+    for specs in (hookspecs, observer_hookspecs, setup_hookspecs)
     for name, hook in inspect.getmembers(specs, inspect.isfunction)
     if hook.__module__ == specs.__name__
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from whisperx_worker.contract.validation import Abilities
-from whisperx_worker.hooks import hookspecs, setup_hookspecs
+from whisperx_worker.hooks import hookspecs, observer_hookspecs, setup_hookspecs
 from whisperx_worker.hooks.chain_order import order_chain
 from whisperx_worker.hooks.marker import traits_of
 
@@ -151,7 +151,7 @@ def hook_names() -> list[str]:
     """Return the names of all hooks, those of jobs first, in the order of their specifications."""
     return [
         name
-        for specs in (hookspecs, setup_hookspecs)
+        for specs in (hookspecs, observer_hookspecs, setup_hookspecs)
         for name, function in vars(specs).items()
         if inspect.isfunction(function) and function.__module__ == specs.__name__
     ]
@@ -159,7 +159,9 @@ def hook_names() -> list[str]:
 
 def specification(hook: str) -> Callable[..., object]:
     """Return the specification of a hook."""
-    found: Callable[..., object] = getattr(hookspecs, hook, None) or getattr(setup_hookspecs, hook)
+    found: Callable[..., object] = next(
+        getattr(specs, hook) for specs in (hookspecs, observer_hookspecs, setup_hookspecs) if hasattr(specs, hook)
+    )
     return found
 
 

@@ -13,7 +13,7 @@ import pluggy
 from whisperx_worker.contract.fields import did_you_mean
 from whisperx_worker.contract.settings import variables
 from whisperx_worker.errors import PluginError
-from whisperx_worker.hooks import hookspecs, setup_hookspecs
+from whisperx_worker.hooks import hookspecs, observer_hookspecs, setup_hookspecs
 from whisperx_worker.hooks.admission import admit
 from whisperx_worker.hooks.chain_order import ignored_wishes
 from whisperx_worker.hooks.engine_choice import ENGINES, engine_variable
@@ -76,7 +76,7 @@ def new_host(settings: Settings) -> Host:
         isolated=frozenset(settings.plugins_isolate),
         order=settings.plugins_order,
     )
-    for specs in (hookspecs, setup_hookspecs):
+    for specs in (hookspecs, observer_hookspecs, setup_hookspecs):
         host.manager.add_hookspecs(specs)
     return host
 

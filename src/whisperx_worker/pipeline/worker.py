@@ -124,7 +124,7 @@ def _warm_up_one(implementation: HookImpl, worker: Worker) -> tuple[str, str] | 
 
 
 def open_job(name: str, settings: Settings) -> Job:
-    """Return a job for a command of a plugin: with the worker's plugins and models, and without a recording.
+    """Return a job without a recording, for a command of a plugin.
 
     Args:
         name: Name of the command, for the log.

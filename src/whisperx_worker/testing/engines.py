@@ -60,7 +60,7 @@ class Engines:
 
     @hookimpl
     def embed_voices(self, sounds: Sequence[NDArray[np.float32]]) -> VoiceEmbeddings:
-        """Return the spectrum of each sound in a few bands: equal sounds are near, other tones far; NaN for silence."""
+        """Return the spectrum of each sound in a few bands; NaN for silence."""
         spectra = [np.abs(np.fft.rfft(sound, 8 * _BANDS))[1:].reshape(_BANDS, -1).mean(axis=1) for sound in sounds]
         vectors = np.reshape(spectra, (-1, _BANDS)).astype(np.float32)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)

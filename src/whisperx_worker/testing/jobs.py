@@ -12,7 +12,7 @@ import pluggy
 
 from whisperx_worker.contract.channels import ChannelRequest
 from whisperx_worker.errors import BadInputError
-from whisperx_worker.hooks import hookspecs, setup_hookspecs
+from whisperx_worker.hooks import hookspecs, observer_hookspecs, setup_hookspecs
 from whisperx_worker.hooks.engine_choice import ENGINES
 from whisperx_worker.hooks.host import DISTRIBUTION, Host, PluginRecord
 from whisperx_worker.hooks.job import Observers
@@ -86,7 +86,7 @@ def run_job(
 def worker_with_engines(host: Host, recording: Recording) -> Worker:
     """Return a worker with a host's plugins and the kit's engines; the host stays as it is."""
     manager = pluggy.PluginManager(PROJECT)
-    for specs in (hookspecs, setup_hookspecs):
+    for specs in (hookspecs, observer_hookspecs, setup_hookspecs):
         manager.add_hookspecs(specs)
     manager.register(Engines(recording), NAME)
     for name, plugin in host.manager.list_name_plugin():

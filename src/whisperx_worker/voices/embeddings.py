@@ -32,7 +32,7 @@ class VoiceEmbeddings:
 
 
 def file_revision(files: Iterable[Path]) -> str:
-    """Return a short hash of the contents of a model's files, in their order, whatever their names and places.
+    """Return a short hash of the contents of a model's files, in their order.
 
     Raises:
         OSError: A file cannot be read.
