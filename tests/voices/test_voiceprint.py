@@ -37,8 +37,8 @@ def test_one_changed_letter_anywhere_is_found(place):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "is none"),
-        ("Anna", "is none"),
+        ("", "is no voiceprint"),
+        ("Anna", "is no voiceprint"),
         ("voiceprint2_AAAA", "is a voiceprint of a version that this worker does not know"),
         ("voiceprint1_", "is damaged or cut off"),
         ("voiceprint1_привет", "is damaged or cut off"),

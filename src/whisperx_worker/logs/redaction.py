@@ -11,9 +11,12 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
+
+from whisperx_worker.logs.voiceprint_mask import MIN_FRAGMENT, forget, know, mask_voiceprints, voiceprints_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,7 +62,10 @@ _PATTERNS = tuple(
     )
 )
 _URLS = re.compile(r"://[^\s\"'<>]+")
-_SECRET_FIELD = re.compile(rf"(?i){_NAME}$")
+_SECRET_FIELD = re.compile(rf"(?i)(?:{_NAME}|voice_?prints?)$")
+_VOICEPRINT_FIELD = re.compile(r"(?i)voice_?prints?$")
+_MAX_SEARCHED = 100_000
+"""Letters of the longest text that is searched for voiceprints: a recording has more."""
 _SECRET_VARIABLE = re.compile(
     r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|(?:API|ACCESS|SECRET|PRIVATE)_?KEY)(?:_ID|_\d+)?$"
 )
@@ -71,15 +77,22 @@ _PATH = re.compile(r"(?:file://|(?<![\w:/.]))/(?:[\w.@+\-]+/)+([\w.@+\-]*)")
 
 _known: Counter[str] = Counter()
 _known_lock = threading.Lock()
+_blocks_of_job: ContextVar[list[str] | None] = ContextVar("whisperx_worker_hidden_voiceprints", default=None)
+"""Blocks of the voiceprints that are masked until the innermost `hidden` ends."""
 
 
 @contextmanager
 def hidden(secrets: Iterable[str]) -> Iterator[None]:
-    """Mask these secrets, in every job, while the body runs."""
-    forms = hide(secrets)
+    """Mask these secrets, in every job, while the body runs; of voiceprints also fragments."""
+    given = list(secrets)
+    forms = hide(given)
+    blocks = know(given)
+    token = _blocks_of_job.set(blocks)
     try:
         yield
     finally:
+        _blocks_of_job.reset(token)
+        forget(blocks)
         with _known_lock:
             _known.subtract(forms)
             for form in forms:
@@ -87,9 +100,24 @@ def hidden(secrets: Iterable[str]) -> Iterator[None]:
                     del _known[form]
 
 
+def hide_voiceprint(text: str) -> None:
+    """Mask fragments of a voiceprint until the job of this thread ends; nothing outside of a job.
+
+    Whole ones are masked without that.
+    """
+    blocks = _blocks_of_job.get()
+    if blocks is not None:
+        blocks += know([text])
+
+
 def hide(secrets: Iterable[str]) -> list[str]:
     """Mask these secrets from now on, and return the forms in which they are searched for."""
-    forms = [form for secret in secrets if len(secret) >= MIN_SECRET for form in _forms(secret)]
+    forms = [
+        form
+        for secret in secrets
+        if len(secret) >= MIN_SECRET and voiceprints_in(secret) != [secret]
+        for form in _forms(secret)
+    ]
     with _known_lock:
         _known.update(forms)
     return forms
@@ -98,7 +126,8 @@ def hide(secrets: Iterable[str]) -> list[str]:
 def secrets_of(data: object) -> list[str]:
     """Return the secrets of a request, at any depth.
 
-    These are values of fields with secret names, parts of URLs, and field names that look like a misplaced token.
+    These are values of fields with secret names, parts of URLs, voiceprints, and field names that look like a misplaced
+    token.
     """
     found: list[str] = []
     left = [("", data)]
@@ -107,13 +136,22 @@ def secrets_of(data: object) -> list[str]:
         if isinstance(value, Mapping):
             left += [(str(key), item) for key, item in value.items()]
             found += [key for key in map(str, value) if _TOKEN.search(key)]
+            found += [voiceprint for key in map(str, value) for voiceprint in voiceprints_in(key)]
         elif isinstance(value, list | tuple):
             left += [(name, item) for item in value]
-        elif isinstance(value, str) and _SECRET_FIELD.search(name):
-            found.append(value)
-        elif isinstance(value, str) and "://" in value[:20]:
-            found += secrets_of_url(value)
+        elif isinstance(value, str):
+            found += _secrets_of_text(value, name)
     return found
+
+
+def _secrets_of_text(text: str, name: str) -> list[str]:
+    """Return the secrets in the text of a field."""
+    found = voiceprints_in(text) if len(text) <= _MAX_SEARCHED else []
+    if _SECRET_FIELD.search(name):
+        # A word in the place of a voiceprint is a mistake, and no secret.
+        is_word = _VOICEPRINT_FIELD.search(name) and len(text) < MIN_FRAGMENT
+        return found if is_word or found == [text] else [*found, text]
+    return [*found, *secrets_of_url(text)] if "://" in text[:20] else found
 
 
 def secrets_of_url(url: str) -> list[str]:
@@ -147,12 +185,12 @@ def secrets_of_environment() -> list[str]:
 
 
 def mask_known(text: str) -> str:
-    """Mask the secrets of running jobs and of the environment, and nothing that only looks like one."""
+    """Mask the secrets of running jobs and of the environment, and voiceprints; nothing that only looks like one."""
     with _known_lock:
         known = sorted(_known, key=len, reverse=True)
     for secret in known:
         text = text.replace(secret, "***")
-    return text
+    return mask_voiceprints(text)
 
 
 def mask_known_in(data: Any) -> Any:  # noqa: ANN401

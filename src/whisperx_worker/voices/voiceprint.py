@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from whisperx_worker.errors import BadInputError
+from whisperx_worker.logs import redaction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,12 +48,14 @@ class Voiceprint:
 
 
 def write_voiceprint(voiceprint: Voiceprint) -> str:
-    """Return a voiceprint as text."""
+    """Return a voiceprint as text; in a job no fragment of it is logged."""
     names = f"{voiceprint.model}\n{voiceprint.revision}".encode()
     vector = voiceprint.embedding.astype("<f4").tobytes()
     facts = len(names), len(voiceprint.embedding), voiceprint.speech_s
     checksum = zlib.crc32(_HEAD.pack(*facts, 0) + names + vector)
-    return VOICEPRINT_PREFIX + base64.urlsafe_b64encode(_HEAD.pack(*facts, checksum) + names + vector).decode()
+    text = VOICEPRINT_PREFIX + base64.urlsafe_b64encode(_HEAD.pack(*facts, checksum) + names + vector).decode()
+    redaction.hide_voiceprint(text)
+    return text
 
 
 def read_voiceprint(text: str) -> Voiceprint:
@@ -63,7 +66,9 @@ def read_voiceprint(text: str) -> Voiceprint:
     """
     if not text.startswith(VOICEPRINT_PREFIX):
         version = text.startswith(VOICEPRINT_PREFIX.rstrip("1_"))
-        raise BadInputError("is a voiceprint of a version that this worker does not know" if version else "is none")
+        raise BadInputError(
+            "is a voiceprint of a version that this worker does not know" if version else "is no voiceprint"
+        )
     try:
         content = base64.b64decode(text[len(VOICEPRINT_PREFIX) :].encode("ascii"), altchars=b"-_", validate=True)
         names_bytes, dimension, speech_s, checksum = _HEAD.unpack_from(content)
@@ -75,6 +80,6 @@ def read_voiceprint(text: str) -> Voiceprint:
     embedding = np.frombuffer(vector, "<f4").astype(np.float32) if len(vector) == 4 * dimension else None
     if not sound or embedding is None or not 0 < dimension <= _MAX_DIMENSION:
         raise BadInputError("is damaged or cut off")
-    if not (abs(float(np.linalg.norm(embedding)) - 1) < _LENGTH_TOLERANCE and math.isfinite(speech_s)):
+    if not (abs(float(np.linalg.norm(embedding)) - 1) < _LENGTH_TOLERANCE and 0 <= speech_s < math.inf):
         raise BadInputError("has no embedding of length 1")
     return Voiceprint(embedding, model, revision, float(speech_s))
