@@ -30,7 +30,13 @@ from .models.locate import find_model as find_model, folder_mb as folder_mb
 from .models.requirement import ModelRequirement as ModelRequirement
 from .results.extra_schema import ExtraSchema as ExtraSchema
 from .results.formats.output_format import OutputFormat as OutputFormat
-from .contract.request import Request as Request, SpeakerSample as SpeakerSample, sample_name as sample_name
+from .contract.request import Request as Request
+from .contract.speakers import (
+    ReferenceVoice as ReferenceVoice,
+    Speaker as Speaker,
+    SpeakerSample as SpeakerSample,
+    sample_name as sample_name,
+)
 from .audio.speaker_samples import read_sample as read_sample, sample_title as sample_title
 from .contract.settings import Settings as Settings
 from .types import (
@@ -53,6 +59,11 @@ from .types import (
     with_extra as with_extra,
 )
 from .voices.embeddings import VoiceEmbeddings as VoiceEmbeddings, file_revision as file_revision
+from .voices.voiceprint import (
+    Voiceprint as Voiceprint,
+    read_voiceprint as read_voiceprint,
+    write_voiceprint as write_voiceprint,
+)
 from .version import __version__ as __version__
 
 # Names before 0.2. Deprecated.

@@ -23,8 +23,8 @@ from whisperx_worker.contract.audio_source import (
     source_mistakes,
     source_stem,
 )
-from whisperx_worker.contract.request import SpeakerSample, sample_name
 from whisperx_worker.contract.settings import load_settings
+from whisperx_worker.contract.speakers import SpeakerSample, sample_name
 from whisperx_worker.contract.validation import Abilities, parse_request
 from whisperx_worker.errors import BadInputError, FetchError
 from whisperx_worker.logs import redaction

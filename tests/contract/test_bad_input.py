@@ -157,7 +157,9 @@ CASES = {
         clip(speaker_samples=[{"nmae": "Анна", "url": "https://example.com/a.wav"}]),
         "speaker_samples[0].nmae is not a field of a sample",
     ),
-    "verification without samples": (clip(speaker_verification=True), "speaker_verification needs speaker_samples"),
+    "verification without samples": (
+        clip(speaker_verification=True), "speaker_verification needs speakers or speaker_samples"
+    ),
     "token is a number": (clip(huggingface_access_token=5), "huggingface_access_token must be text, not this number"),
     # outputs and plugins
     "formats are text": (clip(output_formats="srt"), 'output_formats must be a list of formats, not "srt"'),

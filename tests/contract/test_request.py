@@ -1,6 +1,6 @@
 import pytest
 
-from whisperx_worker.contract.request import sample_name
+from whisperx_worker.contract.speakers import sample_name
 from whisperx_worker.contract.validation import Abilities, parse_request
 from whisperx_worker.errors import BadInputError
 
@@ -40,6 +40,8 @@ def test_a_request_of_only_a_recording_has_the_defaults_of_the_contract():
         "huggingface_access_token": None,
         "speaker_verification": None,
         "speaker_samples": [],
+        "speakers": [],
+        "return_voiceprints": False,
         "speaker_threshold": None,
         "output_formats": ["json"],
         "plugins": {},

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from whisperx_worker.audio.fetch import fetch
 from whisperx_worker.contract.audio_source import parse_source
-from whisperx_worker.contract.request import sample_name
+from whisperx_worker.contract.speakers import sample_name
 from whisperx_worker.errors import BadInputError, FetchError
 
 if TYPE_CHECKING:
-    from whisperx_worker.contract.request import SpeakerSample
+    from whisperx_worker.contract.speakers import SpeakerSample
     from whisperx_worker.hooks.job import Job
     from whisperx_worker.types import Audio
 
@@ -23,7 +23,7 @@ def read_sample(sample: SpeakerSample, job: Job) -> Audio:
     Defects of the file that leave it decodable become warnings of the job.
 
     Args:
-        sample: One of `job.request.speaker_samples`. Its `url` may be a path where `job.local` is true.
+        sample: One of `job.request.reference_voices`. Its `url` may be a path where `job.local` is true.
         job: With the limits on the length and size of a sample, and on the time of its download.
 
     Raises:
@@ -59,6 +59,7 @@ def read_sample(sample: SpeakerSample, job: Job) -> Audio:
 def sample_title(sample: SpeakerSample, job: Job) -> str:
     """Return the title of a sample for messages: the person's name, with a number if needed."""
     name = sample_name(sample)
-    same_person = [other for other in job.request.speaker_samples if sample_name(other) == name]
+    voices = job.request.reference_voices
+    same_person = [other for voice in voices if voice.name == name for other in voice.samples]
     number = next((number for number, other in enumerate(same_person, 1) if other is sample), None)
     return f"sample {number} of {name}" if number and len(same_person) > 1 else f"the sample of {name}"

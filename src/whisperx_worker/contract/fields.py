@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from whisperx_worker.logs.voiceprint_mask import mask_voiceprints
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -72,16 +74,16 @@ def sentence(model: type[BaseModel], name: str, shown_name: str, error: ErrorDet
         return f"{shown_name} is missing"
     if not isinstance(extra, dict):
         return f"{shown_name}: {lowered(error['msg'])}"
-    given = f"this {_kind(error['input'])}" if extra["secret"] else shown(error["input"])
+    given = f"this {kind_of_value(error['input'])}" if extra["secret"] else shown(error["input"])
     return f"{shown_name} must be {extra['expects']}, not {given}"
 
 
 def shown(value: object) -> str:
-    """Return a value as JSON, cut to a readable length."""
+    """Return a value as JSON without voiceprints, cut to a readable length."""
     try:
-        text = json.dumps(value, ensure_ascii=False, default=_kind)
+        text = mask_voiceprints(json.dumps(value, ensure_ascii=False, default=kind_of_value))
     except (TypeError, ValueError, RecursionError):
-        text = _kind(value)
+        text = kind_of_value(value)
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
@@ -101,6 +103,13 @@ def lowered(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _kind(value: object) -> str:
+def quoted(part: object) -> str:
+    """Return a field's name, quoted when it is no identifier."""
+    name = str(part)
+    return name if name.isidentifier() and name == mask_voiceprints(name) else shown(name)
+
+
+def kind_of_value(value: object) -> str:
+    """Return the kind of a value as JSON calls it."""
     names = {str: "text", bool: "boolean", dict: "object", list: "list", type(None): "null"}
     return names.get(type(value), "number" if isinstance(value, int | float) else type(value).__name__)

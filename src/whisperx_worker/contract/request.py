@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, SecretStr, StringConstraints, field_validator
+from pydantic import AfterValidator, PrivateAttr, SecretStr, StringConstraints, field_validator
 
-from whisperx_worker.contract.audio_source import AudioSource, InlineAudio, parse_source, source_stem
+from whisperx_worker.contract.audio_source import AudioSource, InlineAudio, parse_source
 from whisperx_worker.contract.fields import described
 from whisperx_worker.contract.languages import LANGUAGES
+from whisperx_worker.contract.speakers import (
+    MAX_SAMPLES,
+    MAX_SPEAKERS,
+    ParsedSources,
+    ReferenceVoice,
+    Speaker,
+    SpeakerSample,
+    Strict,
+    reference_voices_of,
+)
 from whisperx_worker.types import ReadOnlyDict
 
 ALIASES = {"diarize": "diarization"}
@@ -20,38 +30,6 @@ COMPUTE_TYPES = (
     "float32",
 )  # fmt: skip
 
-_MAX_SAMPLES = 200
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-ParsedSources: TypeAlias = Mapping[str, AudioSource]
-"""Sources of a request by the text that names them; the context of validation."""
-
-
-class SpeakerSample(_Strict):
-    """A recording of a person to be recognised."""
-
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] | None = None
-    url: str | None = None
-    audio_base64: str | None = None
-    _source: AudioSource | None = PrivateAttr(None)
-
-    def model_post_init(self, sources: ParsedSources | None) -> None:
-        """Take the source that validation parsed."""
-        if self.url is None:
-            self._source = InlineAudio(self.audio_base64 or "")
-        elif sources is not None:
-            self._source = sources.get(self.url)
-
-    @property
-    def source(self) -> AudioSource | None:
-        """Source of the audio; None for a URL that did not come with a request."""
-        return self._source
-
-
 Text = Annotated[str, StringConstraints(max_length=4_000)]
 
 
@@ -61,7 +39,7 @@ def _known_language(code: str) -> str:
     return code
 
 
-class Request(_Strict):
+class Request(Strict):
     """Options of a job, as `parse_request` validates them. The documentation's table is made from it."""
 
     audio_file: str | None = described(
@@ -145,14 +123,25 @@ class Request(_Strict):
         None, "token for gated models (else `HF_TOKEN`); never logged, returned or kept", "text", secret=True
     )
     speaker_verification: bool | None = described(
-        None, "say which enrolled person each speaker is; true where `speaker_samples` is given", "true or false"
+        None, "say which person each speaker is; true where `speakers` or `speaker_samples` is given", "true or false"
+    )
+    speakers: Annotated[tuple[Speaker, ...], "list"] = described(
+        (),
+        'people who may speak: list of `{"name", "voiceprints": [...], "samples": [{"url" or "audio_base64"}]}`',
+        f"a list of at most {MAX_SPEAKERS} objects with name, and voiceprints or samples",
+        secret=True,
+        strict=False,
+        max_length=MAX_SPEAKERS,
+    )
+    return_voiceprints: bool = described(
+        False, "give each speaker of the response a `voiceprint`, for `speakers` of other jobs", "true or false"
     )
     speaker_samples: Annotated[tuple[SpeakerSample, ...], "list"] = described(
         (),
         'list of `{"name", "url" or "audio_base64"}`; `name` defaults to the file\'s stem',
-        f"a list of at most {_MAX_SAMPLES} objects with name and url or audio_base64",
+        f"a list of at most {MAX_SAMPLES} objects with name and url or audio_base64",
         strict=False,
-        max_length=_MAX_SAMPLES,
+        max_length=MAX_SAMPLES,
     )
     speaker_threshold: float | None = described(
         None,
@@ -197,11 +186,12 @@ class Request(_Strict):
 
     @property
     def wants_verification(self) -> bool:
-        """Whether to verify speakers."""
-        return bool(self.speaker_samples) if self.speaker_verification is None else self.speaker_verification
+        """Whether to verify speakers, or to make their voiceprints, which is the same stage."""
+        return self.return_voiceprints or bool(self.reference_voices)
 
-
-def sample_name(sample: SpeakerSample) -> str:
-    """Return the person's name of a sample, else the stem of its file name."""
-    # Only a person on this machine can name a file, and only where there is one.
-    return sample.name or source_stem(sample.source or parse_source(sample.url or "", local=True))
+    @property
+    def reference_voices(self) -> tuple[ReferenceVoice, ...]:
+        """People of `speakers` and `speaker_samples`; none where verification is switched off."""
+        if self.speaker_verification is False:
+            return ()
+        return reference_voices_of(self.speakers, self.speaker_samples)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from whisperx_worker.contract.audio_source import AudioSource, parse_source, source_mistakes, source_stem
+from whisperx_worker.contract.audio_source import AudioSource, parse_source, source_mistakes
 from whisperx_worker.contract.base64_audio import base64_mistakes
-from whisperx_worker.contract.fields import did_you_mean, is_model_name, joined, lowered, sentence, shown
+from whisperx_worker.contract.fields import did_you_mean, is_model_name, joined, lowered, quoted, sentence, shown
 from whisperx_worker.contract.request import ALIASES, Request
+from whisperx_worker.contract.speaker_mistakes import speaker_mistakes
 from whisperx_worker.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ THRESHOLD_VARIABLES = {
     "compressionratiothreshold": "COMPRESSION_RATIO_THRESHOLD",
 }
 """Environment variables of the thresholds that no job sets, by name without separators."""
-
-_RESERVED_NAME = re.compile(r"unknown|SPEAKER_\d+", re.IGNORECASE)
-"""Labels of speakers without a sample."""
 
 
 @dataclass(frozen=True)
@@ -70,17 +68,20 @@ def parse_request(data: object, abilities: Abilities, *, local: bool = False) ->
     mistakes = _unknown_names(data)
     known = _resolve_aliases(data, mistakes)
     sources = _parse_sources(known, abilities.schemes, local=local)
-    request = None
+    request, in_speakers = None, list[str]()
     try:
         request = Request.model_validate(known, context=sources)
     except ValidationError as error:
-        mistakes += [_mistake(detail) for detail in error.errors()]
+        for detail in error.errors():
+            is_nested = detail["loc"][0] == "speakers" and len(detail["loc"]) > 1
+            (in_speakers if is_nested else mistakes).append(_mistake(detail))
     wrong = {mistake.split(" ", 1)[0] for mistake in mistakes}
     mistakes += _contradictions(known, wrong, sources, local=local)
     options = _parse_options(known.get("plugins"), abilities, mistakes)
     mistakes += _unknown_formats(known.get("output_formats"), abilities)
     if mistakes or request is None:
-        raise BadInputError(joined(mistakes))
+        # The sentences of `speaker_mistakes` are better, where there are any.
+        raise BadInputError(joined(mistakes or in_speakers))
     return request, options
 
 
@@ -115,8 +116,9 @@ def _resolve_aliases(data: Mapping[str, object], mistakes: list[str]) -> dict[st
 
 def _parse_sources(known: Mapping[str, Any], schemes: frozenset[str], *, local: bool) -> dict[str, AudioSource]:
     """Parse the recording and the samples, by the text that names each."""
-    samples = known.get("speaker_samples")
-    given = [sample.get("url") for sample in _items(samples) if isinstance(sample, Mapping)]
+    of_speakers = [one.get("samples") for one in _items(known.get("speakers")) if isinstance(one, Mapping)]
+    samples = [sample for listed in [known.get("speaker_samples"), *of_speakers] for sample in _items(listed)]
+    given = [sample.get("url") for sample in samples if isinstance(sample, Mapping)]
     return {
         text: parse_source(text, local=local, schemes=schemes)
         for text in [known.get("audio_file"), *given]
@@ -138,17 +140,11 @@ _SAMPLE_MISTAKES = {
 def _mistake(detail: Any) -> str:  # noqa: ANN401
     """Return the sentence about an error of pydantic."""
     name = str(detail["loc"][0])
-    if name == "speaker_samples" and len(detail["loc"]) > 1:
-        place = f"speaker_samples[{detail['loc'][1]}]" + "".join(f".{_quote(part)}" for part in detail["loc"][2:])
+    if name in {"speaker_samples", "speakers"} and len(detail["loc"]) > 1:
+        place = f"{name}[{detail['loc'][1]}]" + "".join(f".{quoted(part)}" for part in detail["loc"][2:])
         reason = _SAMPLE_MISTAKES.get(detail["type"], f": {lowered(detail['msg'])}")
         return f"{place} {reason}".replace(" :", ":")
     return sentence(Request, name, name, detail)
-
-
-def _quote(part: object) -> str:
-    """Return a field's name, quoted when it is no identifier."""
-    name = str(part)
-    return name if name.isidentifier() else shown(name)
 
 
 def _contradictions(
@@ -165,15 +161,10 @@ def _contradictions(
             mistakes.append(f"vad_offset must not be above vad_onset, but {offset} is above {onset}")
     if wrong.isdisjoint({"num_speakers", "min_speakers", "max_speakers"}):
         mistakes += _count_mistakes(*(known.get(f"{which}_speakers") for which in ("num", "min", "max")))
-    samples = known.get("speaker_samples")
-    for index, sample in enumerate(_items(samples)):
-        if isinstance(sample, Mapping):
-            mistakes += _sample_mistakes(f"speaker_samples[{index}]", sample, sources)
+    mistakes += speaker_mistakes(known, sources)
     formats = known.get("output_formats")
     if "rttm" in _items(formats) and not known.get("diarization"):
         mistakes.append("output_formats: rttm needs diarization")
-    if known.get("speaker_verification") is True and not samples:
-        mistakes.append("speaker_verification needs speaker_samples")
     return mistakes
 
 
@@ -198,27 +189,6 @@ def _count_mistakes(exactly: Any, least: Any, most: Any) -> list[str]:  # noqa: 
     if exactly is not None and most is not None and exactly > most:
         mistakes.append(f"num_speakers must not be above max_speakers, but {exactly} is above {most}")
     return mistakes
-
-
-def _sample_mistakes(place: str, sample: Mapping[str, object], sources: Mapping[str, AudioSource]) -> list[str]:
-    url, inline = sample.get("url"), sample.get("audio_base64")
-    if (url is None) == (inline is None):
-        return [f"{place} needs exactly one of url and audio_base64"]
-    if isinstance(url, str):
-        wrong = source_mistakes(f"{place}.url", sources[url])
-        return wrong or _name_mistakes(place, sample, "this url", source_stem(sources[url]))
-    if isinstance(inline, str):
-        return _name_mistakes(place, sample, "base64", "") + base64_mistakes(f"{place}.audio_base64", inline)
-    return []
-
-
-def _name_mistakes(place: str, sample: Mapping[str, object], source: str, stem: str) -> list[str]:
-    name = sample.get("name") or stem
-    if not name:
-        return [f"{place}.name is missing, and {source} has no file name to take it from"]
-    if isinstance(name, str) and _RESERVED_NAME.fullmatch(name.strip()):
-        return [f'{place}.name must not be "{name.strip()}": strangers are called that']
-    return []
 
 
 def plugins_off(request: Request, abilities: Abilities) -> frozenset[str]:

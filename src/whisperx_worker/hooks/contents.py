@@ -212,7 +212,9 @@ def _matches(matches: Any, _before: object) -> Iterator[str]:
             yield f"item {place} has a name that is no text"
         if (match.speaker_id is None) != (match.similarity is None):
             yield f"item {place} has a name without a similarity, or the other way round"
-        yield from _numbers(f"item {place}", match, ("similarity", "runner_up", "speech_s"))
+        yield from _numbers(f"item {place}", match, ("similarity", "runner_up", "speech_s", "false_name_probability"))
+        if not isinstance(match.voiceprint, str | None):
+            yield f"item {place} has a voiceprint that is {_kind(match.voiceprint)}"
 
 
 def _result(result: Any, before: object) -> Iterator[str]:

@@ -20,6 +20,7 @@ from whisperx_worker.hooks.job import NO_OBSERVERS
 from whisperx_worker.logs import job_log, redaction
 from whisperx_worker.pipeline.response import error_response, response_of, write_outputs
 from whisperx_worker.pipeline.run import run_job
+from whisperx_worker.pipeline.voiceprints import mask_response
 from whisperx_worker.pipeline.worker import new_job
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ def run_request(  # noqa: PLR0913  what is named has a default
             raise
         except WorkerError as error:
             log.info("failed: %s", error)
+            if (masked := redaction.mask(str(error))) != str(error):
+                error.args = (masked,)  # whoever prints it later does not know the job's secrets any more
             worker.health.job_failed(error)
             return Outcome({"error": redaction.for_client(str(error)).strip() or WITHOUT_REASON}, error=error)
         except Exception as error:  # the other place that isolates: one job's fault never ends the worker
@@ -129,7 +132,7 @@ def _finished(job: Job, worker: Worker, *, writes_json: bool) -> Outcome:
     before = len(job.warnings)
     response = run_chain(worker.host, "respond", response_of(job, result, worker.host, outputs), job)
     if taking_part(worker.host, "respond", job):
-        response = redaction.mask_known_in(response)
+        response = mask_response(response, result.speakers)
     response["warnings"] += [redaction.for_client(str(warned)) for warned in job.warnings[before:]]
     log.info("finished: %.1f s of audio, %d segments", result.duration_s, len(response["segments"]))
     return Outcome(response, result, outputs, tuple(redaction.mask(str(warned)) for warned in job.warnings))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from whisperx_worker.hooks.dispatch import run_chain
 from whisperx_worker.pipeline.concurrency import run_concurrently
 from whisperx_worker.pipeline.recognition import import_for_recognition, recognise
 from whisperx_worker.pipeline.steps import run_optional_engine, step
+from whisperx_worker.pipeline.voiceprints import warn_of_missing_voiceprints, with_asked_voiceprints
 from whisperx_worker.results import speaker_warnings
 from whisperx_worker.results.extra_check import check_extra
 from whisperx_worker.results.speaker_assignment import assign_speakers
@@ -58,6 +60,7 @@ def run_stages(job: Job, host: Host) -> tuple[Result, Audio]:
     result = Result(apply_names(transcript, matches), audio.duration_s, matches, turns)
     with step(job, host, "finalize"):
         result = run_chain(host, "finalize", result, job)
+    result = replace(result, speakers=with_asked_voiceprints(result.speakers, job))
     return with_valid_extra(job, host, result), audio
 
 
@@ -135,13 +138,15 @@ def run_verification(
     known = diarization if diarization and diarization.turns else None
     if not job.request.wants_verification or not (transcript.segments or known):
         return ()
+    without = "speakers have no names" + (" and no voiceprints" if job.request.return_voiceprints else "")
     matches = run_optional_engine(
-        host, "verify_speakers", Sequence, job, "speakers have no names",  # type: ignore[type-abstract]
+        host, "verify_speakers", Sequence, job, without,  # type: ignore[type-abstract]
         audio=audio, transcript=transcript, diarization=known,
     )  # fmt: skip
     if matches is None:
         return ()
-    return tuple(matches)
+    warn_of_missing_voiceprints(matches, job)
+    return with_asked_voiceprints(matches, job)
 
 
 def with_valid_extra(job: Job, host: Host, result: Result) -> Result:

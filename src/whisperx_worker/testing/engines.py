@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from whisperx_worker.contract.request import sample_name
 from whisperx_worker.hooks.marker import hookimpl
-from whisperx_worker.types import Language, Span, SpeakerMatch, Speech
+from whisperx_worker.types import SAMPLE_RATE_HZ, Language, Span, SpeakerMatch, Speech
 from whisperx_worker.voices.embeddings import VoiceEmbeddings
+from whisperx_worker.voices.voiceprint import Voiceprint, write_voiceprint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
     from whisperx_worker.hooks.job import Job
     from whisperx_worker.testing.recording import Recording
-    from whisperx_worker.types import Diarization, Transcript
+    from whisperx_worker.types import Audio, Diarization, SpeakerTurn, Transcript
 
 NAME = "kit_engines"
 """The name of the plugin that the engines are."""
 _BANDS = 32
 """Dimension of embeddings."""
+UNKNOWN = "unknown"
+"""Name of strangers."""
 
 
 class Engines:
@@ -68,9 +70,28 @@ class Engines:
         return VoiceEmbeddings(vectors, "kit-bands", "1", threshold=0.9)
 
     @hookimpl
-    def verify_speakers(self, diarization: Diarization | None, job: Job) -> list[SpeakerMatch]:
-        """Name speakers after the people of the samples, in the order of both."""
-        labels = dict.fromkeys(turn.speaker for turn in diarization.turns) if diarization else {}
-        people = list(dict.fromkeys(map(sample_name, job.request.speaker_samples)))
-        named = people[: len(labels)] + ["unknown"] * (len(labels) - len(people))
-        return [SpeakerMatch(*pair, similarity=float(pair[1] != "unknown")) for pair in zip(labels, named, strict=True)]
+    def verify_speakers(self, audio: Audio, diarization: Diarization | None, job: Job) -> list[SpeakerMatch]:
+        """Name speakers after the people of the request, in the order of both."""
+        if diarization is None:
+            return []
+        labels = dict.fromkeys(turn.speaker for turn in diarization.turns)
+        people = [voice.name for voice in job.request.reference_voices]
+        named = [*people, *[UNKNOWN if people else None] * len(labels)]
+        return [
+            SpeakerMatch(
+                label,
+                name,
+                similarity=None if name is None else float(name != UNKNOWN),
+                voiceprint=self._voiceprint(audio, [turn for turn in diarization.turns if turn.speaker == label]),
+            )
+            for label, name in zip(labels, named, strict=False)
+        ]
+
+    def _voiceprint(self, audio: Audio, turns: Sequence[SpeakerTurn]) -> str | None:
+        """Return the voiceprint of a speaker's turns; None where they are silent."""
+        sound = np.concatenate([audio.between(turn.start, turn.end) for turn in turns])
+        embedded = self.embed_voices([sound])
+        if not np.isfinite(embedded.vectors).all():
+            return None
+        voiceprint = Voiceprint(embedded.vectors[0], embedded.model, embedded.revision, len(sound) / SAMPLE_RATE_HZ)
+        return write_voiceprint(voiceprint)

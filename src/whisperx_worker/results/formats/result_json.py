@@ -12,6 +12,9 @@ from whisperx_worker.results.turns import speech_s
 if TYPE_CHECKING:
     from whisperx_worker.types import Result, Segment, SpeakerMatch, Word
 
+_DIGITS = {"start": 3, "end": 3, "speech_s": 3, "false_name_probability": 6}
+"""Digits of fields that have not 4: times, and a probability that is often small."""
+
 
 def as_json(result: Result) -> dict[str, Any]:
     """Return the fields of the response that come from the result, without absent values.
@@ -66,12 +69,12 @@ def _present(value: Word | Segment | SpeakerMatch) -> dict[str, Any]:
 
 
 def _plain(name: str, value: object) -> object:
-    """Return a number as a Python one, a float rounded to 3 digits for times and 4 otherwise."""
+    """Return a number as a Python one, a float rounded."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return value
     if isinstance(value, Integral):
         return int(value)
-    return round(float(value), 3 if name in {"start", "end", "speech_s"} else 4)
+    return round(float(value), _DIGITS.get(name, 4))
 
 
 def json_text(answer: dict[str, Any]) -> str:
