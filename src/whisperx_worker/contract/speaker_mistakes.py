@@ -44,7 +44,10 @@ def speaker_mistakes(known: Mapping[str, Any], sources: Mapping[str, AudioSource
     for index, sample in enumerate(samples):
         if isinstance(sample, Mapping):
             mistakes += _sample_mistakes(f"speaker_samples[{index}]", sample, sources)
-    if len(speakers) <= MAX_SPEAKERS:
+    if len(speakers) > MAX_SPEAKERS:
+        expected = f"a list of at most {MAX_SPEAKERS} objects with name, and voiceprints or samples"
+        mistakes.append(f"speakers must be {expected}, not this list")
+    else:
         found = list(_mistakes_of_speakers(speakers, samples, sources))
         more = len(found) - MAX_LISTED
         mistakes += found[:MAX_LISTED] + ([f"and {more} more mistakes in speakers"] if more > 0 else [])
@@ -68,7 +71,9 @@ def _mistakes_of_speakers(
     elsewhere = {_name_of_sample(one, sources) for one in samples if isinstance(one, Mapping)}
     places: dict[str, str] = {}
     read: dict[str, tuple[str, Voiceprint]] = {}
-    counts = {"voiceprints": 0, "samples": len(tuple(samples))}
+    people = [one for one in speakers if isinstance(one, Mapping)]
+    voiceprints, own = (sum(len(_items(one.get(name))) for one in people) for name in ("voiceprints", "samples"))
+    yield from _mistakes_of_counts(voiceprints, own, len(tuple(samples)))
     for index, speaker in enumerate(speakers):
         place = f"speakers[{index}]"
         if not isinstance(speaker, Mapping):
@@ -76,17 +81,18 @@ def _mistakes_of_speakers(
             continue
         yield from _unknown_fields(place, speaker, _SPEAKER_FIELDS, "a speaker")
         yield from _mistakes_of_name(place, speaker, places, elsewhere)
-        for name in counts:
-            counts[name] += len(_items(speaker.get(name)))
-        if all(speaker.get(name, ()) in ((), []) for name in counts):
+        if all(speaker.get(name, ()) in ((), []) for name in ("voiceprints", "samples")):
             yield f"{place} needs voiceprints or samples"
         yield from _mistakes_of_voiceprints(f"{place}.voiceprints", speaker.get("voiceprints", ()), read)
         yield from _mistakes_of_samples(f"{place}.samples", speaker.get("samples", ()), sources)
     yield from _mistakes_between({one for _, one in read.values()})
-    if counts["voiceprints"] > MAX_VOICEPRINTS_OF_REQUEST:
-        yield f"speakers have {counts['voiceprints']} voiceprints, and at most {MAX_VOICEPRINTS_OF_REQUEST} are taken"
-    if counts["samples"] > MAX_SAMPLES:
-        yield f"speakers and speaker_samples have {counts['samples']} samples, and at most {MAX_SAMPLES} are taken"
+
+
+def _mistakes_of_counts(voiceprints: int, samples: int, others: int) -> Iterator[str]:
+    if voiceprints > MAX_VOICEPRINTS_OF_REQUEST:
+        yield f"speakers have {voiceprints} voiceprints, and at most {MAX_VOICEPRINTS_OF_REQUEST} are taken"
+    if samples and samples + others > MAX_SAMPLES:
+        yield f"speakers and speaker_samples have {samples + others} samples, and at most {MAX_SAMPLES} are taken"
 
 
 def _mistakes_of_name(
@@ -185,6 +191,8 @@ def _mistakes_of_source(place: str, sample: Mapping[Any, Any], sources: Mapping[
         return
     if (url is None) == (inline is None):
         yield f"{place} needs exactly one of url and audio_base64"
+    elif voiceprints_in(next(filter(None, (url, inline)), "")[:MAX_VOICEPRINT_LETTERS]):
+        yield f"{place} is a voiceprint, which belongs in voiceprints"
     elif url is not None:
         yield from source_mistakes(f"{place}.url", sources[url])
     elif inline is not None:
