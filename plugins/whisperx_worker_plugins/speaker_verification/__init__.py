@@ -1,8 +1,8 @@
 """Names for speakers: embeddings of a SpeechBrain encoder, compared with enrolled people by their cosine.
 
-enrolment makes one embedding of each person's samples · voices finds the clean speech of speakers and segments ·
-encoder embeds it · embeddings compares · threshold is the similarity that a name needs · naming decides who gets which
-name · comparison explains the result.
+enrolment makes one embedding of each person's samples and voiceprints · voices finds the clean speech of speakers and
+segments · encoder embeds it · embeddings compares · threshold is the similarity that a name needs · naming decides who
+gets which name · comparison explains the result · voiceprints makes those of speakers.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from whisperx_worker import (
+    BadInputError,
     ModelName,
     ModelRequirement,
     OomBackoff,
@@ -32,6 +33,7 @@ from whisperx_worker_plugins.speaker_verification.enrolment import enrol
 from whisperx_worker_plugins.speaker_verification.naming import UNKNOWN, name_independently, name_uniquely
 from whisperx_worker_plugins.speaker_verification.pinned_model import PINNED_MODEL
 from whisperx_worker_plugins.speaker_verification.threshold import threshold_of_job
+from whisperx_worker_plugins.speaker_verification.voiceprints import with_voiceprints
 from whisperx_worker_plugins.speaker_verification.voices import voices_of
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from whisperx_worker_plugins.speaker_verification.encoder import Encoder
     from whisperx_worker_plugins.speaker_verification.enrolment import Person
     from whisperx_worker_plugins.speaker_verification.naming import Naming
+    from whisperx_worker_plugins.speaker_verification.threshold import Threshold
     from whisperx_worker_plugins.speaker_verification.voices import Voice
 
 
@@ -116,12 +119,17 @@ def verify_speakers(
     no match of its own; it then has its speaker's.
 
     Raises:
-        WorkerError: When there is no model, or no person can be enrolled.
+        WorkerError: When there is no model, or no person can be enrolled and no voiceprint is asked for.
     """
     people = enrol(job)
+    voices = voices_of(transcript, diarization)
     if not people:
-        raise WorkerError("none of the speaker samples can be used")
-    return _match_voices(audio, voices_of(transcript, diarization), people, job, options)
+        if not job.request.return_voiceprints:
+            raise WorkerError("none of the speaker samples can be used")
+        if job.request.reference_voices:
+            job.warn("none of the speaker samples can be used; speakers have no names")
+        voices = [voice for voice in voices if voice.segment is None]
+    return _match_voices(audio, voices, people, job, options)
 
 
 def _match_voices(
@@ -135,8 +143,35 @@ def _match_voices(
     if not is_comparable.any():
         return []
     comparable = [voice for voice, is_one in zip(voices, is_comparable, strict=True) if is_one]
-    scores = similarities(embeddings.vectors[is_comparable], np.stack([person.embedding for person in people]))
-    threshold = threshold_of_job(job, embeddings.threshold)
+    vectors = embeddings.vectors[is_comparable]
+    if people:
+        matches = _name_voices(
+            audio, comparable, vectors, people, threshold_of_job(job, embeddings.threshold), job, options
+        )
+    else:
+        matches = [SpeakerMatch(voice.speaker, speech_s=_speech_s(voice)) for voice in comparable]
+    return (
+        with_voiceprints(matches, comparable, vectors, embeddings, job) if job.request.return_voiceprints else matches
+    )
+
+
+def _name_voices(  # noqa: PLR0913  what is compared, and how
+    audio: Audio,
+    comparable: Sequence[Voice],
+    vectors: NDArray[np.float32],
+    people: Sequence[Person],
+    threshold: Threshold,
+    job: Job,
+    options: Options | None,
+) -> list[SpeakerMatch]:
+    """Return the matches of voices with people, at least one of each.
+
+    Raises:
+        BadInputError: When voiceprints have another dimension than the speaker model.
+    """
+    if len(people[0].embedding) != vectors.shape[1]:
+        raise BadInputError(f"the voiceprints of {people[0].name} have another dimension than the speaker model")
+    scores = similarities(vectors, np.stack([person.embedding for person in people]))
     speakers = sum(voice.segment is None for voice in comparable)
     # Without diarization segments are compared instead of speakers.
     Comparison(comparable[: speakers or None], people, scores[: speakers or None], threshold).explain(audio, job)
@@ -157,9 +192,13 @@ def _speaker_match(voice: Voice, naming: Naming, people: Sequence[Person]) -> Sp
         speaker_id=UNKNOWN if naming.person is None else people[naming.person].name,
         similarity=round(naming.similarity, 4),
         runner_up=None if naming.runner_up is None else round(naming.runner_up, 4),
-        speech_s=round(intervals.total_s(voice.spans), 3),
+        speech_s=_speech_s(voice),
         segment=voice.segment,
     )
+
+
+def _speech_s(voice: Voice) -> float:
+    return round(intervals.total_s(voice.spans), 3)
 
 
 def use_encoder(

@@ -1,4 +1,4 @@
-"""Enrolment: samples read, checked, embedded, and averaged by name."""
+"""Enrolment: samples read, checked, embedded, and averaged by name with voiceprints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from whisperx_worker import SAMPLE_RATE_HZ, Audio, BadInputError, FetchError, read_sample, sample_name, sample_title
+from whisperx_worker import SAMPLE_RATE_HZ, Audio, BadInputError, FetchError, read_sample, sample_title
 from whisperx_worker_plugins._shared.speech_intervals import detect_speech
 from whisperx_worker_plugins.speaker_verification.bandwidth import is_wideband
 from whisperx_worker_plugins.speaker_verification.cache import LruCache
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from whisperx_worker import Job, SpeakerSample, VoiceEmbeddings
+    from whisperx_worker import Job, ReferenceVoice, SpeakerSample, VoiceEmbeddings
 
 MIN_SPEECH_S = 1.0
 """Speech below which a sample is left out."""
@@ -43,37 +43,54 @@ class Person:
 
     name: str
     embedding: NDArray[np.float32]
-    """Shape (d,), of length 1: the mean of their samples."""
+    """Shape (d,), of length 1: the mean of their samples and voiceprints, by seconds of speech."""
     is_wideband: bool | None
-    """Whether all of their samples are wideband; None where they differ."""
+    """Whether all of their samples are wideband; None where they differ, or with a voiceprint."""
 
 
 def enrol(job: Job) -> list[Person]:
-    """Enrol the people of a job's samples, in the order in which they are first named.
+    """Enrol the people of a job, in the order in which they are first named.
 
     A sample that cannot be read, or that has too little speech or a second voice, is left out, and a warning says which
     and why. Analyses are kept by the speaker model and the sound, and not by names: two jobs may mean two people by
     one name.
 
     Raises:
+        BadInputError: When voiceprints have another dimension than the speaker model.
         StrictError: When a sample is bad and the job is `strict`.
     """
-    samples = job.request.speaker_samples
+    voices = job.request.reference_voices
+    if not voices:
+        return []
     model = job.embed_voices([])
-    usable: dict[str, list[SampleAnalysis]] = {}
-    for number, sample in enumerate(samples):
-        job.progress("verify_speakers", 0.5 * number / len(samples))
-        analysis = _read_and_analyse(sample, job, model)
-        if analysis is not None and analysis.embedding is not None:
-            usable.setdefault(sample_name(sample), []).append(analysis)
-    people = []
-    for name, analyses in usable.items():
-        embeddings = [analysis.embedding for analysis in analyses if analysis.embedding is not None]
-        bandwidths = {analysis.is_wideband for analysis in analyses}
-        person = Person(name, mean_embedding(np.stack(embeddings)), bandwidths.pop() if len(bandwidths) == 1 else None)
-        _warn_of_dissimilar_samples(person, embeddings, model.threshold, job)
-        people.append(person)
+    samples = sum(len(voice.samples) for voice in voices)
+    people, number = [], 0
+    for voice in voices:
+        analyses = []
+        for sample in voice.samples:
+            job.progress("verify_speakers", 0.5 * number / samples)
+            number += 1
+            analysis = _read_and_analyse(sample, job, model)
+            if analysis is not None and analysis.embedding is not None:
+                analyses.append(analysis)
+        if analyses or voice.voiceprints:
+            people.append(_enrol_person(voice, analyses, model, job))
     return [person for person in people if np.isfinite(person.embedding).all()]
+
+
+def _enrol_person(voice: ReferenceVoice, analyses: list[SampleAnalysis], model: VoiceEmbeddings, job: Job) -> Person:
+    """Return a person made of voiceprints and usable samples, at least one."""
+    seconds = [*(one.speech_s for one in voice.voiceprints), *(one.speech_s for one in analyses)]
+    embeddings = [one.embedding for one in voice.voiceprints]
+    embeddings += [one.embedding for one in analyses if one.embedding is not None]
+    if len({len(one) for one in embeddings}) > 1:
+        raise BadInputError(f"the voiceprints of {voice.name} have another dimension than the speaker model")
+    weights = np.clip(seconds, MIN_SPEECH_S, MAX_SPEECH_S)
+    bandwidths = {*(one.is_wideband for one in analyses), *(None for _ in voice.voiceprints)}
+    mean = mean_embedding(np.stack(embeddings), weights)
+    person = Person(voice.name, mean, bandwidths.pop() if len(bandwidths) == 1 else None)
+    _warn_of_dissimilar_samples(person, embeddings, model.threshold, job)
+    return person
 
 
 def _read_and_analyse(sample: SpeakerSample, job: Job, model: VoiceEmbeddings) -> SampleAnalysis | None:
@@ -143,7 +160,7 @@ def is_clipped(samples: NDArray[np.float32]) -> bool:
 def _warn_of_dissimilar_samples(
     person: Person, embeddings: Sequence[NDArray[np.float32]], threshold: float, job: Job
 ) -> None:
-    """Warn where the samples of one name are below the threshold."""
+    """Warn where the samples and voiceprints of one name are below the threshold."""
     similarity = np.stack(embeddings) @ person.embedding
     if len(embeddings) > 1 and not similarity.min() >= threshold:
         job.warn(f"the samples of {person.name} do not sound like one person")

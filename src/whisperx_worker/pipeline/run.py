@@ -18,7 +18,11 @@ from whisperx_worker.hooks.dispatch import run_chain
 from whisperx_worker.pipeline.concurrency import run_concurrently
 from whisperx_worker.pipeline.recognition import import_for_recognition, recognise
 from whisperx_worker.pipeline.steps import run_optional_engine, step
-from whisperx_worker.pipeline.voiceprints import warn_of_missing_voiceprints, with_asked_voiceprints
+from whisperx_worker.pipeline.voiceprints import (
+    refuse_other_models,
+    warn_of_missing_voiceprints,
+    with_asked_voiceprints,
+)
 from whisperx_worker.results import speaker_warnings
 from whisperx_worker.results.extra_check import check_extra
 from whisperx_worker.results.speaker_assignment import assign_speakers
@@ -44,6 +48,7 @@ def run_stages(job: Job, host: Host) -> tuple[Result, Audio]:
     """Run every stage of the job, in order; return its result and the recording after pre_audio."""
     warn_of_missing_plugins(job, host)
     vars(job)["request"] = run_chain(host, "prepare", job.request, job)  # which plugins cannot assign
+    refuse_other_models(job)
     audio = load_recording(job)
     with step(job, host, "pre_audio"):
         audio = run_chain(host, "pre_audio", audio, job)

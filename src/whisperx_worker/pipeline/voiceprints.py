@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from whisperx_worker.contract.speaker_mistakes import model_title
+from whisperx_worker.errors import BadInputError, JobEndError, WorkerError
 from whisperx_worker.logs import redaction
 
 if TYPE_CHECKING:
@@ -12,6 +14,31 @@ if TYPE_CHECKING:
 
     from whisperx_worker.hooks.job import Job
     from whisperx_worker.types import SpeakerMatch
+
+
+def refuse_other_models(job: Job) -> None:
+    """Refuse voiceprints that the job's speaker model cannot compare, before the recording is fetched.
+
+    Where there is no such model, the stage that needs it warns of that.
+
+    Raises:
+        BadInputError: With one sentence that names both models.
+    """
+    given = next((one for voice in job.request.reference_voices for one in voice.voiceprints), None)
+    if given is None:
+        return
+    try:
+        own = job.embed_voices([])
+    except JobEndError:
+        raise
+    except WorkerError:
+        return
+    if given.revision != own.revision:  # all of a request are of one model
+        theirs, ours = model_title(given.model, given.revision), model_title(own.model, own.revision)
+        raise BadInputError(
+            f"speakers: the voiceprints are of the speaker model {theirs}, and this worker compares by {ours}; "
+            "send samples, or voiceprints of its model"
+        )
 
 
 def with_asked_voiceprints(matches: Iterable[SpeakerMatch], job: Job) -> tuple[SpeakerMatch, ...]:
