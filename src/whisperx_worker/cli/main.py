@@ -105,6 +105,9 @@ def transcribe(
     speaker_threshold: Annotated[
         float | None, typer.Option(help="Similarity below which nobody is named; else the model's own.")
     ] = None,
+    voiceprints: Annotated[
+        bool, typer.Option("--voiceprints", help="Give the speakers of json voiceprints; biometric data.")
+    ] = False,
     formats: Annotated[list[str] | None, typer.Option("--format", "-f", help="Output format; repeatable.")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the results; else they are printed.")
@@ -136,6 +139,7 @@ def transcribe(
         diarization=diarize or any((num_speakers, min_speakers, max_speakers)),
         num_speakers=num_speakers, min_speakers=min_speakers, max_speakers=max_speakers,
         speaker_samples=parse_speakers(speakers or []), speaker_threshold=speaker_threshold,
+        return_voiceprints=voiceprints,
         output_formats=formats or ["txt"], strict=strict, debug=trace,
         plugins=parse_plugin_options(plugin_options or []),
     )  # fmt: skip
