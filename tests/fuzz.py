@@ -26,6 +26,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.media import Format, write
+from tests.voiceprints import seen_of, some_text
 from whisperx_worker import BadInputError
 from whisperx_worker.audio import decode_server
 from whisperx_worker.contract.request import ALIASES, Request
@@ -60,9 +61,25 @@ PLACES = st.one_of(
     ),
     st.builds("{}://{}:{}/{}".format, st.text(max_size=6), st.text(max_size=20), st.integers(), st.text(max_size=20)),
 )
+VOICEPRINT = some_text()
+VOICEPRINTS = st.builds(lambda start, end: VOICEPRINT[start:end], st.integers(0, 40), st.integers(0, 1200)) | st.just(
+    VOICEPRINT
+)
 SAMPLES = st.lists(
     st.fixed_dictionaries(
         {}, optional={"name": SCALARS, "url": PLACES | SCALARS, "audio_base64": PLACES | SCALARS, "x": SCALARS}
+    )
+    | JSON,
+    max_size=4,
+)
+SPEAKERS = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "name": SCALARS,
+            "voiceprints": st.lists(VOICEPRINTS | SCALARS, max_size=3) | JSON,
+            "samples": SAMPLES | JSON,
+        },
     )
     | JSON,
     max_size=4,
@@ -71,6 +88,7 @@ VALUES: dict[str, SearchStrategy[object]] = {
     "audio_file": PLACES | JSON,
     "audio_base64": PLACES | JSON,
     "speaker_samples": SAMPLES | JSON,
+    "speakers": SPEAKERS | JSON,
     "plugins": st.dictionaries(st.sampled_from(["one", "two"]) | st.text(max_size=8), JSON, max_size=3) | JSON,
     "output_formats": st.lists(st.sampled_from(["json", "srt", "rttm"]) | st.text(max_size=8), max_size=4) | JSON,
     "huggingface_access_token": st.just(TOKEN) | JSON,
@@ -130,6 +148,7 @@ def taken_or_told(data: object) -> str:
         assert "\n" not in said
         assert len(said) <= LONGEST_SENTENCE, f"a sentence of {len(said)} characters"
         assert "Traceback" not in said
+        assert seen_of(VOICEPRINT, said) == []
         if not (isinstance(data, dict) and TOKEN in data):
             assert TOKEN not in said
         ended = "refused"

@@ -15,6 +15,7 @@ import pytest
 
 from tests.clips import wav
 from tests.runpod_server import RunpodServer, actor_environment, start_worker
+from tests.voiceprints import some_text
 from tests.watch import Watch
 from whisperx_worker.contract.settings import load_settings
 from whisperx_worker.logs import job_log, redaction
@@ -37,6 +38,7 @@ SPELLED = f'{PLANTED} "Ключ"/{PLANTED}'
 PAGE = f"<html>token {PLANTED} has expired</html>".encode()
 """Lies as it is in the job's own folder, until the decoder has seen it."""
 AUDIO = base64.b64encode(wav(0.5)).decode()
+VOICEPRINT = some_text(1, model=PLANTED, revision=PLANTED)
 SECRET_ENVIRONMENT = {
     "HF_TOKEN": OF_WORKER,
     "BUCKET_ACCESS_KEY_ID": f"{PLANTED}-of-the-bucket",
@@ -189,6 +191,11 @@ def acts(**options):
     return {"plugins": {"actor": options}}
 
 
+def of_anna(voiceprint):
+    """The people of a job."""
+    return {"speakers": [{"name": "Анна", "voiceprints": [voiceprint]}]}
+
+
 def cases(url, rude=""):
     """Requests by what is planted in them."""
     inline = {"audio_base64": AUDIO}
@@ -232,6 +239,15 @@ def cases(url, rude=""):
         },
         "a signed URL of Google": {"audio_file": f"{url}/lost.wav?X-Goog-Signature={PLANTED}&GoogleAccessId={PLANTED}"},
         "a signed URL of Azure": {"audio_file": f"{url}/lost.wav?sv=2024&sr=b&sig={PLANTED}%2Bx%3D&skoid={PLANTED}"},
+        "a voiceprint that a plugin logs": {**inline, **of_anna(VOICEPRINT), **acts(logs=VOICEPRINT, warns=VOICEPRINT[20:60])},
+        "a voiceprint in a plugin's own sentence": {**inline, **of_anna(VOICEPRINT), **acts(complains=f"{VOICEPRINT} is odd")},
+        "a damaged voiceprint": {**inline, **of_anna(VOICEPRINT[:-9])},
+        "a voiceprint of a token": {**inline, **of_anna(f"voiceprint1_{OF_JOB}")},
+        "a token for a voiceprint": {**inline, **of_anna(f"{OF_JOB}-of-the-customer")},
+        "a voiceprint that is a name": {**inline, "speakers": [{"name": VOICEPRINT, VOICEPRINT: 1}]},
+        "a voiceprint for speakers": {**inline, "speakers": VOICEPRINT, "language": VOICEPRINT},
+        "a voiceprint that is a field": {**inline, VOICEPRINT: 1},
+        "a voiceprint that is a sample": {**inline, "speaker_samples": [{"name": "Анна", "url": VOICEPRINT}]},
         "a prompt with a token": {**with_token, "initial_prompt": f"{PROMPT} {OF_JOB}", "hotwords": f"{PROMPT} {OF_JOB}"},
         "a long prompt": {**inline, "initial_prompt": f"{PROMPT} " * 300, "hotwords": [PROMPT]},
         "tags": {"audio_base64": base64.b64encode(tagged()).decode()},

@@ -319,15 +319,16 @@ def verify_speakers(  # noqa: PLR0913  a plugin takes those that it needs
 ) -> Sequence[SpeakerMatch] | None:
     """Engine. Say which enrolled person each speaker is, and how sure that is.
 
-    Called once per job that wants `speaker_verification`, after `diarize` and `post_align`, unless there is neither
-    text nor a turn. `audio` is the whole recording. `transcript` has speakers on its words, and its segments are cut
-    where the speaker changes. `diarization` is None where the job asked for none, or no turn was found.
-    `read_sample` gives the audio of each of `job.request.speaker_samples`, and `sample_name` its person;
-    `job.embed_voices` embeds sounds by the speaker model of the job.
+    Called once per job that wants names or `return_voiceprints`, after `diarize` and `post_align`, unless there is
+    neither text nor a turn. `audio` is the whole recording. `transcript` has speakers on its words, and its segments
+    are cut where the speaker changes. `diarization` is None where the job asked for none, or no turn was found.
+    `job.request.reference_voices` has the people with their voiceprints, read, and their samples, of which
+    `read_sample` gives the audio; `job.embed_voices` embeds sounds by the speaker model of the job.
 
     Answer with one `SpeakerMatch` for each diarized speaker (`speaker` is its label), one for each segment (`segment`
     is its index in `transcript`), or both. A speaker's name holds for all of their segments; a segment's own match
-    gives it its own similarity where both agree on the name, and its name where its speaker has no match.
+    gives it its own similarity where both agree on the name, and its name where its speaker has no match. A job with
+    `return_voiceprints` wants the `voiceprint` of each speaker (`write_voiceprint`), also where nobody is to be named.
 
     None, raising, or a similarity that is no number: speakers have no names, and the client gets a warning.
 
