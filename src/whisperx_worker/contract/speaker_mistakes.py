@@ -26,7 +26,7 @@ MAX_VOICEPRINT_LETTERS = 32_768
 MAX_LISTED = 20
 """Mistakes in `speakers` that one sentence lists."""
 
-_RESERVED_NAME = re.compile(r"unknown|(SPEAKER|CHANNEL)_\d+", re.IGNORECASE)
+RESERVED_NAME = re.compile(r"unknown|(SPEAKER|CHANNEL)_\d+", re.IGNORECASE)
 """Labels of speakers without a name."""
 _SPEAKER_FIELDS = ("name", "voiceprints", "samples")
 _SAMPLE_FIELDS = ("url", "audio_base64")
@@ -53,8 +53,9 @@ def speaker_mistakes(known: Mapping[str, Any], sources: Mapping[str, AudioSource
         mistakes += found[:MAX_LISTED] + ([f"and {more} more mistakes in speakers"] if more > 0 else [])
     if known.get("speaker_verification") is True and not samples and not speakers:
         mistakes.append("speaker_verification needs speakers or speaker_samples")
+    # A tuple, since a list may be sent, and a set cannot be asked for one.
     if known.get("return_voiceprints") is True and not (
-        known.get("diarization") or known.get("channels") in {"separate", "auto"}
+        known.get("diarization") or known.get("channels") in ("separate", "auto")
     ):
         mistakes.append('return_voiceprints needs speakers: diarization, or channels "separate" or "auto"')
     return mistakes
@@ -109,7 +110,7 @@ def _mistakes_of_name(
     name = name.strip()
     if voiceprints_in(name):
         yield f"{place}.name must be a name, not a voiceprint"
-    if _RESERVED_NAME.fullmatch(name):
+    if RESERVED_NAME.fullmatch(name):
         yield f'{place}.name must not be "{name}": strangers are called that'
     if name in places:
         yield f"{place}.name is that of {places[name]}; send all of a person in one place"
@@ -224,7 +225,7 @@ def _name_mistakes(place: str, sample: Mapping[str, object], source: str, stem: 
     name = sample.get("name") or stem
     if not name:
         return [f"{place}.name is missing, and {source} has no file name to take it from"]
-    if isinstance(name, str) and _RESERVED_NAME.fullmatch(name.strip()):
+    if isinstance(name, str) and RESERVED_NAME.fullmatch(name.strip()):
         return [f'{place}.name must not be "{name.strip()}": strangers are called that']
     return []
 
