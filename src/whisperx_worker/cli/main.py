@@ -105,9 +105,7 @@ def transcribe(
     speaker_threshold: Annotated[
         float | None, typer.Option(help="Similarity below which nobody is named; else the model's own.")
     ] = None,
-    voiceprints: Annotated[
-        bool, typer.Option("--voiceprints", help="Give the speakers of json voiceprints; biometric data.")
-    ] = False,
+    voiceprints: Annotated[bool, typer.Option("--voiceprints", help="Put voiceprints, biometric, into json.")] = False,
     formats: Annotated[list[str] | None, typer.Option("--format", "-f", help="Output format; repeatable.")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the results; else they are printed.")
@@ -139,8 +137,7 @@ def transcribe(
         diarization=diarize or any((num_speakers, min_speakers, max_speakers)),
         num_speakers=num_speakers, min_speakers=min_speakers, max_speakers=max_speakers,
         speaker_samples=parse_speakers(speakers or []), speaker_threshold=speaker_threshold,
-        return_voiceprints=voiceprints,
-        output_formats=formats or ["txt"], strict=strict, debug=trace,
+        output_formats=formats or ["txt"], strict=strict, debug=trace, return_voiceprints=voiceprints,
         plugins=parse_plugin_options(plugin_options or []),
     )  # fmt: skip
     run = context.obj or transcribe_all  # `evaluate` has its own way to run what these options ask for
