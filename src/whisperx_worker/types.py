@@ -347,7 +347,11 @@ class Warned:
 
     message: str
     span: Span | None = None
+    channel: int | None = None
+    """Number of the channel that it is about, from 0, where channels are read apart."""
 
     def __str__(self) -> str:
-        """Return one line, with the times in front if there are any."""
-        return f"{self.span.start:.2f}-{self.span.end:.2f} s: {self.message}" if self.span else self.message
+        """Return one line, with the channel and the times in front if there are any."""
+        where = [] if self.channel is None else [f"channel {self.channel}"]
+        where += [f"{self.span.start:.2f}-{self.span.end:.2f} s"] if self.span else []
+        return ": ".join([", ".join(where), self.message]) if where else self.message

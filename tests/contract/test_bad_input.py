@@ -167,7 +167,40 @@ CASES = {
         clip(output_formats=["srt", "pdf"]),
         'output_formats: there is no format "pdf" (there are: json, redacted_flac, rttm, srt, tsv, txt, vtt)',
     ),
-    "turns that nobody asked for": (clip(output_formats=["rttm"]), "output_formats: rttm needs diarization"),
+    "turns that nobody asked for": (
+        clip(output_formats=["rttm"]),
+        'output_formats: rttm needs diarization, or channels "separate" or "auto"',
+    ),
+    "another way to read channels": (clip(channels="both"), 'channels must be "mix", "separate" or "auto", not "both"'),
+    "names of channels that are mixed": (
+        clip(channel_names=["Анна"]),
+        'channel_names needs channels "separate" or "auto"',
+    ),
+    "names that are no list": (
+        clip(channels="auto", channel_names="Анна"),
+        'channel_names must be a list of at most 8 names, not "Анна"',
+    ),
+    "a channel without a name": (
+        clip(channels="auto", channel_names=["Анна", " "]),
+        'channel_names must be a list of at most 8 names, not " "',
+    ),
+    "one name of two channels": (
+        clip(channels="auto", channel_names=["Анна", " Анна"]),
+        'channel_names has "Анна" twice; each channel needs a name of its own',
+    ),
+    "a channel with a label of speakers": (
+        clip(channels="auto", channel_names=["speaker_00", "Channel_1"]),
+        'channel_names[0] must not be "speaker_00": strangers are called that; '
+        'channel_names[1] must not be "Channel_1": strangers are called that',
+    ),
+    "a person with a label of channels": (
+        clip(speaker_samples=[{"name": "CHANNEL_0", "audio_base64": CLIP}]),
+        'speaker_samples[0].name must not be "CHANNEL_0": strangers are called that',
+    ),
+    "a track before the first": (
+        clip(audio_track=-1),
+        "audio_track must be a whole number of at least 0, or null, not -1",
+    ),
     "unknown plugin": (
         clip(plugins={"nobody": {}}),
         'plugins: there is no active plugin "nobody" (there are: pyannote_diarization, redact, russian_numbers, russian_whisper, silero_detection, speaker_verification, vocabulary, wav2vec2_alignment, whisper_language)',

@@ -10,6 +10,7 @@ timestamps gets them from `text_timing`.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from whisperx_worker import (
     Audio,
@@ -27,6 +28,7 @@ from whisperx_worker import (
 from whisperx_worker_plugins._shared.whisper.model_folder import find_model_folder, whisper_requirements
 from whisperx_worker_plugins._shared.whisper.whisper_model import use_whisper
 from whisperx_worker_plugins.russian_whisper.chunk_limits import read_chunk_limits
+from whisperx_worker_plugins.russian_whisper.chunking import seams_between
 from whisperx_worker_plugins.russian_whisper.long_intervals import cut_long
 from whisperx_worker_plugins.russian_whisper.transcription import transcribe_speech
 
@@ -53,7 +55,7 @@ def transcribe(audio: Audio, speech: Speech, language: Language | None, job: Job
     request = job.request
     name, token = request.model or job.settings.model, request.huggingface_access_token
     folder = find_model_folder(name, job.settings, token)
-    limits = read_chunk_limits(folder, job.settings)
+    limits = replace(read_chunk_limits(folder, job.settings), seams=seams_between(audio.channel_spans))
     log.info("speech: %.1f s of %.1f s", intervals.total_s(speech.spans), audio.duration_s)
     if language is None or not (speech.spans or speech.faint):
         job.warn("no speech was found", Span(0.0, audio.duration_s))

@@ -30,7 +30,7 @@ def read_chunk_limits(folder: Path, settings: Settings) -> ChunkLimits:
     try:
         limits = ChunkLimits(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else ChunkLimits()
         is_valid = _MIN_CHUNK_S <= limits.longest_s <= WINDOW_S and 0 <= limits.longest_pause_s <= WINDOW_S
-        is_valid = is_valid and isinstance(limits.join_across_pauses, bool)
+        is_valid = is_valid and isinstance(limits.join_across_pauses, bool) and not limits.seams
     except (OSError, ValueError, TypeError):
         is_valid = False
     if not is_valid:

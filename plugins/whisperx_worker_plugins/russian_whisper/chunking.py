@@ -13,6 +13,8 @@ from whisperx_worker_plugins._shared.whisper.spectrogram import WINDOW_S
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from whisperx_worker import Segment
+
 _KEPT_PAUSE_S: Seconds = 1.0
 """What is left of a pause that is cut."""
 
@@ -27,6 +29,18 @@ class ChunkLimits:
     """Maximum pause inside a chunk, since silence leads to hallucinated text."""
     join_across_pauses: bool = True
     """Whether a chunk goes on after a longer pause, of which a second is left."""
+    seams: tuple[Seconds, ...] = ()
+    """Times that no chunk goes across: between channels that are read apart."""
+
+    def has_seam(self, start: Seconds, end: Seconds) -> bool:
+        """Return whether there is a seam between two times."""
+        return any(start <= seam <= end for seam in self.seams)
+
+    def beside(self, segment: Segment, others: Sequence[Segment]) -> Sequence[Segment]:
+        """Return the other segments that no seam parts from a segment."""
+        if not self.seams:
+            return others
+        return [one for one in others if not self.has_seam(min(one.end, segment.end), max(one.start, segment.start))]
 
 
 @dataclass(frozen=True)
@@ -93,6 +107,7 @@ def pack_chunks(speech: Sequence[Span], limits: ChunkLimits) -> list[Chunk]:
             last = (Span(parts[-1].start if parts else span.start, span.end),)
         joined = (*parts[:-1], *last)
         may_join = bool(parts) and (limits.join_across_pauses or not is_long_pause)
+        may_join = may_join and not limits.has_seam(parts[-1].end, span.start)
         if may_join and intervals.total_s(joined) <= limits.longest_s:
             chunks[-1] = joined
         else:
@@ -105,8 +120,14 @@ def join_neighbours(speech: Sequence[Span], limits: ChunkLimits) -> list[Span]:
     joined: list[Span] = []
     for span in speech:
         last = joined[-1] if joined else None
-        if last and span.end - last.start <= limits.longest_s and span.start - last.end <= limits.longest_pause_s:
+        is_near = last and span.end - last.start <= limits.longest_s and span.start - last.end <= limits.longest_pause_s
+        if last and is_near and not limits.has_seam(last.end, span.start):
             joined[-1] = Span(last.start, span.end)
         else:
             joined.append(span)
     return joined
+
+
+def seams_between(channels: Sequence[Span]) -> tuple[Seconds, ...]:
+    """Return the ends of all channels but the last, which no chunk goes across."""
+    return tuple(channel.end for channel in channels[:-1])

@@ -62,8 +62,8 @@ class Reading:
 
     segment: Segment
     signs: tuple[Sign, ...] = ()
-    detail: str = ""
-    """Reason in words, where it is more than the signs."""
+    original: Span | None = None
+    """Place of the words, where they belong to other speech."""
     is_shortened: bool = False
     """Whether these are the words that a repetition was shortened by."""
 
@@ -80,8 +80,6 @@ class Reading:
     @property
     def why(self) -> str:
         """Reason in words, with the scores."""
-        if self.detail:
-            return self.detail
         names = ("avg_logprob", "no_speech_prob", "compression_ratio")
         scores = ", ".join(f"{name} {getattr(self.segment, name) or 0.0:.2f}" for name in names)
         return f"{' and '.join(sign.value for sign in self.signs)} ({scores})"

@@ -22,6 +22,8 @@ from whisperx_worker import Seconds, Segment, Span, intervals, spoken_letters
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from whisperx_worker_plugins.russian_whisper.chunking import ChunkLimits
+
 _MIN_SIMILARITY = 0.8
 """Texts that share a smaller part of their letters are different."""
 _MIN_WORDS = 3
@@ -48,7 +50,11 @@ def merge_passes(first: Sequence[Segment], doubtful: Collection[Segment], second
 
 
 def misplaced_segments(
-    segments: Sequence[Segment], doubtful: Collection[Segment], second: Sequence[Segment], redecoded: Sequence[Span]
+    segments: Sequence[Segment],
+    doubtful: Collection[Segment],
+    second: Sequence[Segment],
+    redecoded: Sequence[Span],
+    limits: ChunkLimits,
 ) -> dict[Segment, Segment]:
     """Return doubtful segments with text of another time, each with the segment at that time.
 
@@ -57,6 +63,7 @@ def misplaced_segments(
         doubtful: Segments that were to be decoded again.
         second: All output of the second pass, also that of low confidence.
         redecoded: Intervals that were decoded again, in time order, disjoint.
+        limits: For the seams, across which no text is moved.
     """
     misplaced: dict[Segment, Segment] = {}
     for segment in segments:
@@ -64,7 +71,7 @@ def misplaced_segments(
         if segment not in doubtful or 2 * redecoded_s < _duration_s(segment):
             continue
         overlapping = [one for one in second if _overlap(one, segment)]
-        others = [one for one in segments if one is not segment and one not in doubtful]
+        others = [one for one in limits.beside(segment, segments) if one is not segment and one not in doubtful]
         if not contains_text(overlapping, segment) and (original := find_duplicate(segment, others)):
             misplaced[segment] = original
     return misplaced
@@ -108,13 +115,13 @@ def confirmed_segments(doubtful: Iterable[Segment], unreliable: Sequence[Segment
     return confirmed
 
 
-def repeated_segments(segments: Sequence[Segment], second: Collection[Segment]) -> list[Segment]:
+def repeated_segments(segments: Sequence[Segment], second: Collection[Segment], limits: ChunkLimits) -> list[Segment]:
     """Return segments of the first pass with the same text nearby in the second.
 
     Such a sentence is either spoken twice or misplaced.
     """
     later = [segment for segment in segments if segment in second]
-    return [segment for segment in segments if segment not in second and find_duplicate(segment, later)]
+    return [one for one in segments if one not in second and find_duplicate(one, limits.beside(one, later))]
 
 
 def _overlapping_groups(

@@ -41,13 +41,19 @@ def report_readings(readings: Sequence[Reading], segments: Sequence[Segment], jo
         if fate == "kept":
             continue
         span = span_of(one.segment)
-        why = one.why if one.is_removed else f"{one.why}, and another reading has no text there"
+        why = _why(one, job) if one.is_removed else f"{_why(one, job)}, and another reading has no text there"
         job.note_text(fate, one.segment, why)
         if fate == "removed":
             missing.append(span)
             job.warn(f"text was removed because {why}", span, lossless=Sign.MISPLACED in one.signs)
     _warn_of_doubt(segments, readings, job)
     return missing
+
+
+def _why(reading: Reading, job: Job) -> str:
+    if reading.original is None:
+        return reading.why
+    return f"its words are those of {job.places([reading.original])}, and this speech alone does not give them"
 
 
 def _warn_of_doubt(segments: Sequence[Segment], readings: Sequence[Reading], job: Job) -> None:

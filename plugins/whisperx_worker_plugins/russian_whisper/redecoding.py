@@ -69,7 +69,7 @@ def redecode_gaps(
         retries = coverage.retry_chunks(coverage.uncovered_speech(speech, reliable, limits), tried, speech)
         if not retries:
             break
-        current = _merge_round(current, decode(retries), intervals.merge(retries), speech)
+        current = _merge_round(current, decode(retries), intervals.merge(retries), speech, limits)
         tried += retries
     return current
 
@@ -93,27 +93,31 @@ def _speech_to_check(readings: Iterable[Reading], chunks: Sequence[Chunk], speec
 
 
 def _merge_round(
-    current: Redecoded, second: Sequence[Reading], redecoded: Sequence[Span], speech: Sequence[Span]
+    current: Redecoded,
+    second: Sequence[Reading],
+    redecoded: Sequence[Span],
+    speech: Sequence[Span],
+    limits: ChunkLimits,
 ) -> Redecoded:
     """Merge the readings of one round into the transcript.
 
     A second reading adds only what nothing is against: that the first one has no text there is one sign already.
     """
-    accepted = [one.segment for one in second if _is_acceptable(one, current.segments)]
+    accepted = [one.segment for one in second if _is_acceptable(one, limits.beside(one.segment, current.segments))]
     unreliable = [one.segment for one in second if one.segment not in accepted]
     confirmed = merging.confirmed_segments(current.doubtful, unreliable)
     segments, suspects, doubtful = (
         [confirmed.get(one, one) for one in part] for part in (current.segments, current.suspects, current.doubtful)
     )
     segments = merging.merge_passes(segments, doubtful, accepted)
-    misplaced = merging.misplaced_segments(segments, doubtful, [*accepted, *unreliable], redecoded)
+    misplaced = merging.misplaced_segments(segments, doubtful, [*accepted, *unreliable], redecoded, limits)
     unconfirmed = merging.unconfirmed_segments(segments, suspects, [*accepted, *unreliable], redecoded)
     segments = [one for one in segments if one not in misplaced and one not in unconfirmed]
     sparse = [segment for segment in segments if coverage.is_sparse(segment, speech)]
     return Redecoded(
         segments,
         [one for one in suspects if one in segments],
-        [*sparse, *merging.repeated_segments(segments, accepted)],
+        [*sparse, *merging.repeated_segments(segments, accepted, limits)],
         [
             *current.withdrawn,
             *(_misplaced(one, original) for one, original in misplaced.items()),
@@ -136,6 +140,4 @@ def _is_acceptable(reading: Reading, segments: Sequence[Segment]) -> bool:
 
 
 def _misplaced(segment: Segment, original: Segment) -> Reading:
-    times = f"{original.start:.2f}-{original.end:.2f} s"
-    detail = f"its words are those of {times}, and this speech alone does not give them"
-    return Reading(segment, (Sign.MISPLACED,), detail)
+    return Reading(segment, (Sign.MISPLACED,), original=Span(original.start, original.end))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from whisperx_worker_plugins.russian_whisper.thresholds import is_sure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from whisperx_worker import Audio, Job, Segment, Speech
+    from whisperx_worker import Audio, Job, Seconds, Segment, Speech
     from whisperx_worker_plugins._shared.whisper.library_types import Whisper
     from whisperx_worker_plugins.russian_whisper.chunking import Chunk, ChunkLimits
 
@@ -55,7 +56,7 @@ def transcribe_speech(  # noqa: PLR0913  the inputs of decoding
     result = redecode_gaps(tuple(readings), chunks, reread, speech, limits)
     missing = report_readings([*readings, *result.withdrawn], result.segments, job)
     _warn_without_text(coverage.speech_without_text(speech, chunks, result.segments, limits), missing, job)
-    faint = _faint_with_text(whisper, audio, detected.faint, language, job)
+    faint = _faint_with_text(whisper, audio, detected.faint, limits.seams, language, job)
     segments = add_faint(result.segments, read(whole(faint), Pass.FAINT), detected.faint, job)
     for segment in segments:
         if coverage.is_sparse(segment, speech):
@@ -63,9 +64,11 @@ def transcribe_speech(  # noqa: PLR0913  the inputs of decoding
     return drop_stale_words(segments)
 
 
-def _faint_with_text(whisper: Whisper, audio: Audio, faint: Sequence[Span], language: str, job: Job) -> list[Span]:
+def _faint_with_text(  # noqa: PLR0913  the inputs of decoding
+    whisper: Whisper, audio: Audio, faint: Sequence[Span], seams: tuple[Seconds, ...], language: str, job: Job
+) -> list[Span]:
     """Return the intervals of faint speech that may have text: joined to windows, they have some."""
-    windows = [window for window in pack_chunks(faint, FAINT_WINDOWS) if len(window.parts) > 1]
+    windows = [window for window in pack_chunks(faint, replace(FAINT_WINDOWS, seams=seams)) if len(window.parts) > 1]
     decoded = decoding.decode_chunks(whisper, audio, windows, faint, language, job, Pass.FAINT)
     empty = {
         span

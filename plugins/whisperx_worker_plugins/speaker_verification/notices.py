@@ -60,6 +60,6 @@ def warn_of_mixed_segments(named: Sequence[tuple[Voice, Naming]], audio: Audio, 
         if has_two_voices(pieces[np.isfinite(pieces).all(axis=1)], embeddings.threshold):
             mixed.append(voice.spans[0])
     if mixed:
-        places = ", ".join(f"{span.start:.2f}-{span.end:.2f}" for span in mixed[:MAX_PLACES])
+        places = job.places(mixed[:MAX_PLACES])
         more = f" and {len(mixed) - MAX_PLACES} more" if len(mixed) > MAX_PLACES else ""
-        job.warn(f"a segment has one name, but sounds like two people ({places} s{more}); diarization would part them")
+        job.warn(f"a segment has one name, but sounds like two people ({places}{more}); diarization would part them")

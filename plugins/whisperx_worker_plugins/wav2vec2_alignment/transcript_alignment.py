@@ -97,5 +97,5 @@ def warn_unaligned_speech(speech: Sequence[Span], job: Job) -> None:
     if len(speech) == 1:
         job.warn("speech was heard here, but no word of the text is", speech[0])
     elif speech:
-        places = ", ".join(f"{span.start:.2f}-{span.end:.2f}" for span in speech)
-        job.warn(f"speech was heard in {len(speech)} places, but no word of the text is there: {places} s")
+        where = job.places(speech)
+        job.warn(f"speech was heard in {len(speech)} places, but no word of the text is there: {where}")

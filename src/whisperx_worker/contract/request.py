@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, PrivateAttr, SecretStr, StringConstraints, field_validator
 
 from whisperx_worker.contract.audio_source import AudioSource, InlineAudio, parse_source
+from whisperx_worker.contract.channels import MAX_CHANNELS, Channels
 from whisperx_worker.contract.fields import described
 from whisperx_worker.contract.languages import LANGUAGES
 from whisperx_worker.contract.speakers import (
@@ -30,6 +31,10 @@ COMPUTE_TYPES = (
     "float32",
 )  # fmt: skip
 
+MAX_TRACK = 10_000
+"""Number of an audio track at most."""
+
+ChannelName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=4_000)]
 
 
@@ -111,6 +116,26 @@ class Request(Strict):
         0.363, "speech ends where its probability falls below this", "a number from 0 to 1", ge=0, le=1
     )
     align_output: bool = described(False, "word times by forced alignment", "true or false")
+    channels: Channels = described(
+        "mix",
+        "`separate`: each channel is recognised by itself and is one speaker, `CHANNEL_0` …, or several with "
+        "`diarization`; `auto`: where the channels really differ",
+        '"mix", "separate" or "auto"',
+    )
+    channel_names: tuple[ChannelName, ...] = described(
+        (),
+        "names of the channels, in their order, in place of `CHANNEL_0` …",
+        f"a list of at most {MAX_CHANNELS} names",
+        strict=False,
+        max_length=MAX_CHANNELS,
+    )
+    audio_track: int | None = described(
+        None,
+        "number of the audio track of a container, from 0; null: the default one",
+        "a whole number of at least 0, or null",
+        ge=0,
+        le=MAX_TRACK,
+    )
     diarization: bool = described(False, "say who speaks when (alias `diarize`)", "true or false")
     num_speakers: int | None = described(
         None, "how many speakers there are", "a whole number from 1 to 100, or null", ge=1, le=100

@@ -14,7 +14,7 @@ from whisperx_worker.contract.audio_source import AudioSource, parse_source, sou
 from whisperx_worker.contract.base64_audio import base64_mistakes
 from whisperx_worker.contract.fields import did_you_mean, is_model_name, joined, lowered, quoted, sentence, shown
 from whisperx_worker.contract.request import ALIASES, Request
-from whisperx_worker.contract.speaker_mistakes import speaker_mistakes
+from whisperx_worker.contract.speaker_mistakes import RESERVED_NAME, speaker_mistakes
 from whisperx_worker.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -163,8 +163,11 @@ def _contradictions(
         mistakes += _count_mistakes(*(known.get(f"{which}_speakers") for which in ("num", "min", "max")))
     mistakes += speaker_mistakes(known, sources)
     formats = known.get("output_formats")
-    if "rttm" in _items(formats) and not known.get("diarization"):
-        mistakes.append("output_formats: rttm needs diarization")
+    is_apart = known.get("channels", "mix") != "mix"
+    if "rttm" in _items(formats) and not known.get("diarization") and not is_apart:
+        mistakes.append('output_formats: rttm needs diarization, or channels "separate" or "auto"')
+    if "channel_names" not in wrong:
+        mistakes += _channel_name_mistakes(_items(known.get("channel_names")), is_apart=is_apart)
     return mistakes
 
 
@@ -188,6 +191,19 @@ def _count_mistakes(exactly: Any, least: Any, most: Any) -> list[str]:  # noqa: 
         mistakes.append(f"num_speakers must not be below min_speakers, but {exactly} is below {least}")
     if exactly is not None and most is not None and exactly > most:
         mistakes.append(f"num_speakers must not be above max_speakers, but {exactly} is above {most}")
+    return mistakes
+
+
+def _channel_name_mistakes(names: Iterable[object], *, is_apart: bool) -> list[str]:
+    given = [name.strip() for name in names if isinstance(name, str)]
+    if not given:
+        return []
+    mistakes = [] if is_apart else ['channel_names needs channels "separate" or "auto"']
+    for place, name in enumerate(given):
+        if RESERVED_NAME.fullmatch(name):
+            mistakes.append(f"channel_names[{place}] must not be {shown(name)}: strangers are called that")
+        elif " ".join(name.split()) in (" ".join(other.split()) for other in given[:place]):
+            mistakes.append(f"channel_names has {shown(name)} twice; each channel needs a name of its own")
     return mistakes
 
 

@@ -64,6 +64,7 @@ def find_fault(value: object, before: object = None) -> str | None:
 
 def _audio(audio: Any, before: object) -> Iterator[str]:
     samples = audio.samples
+    yield from _channel_spans(audio, before)
     if isinstance(before, Audio) and samples is before.samples:
         return
     if not isinstance(samples, np.ndarray) or samples.dtype != np.float32 or samples.ndim != 1:
@@ -72,6 +73,26 @@ def _audio(audio: Any, before: object) -> Iterator[str]:
         yield "it has no samples"
     elif not math.isfinite(np.sum(samples, dtype=np.float64)):
         yield "not all of its samples are numbers"
+
+
+def _channel_spans(audio: Any, before: object) -> Iterator[str]:
+    """Check that channels that are read apart stay where they are."""
+    spans = audio.channel_spans
+    if not isinstance(before, Audio):
+        if not _all_of(Span, spans) or not all(one.end <= other.start for one, other in pairwise(spans)):
+            yield "its channel_spans are no tuple of Spans in time order"
+    elif before.channel_spans and np.shape(audio.samples) != before.samples.shape:
+        yield "it has another length, which it must keep where channels are read apart"
+    elif spans != before.channel_spans:
+        yield "its channel_spans are changed"
+
+
+def with_channels(audio: Audio, before: Audio) -> Audio:
+    """Return audio with the channels of the audio before, where it has none and the same length."""
+    is_bare = before.channel_spans and type(audio.channel_spans) is tuple and not audio.channel_spans
+    if not is_bare or np.shape(audio.samples) != before.samples.shape:
+        return audio
+    return Audio(audio.samples, before.channel_spans)
 
 
 def _speech(speech: Any, _before: object) -> Iterator[str]:

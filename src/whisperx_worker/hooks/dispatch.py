@@ -8,7 +8,7 @@ import logging
 import time
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from whisperx_worker.errors import (
     BadInputError,
@@ -18,7 +18,7 @@ from whisperx_worker.errors import (
     PluginError,
     WorkerError,
 )
-from whisperx_worker.hooks.contents import find_fault
+from whisperx_worker.hooks.contents import find_fault, with_channels
 from whisperx_worker.hooks.engine_choice import engine_for_job, engines_for_job
 from whisperx_worker.hooks.host import hook_arguments, taking_part
 from whisperx_worker.hooks.job import PluginCalls
@@ -28,6 +28,7 @@ from whisperx_worker.hooks.requirements import import_libraries
 from whisperx_worker.hooks.trace import call_that_answered, call_that_raised, keep_call
 from whisperx_worker.logs import redaction
 from whisperx_worker.runtime.failure_kinds import gpu_fault, is_out_of_memory
+from whisperx_worker.types import Audio
 from whisperx_worker.voices.embeddings import VoiceEmbeddings
 
 if TYPE_CHECKING:
@@ -129,6 +130,8 @@ def _run_engines(  # noqa: PLR0913  what all engines of a step have in common
             raise PluginError(f"there is no engine after {name}")
         if unnamed or changed.keys() - {*hook_arguments(hook)}:
             raise PluginError(f"next_engine takes arguments of {hook} by name, such as next_engine(audio=audio)")
+        if isinstance(audio := changed.get("audio"), Audio):
+            changed["audio"] = _with_same_channels(audio, arguments["audio"])
         return _run_engines(others, hook, expected, job, complete, {**arguments, **changed})
 
     completed = complete(implementation, arguments)
@@ -141,6 +144,20 @@ def _run_engines(  # noqa: PLR0913  what all engines of a step have in common
     if answer is None:
         raise PluginError(f"{hook}: plugin {name} declined this job")
     return answer
+
+
+def _with_same_channels(audio: Audio, before: object) -> Audio:
+    """Return audio for the next engine, with its channels where they are read apart.
+
+    Raises:
+        PluginError: When it is longer or shorter, or its channels lie elsewhere.
+    """
+    if not (isinstance(before, Audio) and before.channel_spans):
+        return audio
+    audio = with_channels(audio, before)
+    if fault := find_fault(audio, before):
+        raise PluginError(f"next_engine got an Audio in which {fault}")
+    return audio
 
 
 def notify_observers(host: Host, hook: str, job: Job, **arguments: object) -> None:
@@ -275,6 +292,8 @@ def expect(expected: type[T], answer: object, before: object = None) -> T | None
         raise PluginError(f"it returned {_kind(answer)} instead of {expected.__name__}")
     if is_dataclass(expected) and type(answer) is not expected:
         answer = expected(**{one.name: getattr(answer, one.name) for one in fields(expected)})
+    if isinstance(answer, Audio) and isinstance(before, Audio):
+        answer = cast("T", with_channels(answer, before))
     if fault := find_fault(answer, before):
         raise PluginError(f"it returned {_kind(answer)} in which {fault}")
     return answer

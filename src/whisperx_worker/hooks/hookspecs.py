@@ -92,7 +92,8 @@ def pre_audio(audio: Audio, job: Job, options: object) -> Audio | None:
 
     Called once per job, after decoding. None: unchanged. If it raises or returns something else than an `Audio`, the
     recording stays as it was before this plugin and the client gets a warning. Times in the response are times of the
-    audio that this returns, so keep its length.
+    audio that this returns, so keep its length. Where channels are read apart (`audio.channel_spans`), another length
+    is refused.
 
     Example:
         >>> from dataclasses import replace

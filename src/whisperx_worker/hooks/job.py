@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from whisperx_worker.deprecation import warn_renamed
 from whisperx_worker.errors import BadInputError, JobCancelledError, OutOfTimeError, PluginError, StrictError
 from whisperx_worker.logs.job_log import events
+from whisperx_worker.results.channel_folding import fold_segment, fold_segments
+from whisperx_worker.results.channel_layout import NO_CHANNELS, ChannelLayout
 from whisperx_worker.runtime.health import Health
 from whisperx_worker.types import DecodedText, ReadOnlyDict, Seconds, Segment, Span, Warned
 
@@ -112,6 +114,11 @@ _FIXED = frozenset({"id", "request", "options", "plugins", "plugins_off", "healt
 """Attributes of a job that decide what other plugins see and do."""
 
 
+def _place(segment: Segment) -> dict[str, object]:
+    channel = {} if segment.channel is None else {"channel": segment.channel}
+    return {**channel, "start": segment.start, "end": segment.end}
+
+
 def _renamed_observer(old: str, current: str) -> property:
     """Property of a job for an observer's name before 0.2."""
 
@@ -159,6 +166,8 @@ class Job:
     """Health of the process; gets what plugins raise."""
     decode: Decode | None = None
     """Decodes its recording in place of ffmpeg, in tests of plugins."""
+    layout: ChannelLayout = NO_CHANNELS
+    """Where its channels lie, while stages work on channels laid one after the other."""
     _began_s: float = field(default_factory=time.monotonic)
     _warnings: list[Warned] = field(default_factory=list)
     _noted: dict[str, list[tuple[Segment, str]]] = field(default_factory=dict)
@@ -187,8 +196,8 @@ class Job:
         """Warn the client of something: what and why, in one sentence, and where in the recording.
 
         Args:
-            message: The sentence.
-            span: The part of the recording that it is true of.
+            message: The sentence; `places` writes times into it.
+            span: The part of the recording that it is true of, in times of the value that the hook got.
             lossless: Whether nothing in the answer is missing or doubtful for it: it only took longer.
 
         Raises:
@@ -197,11 +206,22 @@ class Job:
         """
         if not (isinstance(message, str) and isinstance(span, Span | None)):
             raise TypeError("a warning is a text, and a Span where it has a place")
-        warned = Warned(message, span)
+        warned = self.layout.warned(message, span)
         log.warning("%s", warned)
         if self.request.strict and not lossless:
             raise StrictError(f"strict: {warned}")
         self._warnings.append(warned)
+
+    def places(self, spans: Sequence[Span]) -> str:
+        """Return intervals as text for a sentence, in the recording's own time.
+
+        Args:
+            spans: In times of the value that the hook got.
+
+        Returns:
+            Such as "1.00-2.50, 4.00-4.20 s", after "channel 1, " where channels are read apart.
+        """
+        return self.layout.describe(spans)
 
     def progress(self, stage: str, fraction: float) -> None:
         """Report how far a stage is, and stop here if the job was cancelled.
@@ -239,7 +259,7 @@ class Job:
             JobEndError: When a plugin ends the job.
         """
         if self.request.stream and segments:
-            shown = self._shown(segments)
+            shown = fold_segments(self._shown(segments), self.layout)
             with self._reporting:
                 self.observers.segments(shown)
 
@@ -259,16 +279,17 @@ class Job:
 
         Args:
             fate: Field of `debug` that lists it, such as "removed".
-            segment: The text with its times.
+            segment: The text, in times of the value that the hook got.
             why: Reason in words, without the text.
         """
-        self._noted.setdefault(fate, []).append((segment, why))
+        noted = [(piece, why) for piece in fold_segment(segment, self.layout)]
+        self._noted.setdefault(fate, []).extend(noted)
 
     def noted_texts(self) -> dict[str, list[dict[str, object]]]:
         """Return what `note_text` noted, by fate, as the plugins' `partial` hooks leave it."""
         return {
             fate: [
-                {"start": shown.start, "end": shown.end, "text": shown.text, "why": why}
+                {**_place(shown), "text": shown.text, "why": why}
                 for segment, why in noted
                 for shown in self._shown([segment])
             ]

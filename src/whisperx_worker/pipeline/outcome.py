@@ -18,6 +18,7 @@ from whisperx_worker.hooks.dispatch import closed_to_text, notify_observers, run
 from whisperx_worker.hooks.host import taking_part
 from whisperx_worker.hooks.job import NO_OBSERVERS
 from whisperx_worker.logs import job_log, redaction
+from whisperx_worker.pipeline.channels import mix_channels
 from whisperx_worker.pipeline.response import error_response, response_of, write_outputs
 from whisperx_worker.pipeline.run import run_job
 from whisperx_worker.pipeline.voiceprints import mask_response
@@ -128,6 +129,8 @@ def _finished(job: Job, worker: Worker, *, writes_json: bool) -> Outcome:
     result, audio = run_job(job, worker.host)
     if not any(worker.host.outputs[name].takes_audio for name in names):
         audio = None  # no output keeps hours of sound in memory
+    elif audio.channel_spans:
+        audio = mix_channels(audio)
     outputs = write_outputs(job, result, worker.host, names, audio)
     before = len(job.warnings)
     response = run_chain(worker.host, "respond", response_of(job, result, worker.host, outputs), job)

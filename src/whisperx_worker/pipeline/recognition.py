@@ -45,6 +45,16 @@ def inside(speech: Speech, duration_s: Seconds) -> Speech:
     return replace(speech, spans=spans, faint=faint)
 
 
+def in_channels(speech: Speech, job: Job) -> Speech:
+    """Cut speech at seams, and warn of channels without any beside others with some."""
+    cut = replace(speech, spans=tuple(job.layout.cut(speech.spans)), faint=tuple(job.layout.cut(speech.faint)))
+    found = {job.layout.channel_of(span.start, span.end) for span in (*cut.spans, *cut.faint)}
+    for number, span in enumerate(job.layout.spans):
+        if found and number not in found:
+            job.warn("no speech was found", span)
+    return cut
+
+
 def recognise(job: Job, host: Host, audio: Audio) -> Transcript:
     """Run transcribe, after detect_speech and identify_language where it takes what they find.
 
@@ -55,7 +65,8 @@ def recognise(job: Job, host: Host, audio: Audio) -> Transcript:
     @functools.cache
     def detect(audio: Audio) -> Speech:
         with step(job, host, "detect_speech"):
-            return inside(run_engine(host, "detect_speech", Speech, job, audio=audio), audio.duration_s)
+            found = inside(run_engine(host, "detect_speech", Speech, job, audio=audio), audio.duration_s)
+        return in_channels(found, job) if job.layout else found
 
     @functools.cache
     def identify(audio: Audio, speech: Speech) -> Language | None:

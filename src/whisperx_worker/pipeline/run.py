@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 
 from whisperx_worker.audio.decode_server import decode
 from whisperx_worker.audio.fetch import fetch
+from whisperx_worker.contract.channels import ChannelRequest
 from whisperx_worker.hooks.dispatch import run_chain
+from whisperx_worker.pipeline.channels import layout_for, warn_of_unused_fields
 from whisperx_worker.pipeline.concurrency import run_concurrently
+from whisperx_worker.pipeline.echoed_text import without_echo
 from whisperx_worker.pipeline.recognition import import_for_recognition, recognise
 from whisperx_worker.pipeline.steps import run_optional_engine, step
 from whisperx_worker.pipeline.voiceprints import (
@@ -24,8 +27,17 @@ from whisperx_worker.pipeline.voiceprints import (
     with_asked_voiceprints,
 )
 from whisperx_worker.results import speaker_warnings
+from whisperx_worker.results.channel_folding import cut_transcript, fold_result
+from whisperx_worker.results.channel_layout import NO_CHANNELS
+from whisperx_worker.results.channel_speakers import (
+    are_separate,
+    assign_in_channels,
+    channel_turns,
+    channels_without_turns,
+    label_channels,
+    separate_speakers,
+)
 from whisperx_worker.results.extra_check import check_extra
-from whisperx_worker.results.speaker_assignment import assign_speakers
 from whisperx_worker.results.speaker_names import apply_names
 from whisperx_worker.types import Audio, Diarization, Result, SpeakerMatch, Transcript
 
@@ -50,8 +62,11 @@ def run_stages(job: Job, host: Host) -> tuple[Result, Audio]:
     vars(job)["request"] = run_chain(host, "prepare", job.request, job)  # which plugins cannot assign
     refuse_other_models(job)
     audio = load_recording(job)
+    job.layout = layout_for(job.request, audio)
     with step(job, host, "pre_audio"):
         audio = run_chain(host, "pre_audio", audio, job)
+    job.layout = layout_for(job.request, audio)
+    warn_of_unused_fields(job)
     if job.request.diarization:
         import_for_recognition(host, job)  # small beside what the other line imports, and not to wait behind it
         transcript, diarization = run_concurrently(
@@ -60,9 +75,14 @@ def run_stages(job: Job, host: Host) -> tuple[Result, Audio]:
         transcript = with_speakers(job, host, transcript, diarization)
     else:
         transcript, diarization = transcribe_and_align(job, host, audio), None
+        if job.layout:
+            transcript = label_channels(transcript, job.layout)
+            diarization = channel_turns(transcript)
     matches = run_verification(job, host, audio, transcript, diarization)
     turns = diarization.turns if diarization else ()
     result = Result(apply_names(transcript, matches), audio.duration_s, matches, turns)
+    if job.layout:
+        result, job.layout = fold_result(result, job.layout), NO_CHANNELS
     with step(job, host, "finalize"):
         result = run_chain(host, "finalize", result, job)
     result = replace(result, speakers=with_asked_voiceprints(result.speakers, job))
@@ -90,7 +110,8 @@ def load_recording(job: Job) -> Audio:
                 fetch_address=job.fetch_address,
             )
         with job.stage("decode"):
-            audio, warnings = (job.decode or decode)(path, job.settings, job.stop_if_cancelled)
+            wanted = ChannelRequest(job.request.channels, job.request.audio_track)
+            audio, warnings = (job.decode or decode)(path, job.settings, job.stop_if_cancelled, wanted)
     for warned in warnings:
         job.warn(warned.message, warned.span)
     return audio
@@ -98,11 +119,12 @@ def load_recording(job: Job) -> Audio:
 
 def transcribe_and_align(job: Job, host: Host, audio: Audio) -> Transcript:
     """Run transcribe with what comes before it, align where requested, and post_align."""
-    transcript = recognise(job, host, audio)
+    transcript = cut_transcript(recognise(job, host, audio), job.layout)
     if job.request.align_output and transcript.segments:
         without = "segments keep their times and words have none"
         arguments = {"audio": audio, "transcript": transcript}
         transcript = run_optional_engine(host, "align", Transcript, job, without, **arguments) or transcript
+    transcript = without_echo(cut_transcript(transcript, job.layout), audio, job)
     with step(job, host, "post_align"):
         return run_chain(host, "post_align", transcript, job, audio=audio)
 
@@ -113,8 +135,12 @@ def run_diarization(job: Job, host: Host, audio: Audio) -> Diarization | None:
     diarization = run_optional_engine(host, "diarize", Diarization, job, without, audio=audio)
     if diarization is None:
         return None
+    if job.layout:
+        diarization = separate_speakers(diarization, job.layout)
     with step(job, host, "post_diarize"):
         diarization = run_chain(host, "post_diarize", diarization, job, audio=audio)
+    if job.layout and not are_separate(diarization, job.layout):
+        diarization = separate_speakers(diarization, job.layout)
     for sentence in speaker_warnings.unmet_counts(diarization.turns, job.request):
         job.warn(sentence)
     return diarization
@@ -126,13 +152,16 @@ def with_speakers(job: Job, host: Host, transcript: Transcript, diarization: Dia
         return transcript
     if not diarization.turns:
         job.warn("diarize found nobody speaking; the text comes without speakers")
+    elif job.layout:
+        for number in channels_without_turns(transcript, diarization, job.layout):
+            job.warn(f"diarize found nobody speaking in channel {number}; its text comes without speakers")
     overlapped = speaker_warnings.overlapped_text(transcript, diarization.turns)
     if overlapped:
-        job.warn(speaker_warnings.overlap_warning(overlapped))
+        job.warn(speaker_warnings.overlap_warning(overlapped, job.layout))
     uncuttable = [name for name, schema in host.extra.items() if not schema.keep_when_cut]
-    spoken = assign_speakers(transcript, diarization, uncuttable)
+    spoken = assign_in_channels(transcript, diarization, job.layout, uncuttable)
     if uncut := speaker_warnings.uncut_segments(spoken, diarization):
-        job.warn(speaker_warnings.uncut_warning(uncut))
+        job.warn(speaker_warnings.uncut_warning(uncut, job.layout))
     return spoken
 
 

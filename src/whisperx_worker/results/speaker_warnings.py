@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from whisperx_worker.intervals import gaps, intersect, merge, total_s
+from whisperx_worker.results.channel_layout import NO_CHANNELS
 from whisperx_worker.results.segment_cutting import word_span
 from whisperx_worker.results.turns import diarization_timeline, shares_s, speaker_spans
 from whisperx_worker.types import Span
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from whisperx_worker.contract.request import Request
+    from whisperx_worker.results.channel_layout import ChannelLayout
     from whisperx_worker.results.turns import Timeline
     from whisperx_worker.types import Diarization, Seconds, Segment, SpeakerTurn, Transcript
 
@@ -51,14 +53,14 @@ def is_uncut(segment: Segment, timeline: Timeline) -> bool:
     return max(others_s.values(), default=0.0) >= relevant_s > 0
 
 
-def uncut_warning(spans: Sequence[Span]) -> str:
+def uncut_warning(spans: Sequence[Span], layout: ChannelLayout = NO_CHANNELS) -> str:
     """Return the sentence about uncut segments, with their number and times.
 
     >>> uncut_warning([Span(1.0, 4.5)])
     'no word times tell where the speaker changes in 1 segment (1.00-4.50 s); it may hold words of several people'
     """
     count, each = ("1 segment", "it") if len(spans) == 1 else (f"{len(spans)} segments", "each")
-    where = f"no word times tell where the speaker changes in {count} ({_places(spans)})"
+    where = f"no word times tell where the speaker changes in {count} ({_places(spans, layout)})"
     return f"{where}; {each} may hold words of several people"
 
 
@@ -71,22 +73,22 @@ def overlapped_text(transcript: Transcript, turns: Iterable[SpeakerTurn]) -> lis
     return intersect(merge(span for span in overlaps if span.duration_s > 0), merge(_text_spans(transcript)))
 
 
-def overlap_warning(overlapped: Sequence[Span]) -> str:
+def overlap_warning(overlapped: Sequence[Span], layout: ChannelLayout = NO_CHANNELS) -> str:
     """Return the sentence about overlapped speech, with its duration and times.
 
     >>> overlap_warning([Span(1.0, 1.4), Span(1.9, 2.5), Span(60.0, 61.0)])
     'several people speak at once in 2.0 s of the text (1.00-2.50, 60.00-61.00 s); each word there has one speaker'
     """
-    where = f"in {total_s(overlapped):.1f} s of the text ({_places(merge(overlapped, _SAME_PLACE_S))})"
+    where = f"in {total_s(overlapped):.1f} s of the text ({_places(merge(overlapped, _SAME_PLACE_S), layout)})"
     return f"several people speak at once {where}; each word there has one speaker"
 
 
-def _places(spans: Sequence[Span]) -> str:
+def _places(spans: Sequence[Span], layout: ChannelLayout) -> str:
     """List the times of spans; of many only the longest."""
     longest = sorted(spans, key=lambda span: -span.duration_s)[:_MAX_PLACES]
-    listed = ", ".join(f"{span.start:.2f}-{span.end:.2f}" for span in sorted(longest, key=lambda span: span.start))
+    listed = layout.describe(sorted(longest, key=lambda span: span.start))
     which = f"{len(spans)} places, the longest are " if len(spans) > _MAX_PLACES else ""
-    return f"{which}{listed} s"
+    return f"{which}{listed}"
 
 
 def unmet_counts(turns: Iterable[SpeakerTurn], request: Request) -> list[str]:

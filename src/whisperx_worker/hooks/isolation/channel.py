@@ -19,7 +19,7 @@ import numpy as np
 
 from whisperx_worker.errors import PluginError
 from whisperx_worker.runtime.sample_file import file_of, map_samples, share_samples
-from whisperx_worker.types import NO_EXTRA, Audio, ReadOnlyDict, Seconds
+from whisperx_worker.types import NO_EXTRA, Audio, ReadOnlyDict, Seconds, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,7 +119,7 @@ class Channel:
         """Return how to pickle a recording: as the number of its file."""
         samples = audio.samples
         if samples.ndim != 1 or samples.dtype != np.float32 or not samples.size:
-            return Audio, (samples,)
+            return Audio, (samples, audio.channel_spans)
         number = file_of(samples)
         if number is None:
             # The same samples in shared memory; the value is frozen, so nobody sees the change.
@@ -127,11 +127,14 @@ class Channel:
             return self._reduce(audio, files)
         self._sent[_identity(number)] = audio
         files.append(number)
-        return _recording, (len(files) - 1,)
+        return _recording, (len(files) - 1, audio.channel_spans)
 
-    def recording(self, file_number: int) -> Audio:
+    def recording(self, file_number: int, channel_spans: tuple[Span, ...]) -> Audio:
         """Return the recording in an open file: the very one that was sent, where it comes back."""
-        return self._sent.get(_identity(file_number)) or Audio(map_samples(file_number))
+        sent = self._sent.get(_identity(file_number))
+        if sent is None:
+            return Audio(map_samples(file_number), channel_spans)
+        return sent if sent.channel_spans == channel_spans else Audio(sent.samples, channel_spans)
 
     def takes(self, module: str, name: str) -> bool:
         """Return whether a class may come in."""
@@ -149,13 +152,13 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) == (__name__, _recording.__name__):
             # Without a reference to this reader: its memo keeps the function, and the circle would keep the recording.
             channel, files = self._channel, self._files
-            return lambda index: channel.recording(files[index])
+            return lambda index, channel_spans: channel.recording(files[index], channel_spans)
         if not self._channel.takes(module, name):
             raise PluginError(f"it returned something with a {name} of {module}, which the worker does not know")
         return super().find_class(module, name)
 
 
-def _recording(_index: int) -> Audio:
+def _recording(_index: int, _channel_spans: tuple[Span, ...]) -> Audio:
     """Stand in a message for a recording, which the reader has as a file."""
     raise PluginError("a recording comes with its message only")
 

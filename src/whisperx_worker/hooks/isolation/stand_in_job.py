@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from whisperx_worker.models.cache import ModelCache
 
 ASKED_OF_WORKER = (
-    "warn", "progress", "stop_if_cancelled", "recognised", "decoded", "note_text", "noted_texts", "fetch_address",
-    "embed_voices", "cancel",
+    "warn", "places", "progress", "stop_if_cancelled", "recognised", "decoded", "note_text", "noted_texts",
+    "fetch_address", "embed_voices", "cancel",
 )  # fmt: skip
 """Methods that the worker's job runs."""
 
