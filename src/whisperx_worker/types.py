@@ -165,7 +165,7 @@ class Word:
     score: float | None = None
     """Mean probability of its characters, 0..1."""
     speaker: str | None = None
-    """Speaker label; with diarization."""
+    """Speaker label; with diarization, or of its channel."""
     speaker_guessed: bool = False
     """True when no turn of the speaker covers the word; a near turn, word or sentence decides."""
     extra: Extra = field(default_factory=_no_extra, hash=False)
@@ -203,7 +203,7 @@ class Segment:
     With diarization alone their times are the less exact ones of the recogniser.
     """
     speaker: str | None = None
-    """Speaker label; with diarization."""
+    """Speaker label; with diarization, or of its channel."""
     speaker_guessed: bool = False
     """True when no turn covers the segment, or when words without times may be another speaker's."""
     speaker_id: str | None = None
@@ -314,7 +314,7 @@ class Result:
     speakers: tuple[SpeakerMatch, ...] = ()
     """What verification found, by speaker and by segment."""
     turns: tuple[SpeakerTurn, ...] = ()
-    """Who speaks when, overlaps included; with diarization."""
+    """Who speaks when, overlaps included; with diarization or channels read apart."""
     extra: Extra = field(default_factory=_no_extra, hash=False)
     """Data of plugins about the whole recording, by plugin."""
 

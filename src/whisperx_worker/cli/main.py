@@ -92,6 +92,14 @@ def transcribe(
     model: Annotated[str | None, typer.Option(help="Name or folder of a CTranslate2 Whisper model.")] = None,
     align: Annotated[bool, typer.Option("--align", help="Give each word its times.")] = False,
     align_model: Annotated[str | None, typer.Option(help="Name or folder of a wav2vec2 model.")] = None,
+    channels: Annotated[
+        str | None, typer.Option(help="separate: each channel is a speaker; auto: where they differ; else mixed.")
+    ] = None,
+    channel_names: Annotated[
+        list[str] | None,
+        typer.Option("--channel-name", metavar="NAME", help="Name of a channel, in order; repeatable."),
+    ] = None,
+    audio_track: Annotated[int | None, typer.Option(help="Audio track of a video, from 0.")] = None,
     diarize: Annotated[bool, typer.Option("--diarize", help="Say who speaks when; with --align, to the word.")] = False,
     diarization_model: Annotated[str | None, typer.Option(help="Name or folder of a pyannote pipeline.")] = None,
     num_speakers: Annotated[int | None, typer.Option(help="How many speakers there are.")] = None,
@@ -136,7 +144,8 @@ def transcribe(
         initial_prompt=prompt, hotwords=hotwords, batch_size=batch_size, beam_size=beam_size, compute_type=compute_type,
         diarization=diarize or any((num_speakers, min_speakers, max_speakers)),
         num_speakers=num_speakers, min_speakers=min_speakers, max_speakers=max_speakers,
-        speaker_samples=parse_speakers(speakers or []), speaker_threshold=speaker_threshold,
+        channels=channels or ("separate" if channel_names else None), channel_names=channel_names,
+        audio_track=audio_track, speaker_samples=parse_speakers(speakers or []), speaker_threshold=speaker_threshold,
         output_formats=formats or ["txt"], strict=strict, debug=trace, return_voiceprints=voiceprints,
         plugins=parse_plugin_options(plugin_options or []),
     )  # fmt: skip

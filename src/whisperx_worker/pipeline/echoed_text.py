@@ -34,8 +34,8 @@ MAX_ECHO_DB = -15.0
 """Level of an echo that a codec has made incoherent, against its source."""
 MAX_OWN_DB = -10.0
 """Level of such an echo against the channel's other text."""
-_MARGIN_S: Seconds = 0.1
-"""Sound on both sides of the words that is compared with them."""
+_MIN_COMPARED_S: Seconds = 0.25
+"""Sound of a word that is compared, even where the word is shorter."""
 
 
 def without_echo(transcript: Transcript, audio: Audio, job: Job) -> Transcript:
@@ -137,8 +137,9 @@ class _Search:
 
     def _sound(self, channel: int, words: Sequence[SpokenWord]) -> NDArray[np.float32]:
         samples = self.audio.channels[channel]
-        start, end = min(word.start for word in words) - _MARGIN_S, max(word.end for word in words) + _MARGIN_S
-        return samples[max(0, round(start * SAMPLE_RATE_HZ)) : round(end * SAMPLE_RATE_HZ)]
+        start, end = min(word.start for word in words), max(word.end for word in words)
+        margin_s = max(0.0, _MIN_COMPARED_S - (end - start)) / 2
+        return samples[max(0, round((start - margin_s) * SAMPLE_RATE_HZ)) : round((end + margin_s) * SAMPLE_RATE_HZ)]
 
 
 def _parted(segment: Segment, removed: set[int], words: Sequence[SpokenWord]) -> tuple[list[Segment], list[Segment]]:
