@@ -10,6 +10,8 @@ import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from whisperx_worker import intervals
 from whisperx_worker.errors import PluginError
 from whisperx_worker.hooks.dispatch import run_engine, run_engine_with
@@ -45,12 +47,12 @@ def inside(speech: Speech, duration_s: Seconds) -> Speech:
     return replace(speech, spans=spans, faint=faint)
 
 
-def in_channels(speech: Speech, job: Job) -> Speech:
-    """Cut speech at seams, and warn of channels without any beside others with some."""
+def in_channels(speech: Speech, audio: Audio, job: Job) -> Speech:
+    """Cut speech at seams, and warn of channels with sound and no speech beside others with some."""
     cut = replace(speech, spans=tuple(job.layout.cut(speech.spans)), faint=tuple(job.layout.cut(speech.faint)))
     found = {job.layout.channel_of(span.start, span.end) for span in (*cut.spans, *cut.faint)}
     for number, span in enumerate(job.layout.spans):
-        if found and number not in found:
+        if found and number not in found and np.any(audio.between(span.start, span.end)):
             job.warn("no speech was found", span)
     return cut
 
@@ -66,7 +68,7 @@ def recognise(job: Job, host: Host, audio: Audio) -> Transcript:
     def detect(audio: Audio) -> Speech:
         with step(job, host, "detect_speech"):
             found = inside(run_engine(host, "detect_speech", Speech, job, audio=audio), audio.duration_s)
-        return in_channels(found, job) if job.layout else found
+        return in_channels(found, audio, job) if job.layout else found
 
     @functools.cache
     def identify(audio: Audio, speech: Speech) -> Language | None:
