@@ -307,6 +307,17 @@ def test_who_says_how_many_speak_wants_to_know_who(call):
     )
 
 
+@pytest.mark.usefixtures("parrot")
+def test_a_channel_has_its_name_or_a_label(call):
+    named, labelled, tracked = (
+        run("transcribe", call, *options)
+        for options in (["--channel-name", "Анна"], ["--channels", "separate"], ["--audio-track", "1"])
+    )
+    assert named.stdout == "[Анна]: Алло, это Анна.\n"
+    assert labelled.stdout == "[CHANNEL_0]: Алло, это Анна.\n"
+    assert (tracked.returncode, tracked.stdout) == (1, "")
+
+
 def test_a_speaker_is_a_name_and_a_place():
     assert parse_speakers(["Анна=a=b.wav", "Иван=https://example.com/i.wav?x=1"]) == [
         {"name": "Анна", "url": "a=b.wav"},

@@ -27,7 +27,7 @@ from whisperx_worker.hooks.loading import load_host, mounted
 from whisperx_worker.pipeline.outcome import answer
 from whisperx_worker.pipeline.worker import Worker, new_job, warm_up
 from whisperx_worker.runtime.sample_file import new_store, samples_in
-from whisperx_worker.types import Audio
+from whisperx_worker.types import Audio, Span
 
 pytestmark = pytest.mark.slow
 
@@ -302,6 +302,18 @@ def test_a_recording_crosses_there_and_back():
     assert "it returned Audio in which" in refused.warnings[0].message
     assert written is audio
     np.testing.assert_array_equal(audio.samples, before)
+
+
+def test_channels_cross_with_their_recording():
+    worker = open_worker("sound")
+    audio = Audio(np.linspace(-1, 1, 64_000, dtype=np.float32), (Span(0.0, 1.0), Span(3.0, 4.0)))
+
+    returned, _ = pre_audio(worker, audio, "returns")
+    halved, _ = pre_audio(worker, audio, "halves")
+
+    assert returned is audio
+    assert halved.channel_spans == audio.channel_spans
+    np.testing.assert_array_equal(halved.channels[1], audio.channels[1] / 2)
 
 
 def test_a_decoded_recording_is_not_copied_for_it():

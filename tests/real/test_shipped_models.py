@@ -1,7 +1,9 @@
 """The shipped models, loaded by the libraries' own calls and by the worker, on real sound."""
 
 import base64
+import io
 import json
+import wave
 from itertools import pairwise
 from pathlib import Path
 
@@ -33,6 +35,7 @@ STAGES = (
     "finalize",
 )
 DIALOGUE = json.loads((ROOT / "demo" / "dialogue.json").read_text(encoding="utf-8"))
+TURNS = DIALOGUE["turns"][:6]
 
 
 def job(audio: bytes, **fields):
@@ -189,3 +192,35 @@ def test_an_aligner_that_is_not_there_leaves_text_and_times_and_says_so(worker):
     (warning,) = [warning for warning in response["warnings"] if warning.startswith("align failed")]
     assert "the model 'jonatasgrosman/wav2vec2-large-xlsr-53-russian' is not on this worker" in warning
     assert warning.endswith("; segments keep their times and words have none")
+
+
+@pytest.fixture(scope="module")
+def stereo(samples):
+    """The dialogue's first turns as WAV with a person on each channel, each speaking over the end of the other's turn."""
+    cut = [samples[round(turn["start"] * 16_000) : round(turn["end"] * 16_000)] for turn in TURNS]
+    people = list(dict.fromkeys(turn["speaker"] for turn in TURNS))
+    starts = np.cumsum([8_000] + [len(one) - min(8_000, len(one) // 2) for one in cut])
+    channels = np.zeros((2, starts[-1] + 24_000), np.float32)
+    for turn, first, sound in zip(TURNS, starts, cut, strict=False):
+        channels[people.index(turn["speaker"]), first : first + len(sound)] += sound
+    file = io.BytesIO()
+    with wave.open(file, "wb") as written:
+        written.setparams((2, 2, 16_000, 0, "NONE", ""))
+        written.writeframes((channels.T * 32_767).astype("<i2").tobytes())
+    return file.getvalue()
+
+
+def test_channels_of_a_call_are_recognised_apart_and_joined_in_time(worker, stereo):
+    response = answer(
+        worker, "channels", job(stereo, **aligned(channels="separate", channel_names=["Анна", "Иван"], language="ru"))
+    )
+
+    for channel, name in enumerate(("Анна", "Иван")):
+        own = [one for one in response["segments"] if one["channel"] == channel]
+        spoken = " ".join(turn["text"] for turn in TURNS if turn["speaker"] == name)
+        assert jiwer.wer(plain(spoken), plain(" ".join(one["text"] for one in own))) <= 0.1
+        assert {one["speaker"] for one in own} == {name}
+        assert {word["speaker"] for one in own for word in one.get("words", ())} == {name}
+    starts = [one["start"] for one in response["segments"]]
+    assert starts == sorted(starts)
+    assert [one["speaker"] for one in response["speakers"]] == ["Анна", "Иван"]

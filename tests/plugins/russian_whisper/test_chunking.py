@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperx_worker import Span, intervals
+from whisperx_worker import Segment, Span, intervals
 from whisperx_worker_plugins.russian_whisper import chunking
 
 
@@ -35,6 +35,22 @@ def test_a_model_may_want_a_new_chunk_after_a_long_pause():
     assert chunking.pack_chunks([Span(1, 2), Span(6, 8), Span(14, 15)], limits) == chunking.whole(
         [Span(1, 8), Span(14, 15)]
     )
+
+
+def test_no_chunk_goes_across_a_seam():
+    limits = chunking.ChunkLimits(longest_pause_s=20.0, seams=chunking.seams_between([Span(0, 5), Span(15, 20)]))
+    speech = [Span(1, 2), Span(3, 5), Span(15, 16), Span(17, 18)]
+
+    assert chunking.pack_chunks(speech, limits) == chunking.whole([Span(1, 5), Span(15, 18)])
+    assert chunking.join_neighbours(speech, limits) == [Span(1, 5), Span(15, 18)]
+
+
+def test_text_of_one_channel_is_never_compared_with_that_of_another():
+    limits = chunking.ChunkLimits(seams=(5.0,))
+    own, other = Segment(1.0, 2.0, "Алло"), Segment(15.0, 16.0, "Алло")
+
+    assert limits.beside(own, [own, other]) == [own]
+    assert chunking.ChunkLimits().beside(own, [own, other]) == [own, other]
 
 
 @given(
