@@ -23,10 +23,11 @@ import typer
 
 from bench.real_conditions import as_piece, seeded
 from bench.real_scores import normalise
-from bench.real_systems import BEAM_SIZE, COMPUTE_TYPE, WHISPER
 from bench.real_voices import OWN_FOLDER, read_sound, read_voices, speech_frames
 from bench.recordings import FLOOR_DB, LEVEL, Piece, over_telephone
+from bench.systems import BEAM_SIZE, COMPUTE_TYPE
 from tools.lock import ROOT
+from tools.real_models import WHISPER
 from whisperx_worker import SAMPLE_RATE_HZ, Segment, Word, intervals
 from whisperx_worker.contract.settings import load_settings
 from whisperx_worker.pipeline.outcome import answer
