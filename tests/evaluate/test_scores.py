@@ -59,6 +59,15 @@ def test_an_error_in_place_of_a_result_is_a_failure():
     assert read_response({"id": "1", "status": "COMPLETED", "output": {"segments": []}}) == Hypothesis()
 
 
+def test_a_result_with_channels_is_measured_by_their_speakers():
+    segments = [
+        {"start": 0.0, "end": 1.0, "text": "Алло", "channel": 0, "speaker": "Анна"},
+        {"start": 0.5, "end": 1.5, "text": "Да", "channel": 1, "speaker": "CHANNEL_1"},
+    ]
+    read = read_response({"segments": segments})
+    assert [(turn.start, turn.speaker) for turn in read.turns] == [(0.0, "Анна"), (0.5, "CHANNEL_1")]
+
+
 def test_an_empty_error_is_no_failure():
     assert read_response({"error": None, "segments": []}) == Hypothesis()
 
