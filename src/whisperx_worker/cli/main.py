@@ -11,7 +11,7 @@ import sys
 import threading
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeAlias
 
 import typer
 
@@ -84,6 +84,18 @@ def add_plugin_commands() -> None:
             typer.echo(f"warning: the command {point.name} of {point.value} cannot be loaded: {error}", err=True)
 
 
+ChannelsOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="separate: each channel is a speaker; auto: where they differ; else mixed.")
+]
+ChannelNames: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--channel-name", metavar="NAME", help="A channel's name, in order; repeatable.")
+]
+SpeakerFiles: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--speaker", metavar="NAME=FILE", help="A person's voice, to name them; repeatable."),
+]
+
+
 @app.command(cls=ListsFormats)
 def transcribe(
     context: typer.Context,
@@ -92,23 +104,15 @@ def transcribe(
     model: Annotated[str | None, typer.Option(help="Name or folder of a CTranslate2 Whisper model.")] = None,
     align: Annotated[bool, typer.Option("--align", help="Give each word its times.")] = False,
     align_model: Annotated[str | None, typer.Option(help="Name or folder of a wav2vec2 model.")] = None,
-    channels: Annotated[
-        str | None, typer.Option(help="separate: each channel is a speaker; auto: where they differ; else mixed.")
-    ] = None,
-    channel_names: Annotated[
-        list[str] | None,
-        typer.Option("--channel-name", metavar="NAME", help="Name of a channel, in order; repeatable."),
-    ] = None,
+    channels: ChannelsOption = None,
+    channel_names: ChannelNames = None,
     audio_track: Annotated[int | None, typer.Option(help="Audio track of a video, from 0.")] = None,
     diarize: Annotated[bool, typer.Option("--diarize", help="Say who speaks when; with --align, to the word.")] = False,
     diarization_model: Annotated[str | None, typer.Option(help="Name or folder of a pyannote pipeline.")] = None,
     num_speakers: Annotated[int | None, typer.Option(help="How many speakers there are.")] = None,
     min_speakers: Annotated[int | None, typer.Option(help="At least so many.")] = None,
     max_speakers: Annotated[int | None, typer.Option(help="At most so many.")] = None,
-    speakers: Annotated[
-        list[str] | None,
-        typer.Option("--speaker", metavar="NAME=FILE", help="A person's voice, to name them; repeatable."),
-    ] = None,
+    speakers: SpeakerFiles = None,
     speaker_model: Annotated[str | None, typer.Option(help="Name or folder of a SpeechBrain encoder.")] = None,
     speaker_threshold: Annotated[
         float | None, typer.Option(help="Similarity below which nobody is named; else the model's own.")
