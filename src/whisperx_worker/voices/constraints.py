@@ -47,10 +47,9 @@ class Constraints:
 
     def join_all(self, voices: Iterable[int]) -> None:
         """Put all voices into one component, as far as earlier constraints allow."""
-        first, *others = [*voices] or [None]
-        for other in others:
-            if first is not None and other is not None:
-                self.join(first, other)
+        joined = list(voices)
+        for other in joined[1:]:
+            self.join(joined[0], other)
 
     def components(self) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """Return each voice's component, numbered by first voice, and which components cannot be together.
