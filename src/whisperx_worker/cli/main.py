@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import logging
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeAlias
 
 import typer
 
-from whisperx_worker.cli import evaluate, operator, plugin_author, plugins
+from whisperx_worker.cli import evaluate, operator, plugin_author, plugins, voices
 from whisperx_worker.cli.files import make_folder, write_atomically
 from whisperx_worker.cli.format_help import ListsFormats
 from whisperx_worker.cli.progress import progress_bar
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from whisperx_worker.contract.settings import Settings
     from whisperx_worker.hooks.job import Job
+    from whisperx_worker.pipeline.known_voices import KnownVoices
     from whisperx_worker.pipeline.worker import Worker
     from whisperx_worker.results.formats.output_format import OutputFormat
 
@@ -45,6 +47,7 @@ app.add_typer(plugins.app)
 app.add_typer(plugin_author.app)
 app.add_typer(operator.app)
 app.add_typer(evaluate.app)
+app.add_typer(voices.app, name="voices")
 
 
 def main() -> None:
@@ -118,6 +121,12 @@ def transcribe(
         float | None, typer.Option(help="Similarity below which nobody is named; else the model's own.")
     ] = None,
     voiceprints: Annotated[bool, typer.Option("--voiceprints", help="Put voiceprints, biometric, into json.")] = False,
+    library: Annotated[
+        Path | None, typer.Option("--voices", metavar="LIBRARY", help="Name speakers from a library of voices.")
+    ] = None,
+    learn: Annotated[
+        bool, typer.Option("--learn", help="Keep unknown voices in the library, as person_0001 and so on.")
+    ] = False,
     formats: Annotated[list[str] | None, typer.Option("--format", "-f", help="Output format; repeatable.")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the results; else they are printed.")
@@ -142,18 +151,19 @@ def transcribe(
     models = {"align_model": align_model, "diarization_model": diarization_model, "speaker_model": speaker_model}
     chosen = {name: folder_or_name(model) for name, model in models.items()}
     settings = load_settings(**_given(**chosen, hub_models=("*",) if download else None))
+    known = known_voices(library, settings, learn=learn, keeps_voiceprints=voiceprints)
     _start_log(settings, console=verbose)
     request = _given(
         language=language, model=folder_or_name(model), align_output=align or bool(align_model),
         initial_prompt=prompt, hotwords=hotwords, batch_size=batch_size, beam_size=beam_size, compute_type=compute_type,
-        diarization=diarize or any((num_speakers, min_speakers, max_speakers)),
+        diarization=diarize or bool(known) or any((num_speakers, min_speakers, max_speakers)),
         num_speakers=num_speakers, min_speakers=min_speakers, max_speakers=max_speakers,
         channels=channels or ("separate" if channel_names else None), channel_names=channel_names,
         audio_track=audio_track, speaker_samples=parse_speakers(speakers or []), speaker_threshold=speaker_threshold,
-        output_formats=formats or ["txt"], strict=strict, debug=trace, return_voiceprints=voiceprints,
+        output_formats=formats or ["txt"], strict=strict, debug=trace, return_voiceprints=voiceprints or bool(known),
         plugins=parse_plugin_options(plugin_options or []),
     )  # fmt: skip
-    run = context.obj or transcribe_all  # `evaluate` has its own way to run what these options ask for
+    run = context.obj or functools.partial(transcribe_all, known=known)  # `evaluate` has its own way to run these
     failures = run(settings, recordings, request, output, quiet=quiet or verbose)
     if failures:
         raise typer.Exit(1)
@@ -176,7 +186,13 @@ def options(
 
 
 def transcribe_all(
-    settings: Settings, recordings: list[str], request: dict[str, Any], folder: Path | None, *, quiet: bool
+    settings: Settings,
+    recordings: list[str],
+    request: dict[str, Any],
+    folder: Path | None,
+    *,
+    quiet: bool,
+    known: KnownVoices | None = None,
 ) -> int:
     """Run one job after the other, print failures, and return their number.
 
@@ -200,7 +216,7 @@ def transcribe_all(
             typer.echo(redaction.mask(f"whisperx-worker: {worker.health.fault.reason}; {left} not tried"), err=True)
             return failures + left
         try:
-            written = _transcribe_one(worker, {**request, "audio_file": recording}, quiet=quiet)
+            written = _transcribe_one(worker, {**request, "audio_file": recording}, quiet=quiet, known=known)
             deliver(written, name, folder, titled=len(recordings) * len(written) > 1)
         except WorkerError as error:
             failures += 1
@@ -211,7 +227,27 @@ def transcribe_all(
     return failures
 
 
-def _transcribe_one(worker: Worker, data: dict[str, Any], *, quiet: bool) -> dict[str, str | bytes]:
+def known_voices(
+    library: Path | None, settings: Settings, *, learn: bool, keeps_voiceprints: bool
+) -> KnownVoices | None:
+    """Return the library that names speakers, opened once to find its faults before any work.
+
+    Raises:
+        WorkerError: It cannot be used.
+    """
+    if library is None and not learn:
+        return None
+    from whisperx_worker.pipeline.known_voices import KnownVoices
+
+    note = functools.partial(typer.echo, err=True)
+    known = KnownVoices(voices.library_path(library, settings), learn, keeps_voiceprints, note)
+    known.check()
+    return known
+
+
+def _transcribe_one(
+    worker: Worker, data: dict[str, Any], *, quiet: bool, known: KnownVoices | None
+) -> dict[str, str | bytes]:
     """Return the contents of the results by the ending of their files.
 
     Raises:
@@ -225,7 +261,15 @@ def _transcribe_one(worker: Worker, data: dict[str, Any], *, quiet: bool) -> dic
     jobs: list[Job] = []
     with progress_bar(quiet=quiet) as report:
         observers = Observers(progress=report, started=jobs.append)
-        outcome = run_request(worker, "cli", data, local=True, writes_json=True, observers=observers)
+        outcome = run_request(
+            worker,
+            "cli",
+            data,
+            local=True,
+            writes_json=True,
+            observers=observers,
+            name_speakers=known.name_speakers if known else None,
+        )
     if jobs and jobs[0].request.debug:
         print_trace(jobs[0].calls)
     if outcome.error:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from whisperx_worker.contract.settings import Settings
 
 _GIVEN = "whisperx_worker.transcribe_options"
-_OWN_TO_TRANSCRIBE = {"--format", "--output", "--trace"}
+_OWN_TO_TRANSCRIBE = {"--format", "--output", "--trace", "--voices", "--learn"}
 
 
 @dataclass(frozen=True)

@@ -184,6 +184,9 @@ class Settings(BaseSettings):
     max_sample_mb: float = described(
         100.0, "largest sample of a voice before decoding, in megabytes", "a number above 0", gt=0
     )
+    voices: Path | None = described(
+        None, "library of voices of the command line; else one in the user's data folder", "a file"
+    )
     bucket_name: str | None = described(
         None,
         "bucket for results that are too large for RunPod; else RunPod's own rule, one for each month (`11-26`)",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from whisperx_worker.contract.settings import Settings
     from whisperx_worker.hooks.trace import PluginCall
     from whisperx_worker.models.cache import ModelCache
-    from whisperx_worker.types import Audio
+    from whisperx_worker.types import Audio, SpeakerMatch, SpeakerTurn
     from whisperx_worker.voices.embeddings import VoiceEmbeddings
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,12 @@ Its arguments are the path, the settings, a function that stops it by raising, a
 
 OnSegments: TypeAlias = Callable[[Sequence[Segment]], None]
 """Gets segments with text and times, in no order and not final."""
+
+
+NameSpeakers: TypeAlias = (
+    "Callable[[Job, Audio, Sequence[SpeakerMatch], Sequence[SpeakerTurn]], tuple[SpeakerMatch, ...]]"
+)
+"""Returns what verification found with names of another source, such as a library of voices."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,7 @@ class PluginCalls:
 
 NO_PLUGINS = PluginCalls()
 """Calls of a job without plugins."""
-_FIXED = frozenset({"id", "request", "options", "plugins", "plugins_off", "health", "decode"})
+_FIXED = frozenset({"id", "request", "options", "plugins", "plugins_off", "health", "decode", "name_speakers"})
 """Attributes of a job that decide what other plugins see and do."""
 
 
@@ -168,6 +174,8 @@ class Job:
     """Decodes its recording in place of ffmpeg, in tests of plugins."""
     layout: ChannelLayout = NO_CHANNELS
     """Where its channels lie, while stages work on channels laid one after the other."""
+    name_speakers: NameSpeakers | None = None
+    """Names speakers after verify_speakers, in a job from a person on this machine."""
     _began_s: float = field(default_factory=time.monotonic)
     _warnings: list[Warned] = field(default_factory=list)
     _noted: dict[str, list[tuple[Segment, str]]] = field(default_factory=dict)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from whisperx_worker.hooks.host import Host
-    from whisperx_worker.hooks.job import Job, Observers
+    from whisperx_worker.hooks.job import Job, NameSpeakers, Observers
     from whisperx_worker.pipeline.worker import Worker
     from whisperx_worker.types import Audio, Result, Seconds
 
@@ -63,6 +63,7 @@ def run_request(  # noqa: PLR0913  what is named has a default
     writes_json: bool = False,
     observers: Observers = NO_OBSERVERS,
     time_limit_s: Seconds = math.inf,
+    name_speakers: NameSpeakers | None = None,
 ) -> Outcome:
     """Validate and run one job, with its log, and return its outcome.
 
@@ -74,6 +75,7 @@ def run_request(  # noqa: PLR0913  what is named has a default
         writes_json: Whether `outputs` has the format json too, where the job asks for it.
         observers: Called while the job runs.
         time_limit_s: How long it may take.
+        name_speakers: Names speakers after verify_speakers; for a person on this machine.
 
     Raises:
         JobCancelledError: When the job was cancelled, so that no caller waits for an answer.
@@ -81,7 +83,15 @@ def run_request(  # noqa: PLR0913  what is named has a default
     secrets = [*redaction.secrets_of(data), *redaction.secrets_of_environment()]
     with job_log.recorded(job_id, secrets, worker.settings.log_tail_lines) as tail:
         try:
-            job = new_job(worker, job_id, data, local=local, observers=observers, time_limit_s=time_limit_s)
+            job = new_job(
+                worker,
+                job_id,
+                data,
+                local=local,
+                observers=observers,
+                time_limit_s=time_limit_s,
+                name_speakers=name_speakers,
+            )
             tail.is_closed = bool(closed_to_text(worker.host, job))
             observers.started(job)
             log.info("started")

@@ -80,6 +80,9 @@ def run_stages(job: Job, host: Host) -> tuple[Result, Audio]:
             diarization = channel_turns(transcript)
     matches = run_verification(job, host, audio, transcript, diarization)
     turns = diarization.turns if diarization else ()
+    if job.name_speakers:
+        with job.timed("name_speakers"):
+            matches = job.name_speakers(job, audio, matches, turns)
     result = Result(apply_names(transcript, matches), audio.duration_s, matches, turns)
     if job.layout:
         result, job.layout = fold_result(result, job.layout), NO_CHANNELS

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pluggy import HookImpl
 
     from whisperx_worker.hooks.host import Host
-    from whisperx_worker.hooks.job import Decode, Observers
+    from whisperx_worker.hooks.job import Decode, NameSpeakers, Observers
     from whisperx_worker.types import Seconds
 
 # Libraries that plugins load later report to their makers unless that is switched off before they are imported.
@@ -145,6 +145,7 @@ def new_job(  # noqa: PLR0913  what is named has a default
     local: bool = False,
     observers: Observers = NO_OBSERVERS,
     time_limit_s: Seconds = math.inf,
+    name_speakers: NameSpeakers | None = None,
 ) -> Job:
     """Validate a request and return its job.
 
@@ -155,6 +156,7 @@ def new_job(  # noqa: PLR0913  what is named has a default
         local: Whether it comes from a person on this machine, who may name paths.
         observers: Called while the job runs, beside the plugins that observe stages.
         time_limit_s: How long it may take; the operator's limit holds too.
+        name_speakers: Names speakers after verify_speakers; for a person on this machine.
 
     Raises:
         BadInputError: With all that is wrong with `data`.
@@ -176,6 +178,7 @@ def new_job(  # noqa: PLR0913  what is named has a default
         notes=notes,
         health=worker.health,
         decode=worker.decode,
+        name_speakers=name_speakers,
     )
     if asked.stream and (plugins := texts_unseen_by(worker.host, job)):
         raise BadInputError(
