@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import random
 import tempfile
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from bench.archive_recordings import compose_archive, people_of
 from bench.real_voices import read_voices
@@ -78,7 +79,7 @@ def main() -> None:
     groupings = []
     with tempfile.TemporaryDirectory() as folder:
         for order in range(ORDERS):
-            shuffled = random.Random(order).sample(embedded, len(embedded)) if order else embedded
+            shuffled = [embedded[at] for at in np.random.default_rng(order).permutation(len(embedded))]
             with open_library(Path(folder) / f"{order}.sqlite", create=True) as library:
                 learn_all(library, shuffled, threshold)
                 before = contents(library)
@@ -120,7 +121,7 @@ def contents(library: Library) -> list[str]:
 def grouping(library: Library) -> tuple[set[frozenset[str]], frozenset[str]]:
     """Return the voices by person, without the persons' names, and the uncertain ones."""
     groups: dict[int, set[str]] = defaultdict(set)
-    uncertain = set()
+    uncertain: set[str] = set()
     for person, pending, title, label in library.connection.execute("SELECT person, pending, title, label FROM voices"):
         (uncertain if pending else groups[person]).add(f"{title} {label}")
     return {frozenset(group) for group in groups.values()}, frozenset(uncertain)

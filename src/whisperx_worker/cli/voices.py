@@ -31,7 +31,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 @app.command()
 def enrol(
     name: Annotated[str, typer.Argument(help="The person's name.")],
-    files: Annotated[list[Path], typer.Argument(help="Recordings of this voice alone, at least 3 s of speech each.")],
+    files: Annotated[list[Path], typer.Argument(help="Recordings of this voice alone, at least 1 s of speech each.")],
     place: Place = None,
     model: Annotated[str | None, typer.Option("--speaker-model", help="Name or folder of the speaker model.")] = None,
     keep: Annotated[
@@ -44,15 +44,20 @@ def enrol(
     from whisperx_worker.pipeline.voice_samples import embed_files
     from whisperx_worker.pipeline.worker import open_worker
     from whisperx_worker.voices.enrolling import enrol_voices
+    from whisperx_worker.voices.library import find_person
     from whisperx_worker.voices.person_names import checked_name, is_label
 
-    if not is_label(name.strip()):
+    is_old = is_label(name.strip())
+    if not is_old:
         checked_name(name)
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise BadInputError(f"{', '.join(missing)}: no such file")
     settings = _settings(model, download=download)
     with _library(place, settings, create=True) as library:
+        if is_old:
+            with library.look() as connection:
+                find_person(connection, name)
         decode_server.start()
         found = embed_files(open_worker(settings), files, keep_samples=keep)
         if found.problems:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from whisperx_worker.types import Seconds
 
-MIN_SPEECH_S: Seconds = 3.0
+MIN_SPEECH_S: Seconds = 1.0
 """Speech below which a sample is refused."""
 PIECE_S: Seconds = 1.5
 """Length of the pieces in which a sample is searched for a second voice."""
