@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from whisperx_worker.audio.speaker_samples import read_sample
-from whisperx_worker.contract.request import Request, SpeakerSample
+from whisperx_worker.contract.request import Request
+from whisperx_worker.contract.speakers import SpeakerSample
 from whisperx_worker.errors import BadInputError
 from whisperx_worker.hooks.dispatch import calls_of_job, run_engine
 from whisperx_worker.hooks.job import Job
