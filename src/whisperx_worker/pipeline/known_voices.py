@@ -82,13 +82,14 @@ class KnownVoices:
         if not voices:
             job.warn("the library of voices names nobody: no speaker could be compared", lossless=True)
             return {}
-        model = job.embed_voices(())
+        chosen = job.request.speaker_threshold
+        threshold = job.embed_voices(()).threshold if chosen is None else chosen
         with open_library(self.path) as library:
             found = name_voices(
                 library,
                 voices,
                 hashlib.sha256(audio.samples.data).digest(),
-                threshold=model.threshold,
+                threshold=threshold,
                 title=source_stem(job.request.source) or None,
                 learn=self.learn,
             )
@@ -116,11 +117,10 @@ def _named(match: SpeakerMatch, names: dict[str, VoiceName]) -> SpeakerMatch:
     name = names.get(match.speaker or "") if match.segment is None else None
     if name is None:
         return match
-    # A name without a similarity is of a voice that nobody else's could be compared with.
     return replace(
         match,
         speaker_id=name.name,
-        similarity=1.0 if name.similarity is None else name.similarity,
+        similarity=name.similarity,
         runner_up=name.runner_up,
         false_name_probability=name.false_name_probability,
     )

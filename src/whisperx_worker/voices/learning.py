@@ -53,7 +53,7 @@ class VoiceName:
     label: str
     name: str = UNKNOWN
     similarity: float | None = None
-    """Cosine with the person's other voices, or with the nearest person; None where there is nobody else."""
+    """Cosine with the person's other voices, or of an unknown voice with the nearest person; None without them."""
     runner_up: float | None = None
     false_name_probability: float | None = None
     candidates: tuple[tuple[str, float], ...] = ()
@@ -123,7 +123,7 @@ def name_voices(  # noqa: PLR0913  what is named has a default
 
 
 def _unnamed(name: VoiceName) -> VoiceName:
-    return VoiceName(name.label, UNKNOWN, name.similarity, name.runner_up)
+    return VoiceName(name.label, UNKNOWN, name.runner_up)
 
 
 def _kept_voices(connection: sqlite3.Connection, content: bytes, revision: str) -> dict[str, tuple[int, bytes]]:
@@ -182,9 +182,10 @@ class _People:
             similarity, runner_up = _best_two(None, [*cosines.values()])
             return VoiceName(label, UNKNOWN, similarity, runner_up, candidates=candidates)
         others = [cosine for other, cosine in cosines.items() if other != person]
-        similarity, runner_up = _best_two(cosines.get(person), others)
         if person not in means:
-            return VoiceName(label, name, similarity, runner_up, is_new=person not in people_before)
+            (nearest, _) = _best_two(None, others)
+            return VoiceName(label, name, None, nearest, is_new=person not in people_before)
+        similarity, runner_up = _best_two(cosines[person], others)
         score = float(self._scorer.scores(own[None], means[person][None])[0, 0])
         probability = self._scorer.false_name_probability(score, len(means))
         return VoiceName(label, name, similarity, runner_up, probability, is_new=person not in people_before)
