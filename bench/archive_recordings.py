@@ -1,4 +1,4 @@
-"""Archive of short recordings, made of real clips: who speaks in which recording, and how each one was recorded."""
+"""Archive of short recordings of one to three people each, made of real clips."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ArchiveRecording:
     """Intervals and people, in time order, without overlap."""
 
     def sound_of(self, person: str) -> NDArray[np.float32]:
-        """Return all that a person says, joined, shape (n,)."""
+        """Return a person's speech, joined, shape (n,)."""
         edges = [(round(span.start * SAMPLE_RATE_HZ), round(span.end * SAMPLE_RATE_HZ)) for span in self.spans(person)]
         return np.concatenate([self.sound[start:end] for start, end in edges])
 

@@ -97,6 +97,14 @@ SpeakerFiles: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--speaker", metavar="NAME=FILE", help="A person's voice, to name them; repeatable."),
 ]
+ThresholdOption: TypeAlias = Annotated[float | None, typer.Option(help="Similarity below which nobody is named; else the model's own.")]
+VoiceprintsOption: TypeAlias = Annotated[
+    bool, typer.Option("--voiceprints", help="Give the speakers of json voiceprints; biometric data.")
+]
+LibraryOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--voices", metavar="LIBRARY", help="Name speakers from a library of voices.")
+]
+LearnOption: TypeAlias = Annotated[bool, typer.Option("--learn", help="Keep unknown voices in the library, as person_0001 and so on.")]
 
 
 @app.command(cls=ListsFormats)
@@ -117,16 +125,10 @@ def transcribe(
     max_speakers: Annotated[int | None, typer.Option(help="At most so many.")] = None,
     speakers: SpeakerFiles = None,
     speaker_model: Annotated[str | None, typer.Option(help="Name or folder of a SpeechBrain encoder.")] = None,
-    speaker_threshold: Annotated[
-        float | None, typer.Option(help="Similarity below which nobody is named; else the model's own.")
-    ] = None,
-    voiceprints: Annotated[bool, typer.Option("--voiceprints", help="Put voiceprints, biometric, into json.")] = False,
-    library: Annotated[
-        Path | None, typer.Option("--voices", metavar="LIBRARY", help="Name speakers from a library of voices.")
-    ] = None,
-    learn: Annotated[
-        bool, typer.Option("--learn", help="Keep unknown voices in the library, as person_0001 and so on.")
-    ] = False,
+    speaker_threshold: ThresholdOption = None,
+    voiceprints: VoiceprintsOption = False,
+    library: LibraryOption = None,
+    learn: LearnOption = False,
     formats: Annotated[list[str] | None, typer.Option("--format", "-f", help="Output format; repeatable.")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the results; else they are printed.")

@@ -203,7 +203,10 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     place: Place = None,
 ) -> None:
-    """Delete a person with all voices, samples and names, so that no byte of them stays. It cannot be undone."""
+    """Delete a person with all voices, samples and names.
+
+    No byte of them stays in the library. It cannot be undone.
+    """
     from whisperx_worker.voices.corrections import forget_person
     from whisperx_worker.voices.library import find_person
 

@@ -36,7 +36,7 @@ class KnownVoices:
     keeps_voiceprints: bool = False
     """Whether the answer has the voiceprints that names are found by."""
     note: Callable[[str], None] = _ignore
-    """Gets a sentence for each person whose voices went to another."""
+    """Gets a sentence for each person with voices that another has now."""
 
     def check(self) -> None:
         """Open the library, before any heavy work; make it where it may learn.

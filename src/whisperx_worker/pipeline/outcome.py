@@ -84,14 +84,9 @@ def run_request(  # noqa: PLR0913  what is named has a default
     with job_log.recorded(job_id, secrets, worker.settings.log_tail_lines) as tail:
         try:
             job = new_job(
-                worker,
-                job_id,
-                data,
-                local=local,
-                observers=observers,
-                time_limit_s=time_limit_s,
+                worker, job_id, data, local=local, observers=observers, time_limit_s=time_limit_s,
                 name_speakers=name_speakers,
-            )
+            )  # fmt: skip
             tail.is_closed = bool(closed_to_text(worker.host, job))
             observers.started(job)
             log.info("started")

@@ -149,7 +149,7 @@ def _name_back(connection: sqlite3.Connection, person: int, name: str) -> None:
 
 
 def decide_voice(library: Library, voice: int, name: str | None) -> str:
-    """Decide an uncertain voice: it is a person's, or with None somebody new. Return the person's name.
+    """Decide an uncertain voice as a person's, or with None as a new one's; return the name.
 
     Raises:
         BadInputError: The voice is not there or not uncertain, or there is no such person.
@@ -177,7 +177,7 @@ def decide_voice(library: Library, voice: int, name: str | None) -> str:
 
 
 def forget_person(library: Library, name: str) -> tuple[int, int]:
-    """Delete a person with every voice, sample and name, and the uncertain voices that are nearest to this person.
+    """Delete a person with every voice, sample and name, and the nearest uncertain voices.
 
     No byte of them stays in the file: deleted content is overwritten, and the file rebuilt.
 

@@ -40,7 +40,7 @@ class GroupedVoice:
     label: str | None
     """Speaker label in the recording; voices of one recording with different labels are two people's."""
     anchor: int | None = None
-    """Person whose voice it is by enrolment or by name."""
+    """Person who has it by enrolment or by name."""
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class NamedRecording:
 
     names: tuple[VoiceName, ...]
     changes: tuple[str, ...] = ()
-    """Sentences about people whose voices went to another person."""
+    """Sentences about people with voices that another has now."""
     was_kept: bool = False
     """Whether the recording was kept already."""
 

@@ -167,7 +167,7 @@ def _models(connection: sqlite3.Connection, person: int) -> tuple[str, ...]:
 
 
 def find_person(connection: sqlite3.Connection, name: str) -> tuple[int, str]:
-    """Return the id and the present name of a person by a name or another name; of one that was merged, the other.
+    """Return id and present name of a person by any name, also a merged one's.
 
     Raises:
         BadInputError: There is no such person; with the nearest name.

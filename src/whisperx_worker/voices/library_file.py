@@ -1,4 +1,4 @@
-"""File of a library of voices: closed to others, safe for several processes, and without traces of what is deleted.
+"""File of a library of voices: closed, safe for several processes, without traces of the deleted.
 
 A rollback journal and not a write-ahead log: its file is deleted at each commit, so that no deleted voiceprint stays
 in a file beside the library. Deleted content is overwritten with zeros.

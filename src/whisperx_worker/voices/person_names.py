@@ -1,4 +1,4 @@
-"""Names of people in a library of voices: what may be one, and labels of people without a name. Pure."""
+"""Names of people in a library of voices, and labels of people without one. Pure."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def _links(connection: sqlite3.Connection, rows: Sequence[_Row]) -> list[Link]:
 def _people_of_groups(
     connection: sqlite3.Connection, rows: Sequence[_Row], grouping: Grouping
 ) -> dict[int, int | None]:
-    """Return the person of each group; None for one of which no voice is certain. New people are made."""
+    """Return the person of each group, new ones included; None where no voice is certain."""
     anchors: dict[int, Counter[int]] = defaultdict(Counter)
     kept: dict[int, Counter[int]] = defaultdict(Counter)
     first: dict[int, int] = {}

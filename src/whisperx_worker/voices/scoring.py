@@ -34,7 +34,7 @@ class Scorer(Protocol):
         """
 
     def false_name_probability(self, score: float, people: int) -> float | None:
-        """Return the probability that a stranger gets a name among so many people at this score, if it is known."""
+        """Return the probability that a stranger gets one of several names at a score."""
 
 
 @dataclass(frozen=True)
