@@ -97,14 +97,18 @@ SpeakerFiles: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--speaker", metavar="NAME=FILE", help="A person's voice, to name them; repeatable."),
 ]
-ThresholdOption: TypeAlias = Annotated[float | None, typer.Option(help="Similarity below which nobody is named; else the model's own.")]
+ThresholdOption: TypeAlias = Annotated[
+    float | None, typer.Option(help="Similarity below which nobody is named; else the model's own.")
+]
 VoiceprintsOption: TypeAlias = Annotated[
     bool, typer.Option("--voiceprints", help="Give the speakers of json voiceprints; biometric data.")
 ]
 LibraryOption: TypeAlias = Annotated[
     Path | None, typer.Option("--voices", metavar="LIBRARY", help="Name speakers from a library of voices.")
 ]
-LearnOption: TypeAlias = Annotated[bool, typer.Option("--learn", help="Keep unknown voices in the library, as person_0001 and so on.")]
+LearnOption: TypeAlias = Annotated[
+    bool, typer.Option("--learn", help="Keep unknown voices in the library, as person_0001 and so on.")
+]
 
 
 @app.command(cls=ListsFormats)
