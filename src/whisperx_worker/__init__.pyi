@@ -58,6 +58,7 @@ from .types import (
     Word as Word,
     with_extra as with_extra,
 )
+from .voices.calibration import Calibration as Calibration, read_calibration as read_calibration
 from .voices.embeddings import VoiceEmbeddings as VoiceEmbeddings, file_revision as file_revision
 from .voices.voiceprint import (
     Voiceprint as Voiceprint,

@@ -28,11 +28,11 @@ from whisperx_worker_plugins._shared.model_requirements import with_production_m
 from whisperx_worker_plugins.speaker_verification import encoder as encoders
 from whisperx_worker_plugins.speaker_verification import notices
 from whisperx_worker_plugins.speaker_verification.comparison import Comparison
+from whisperx_worker_plugins.speaker_verification.decision import decide
 from whisperx_worker_plugins.speaker_verification.embeddings import similarities
 from whisperx_worker_plugins.speaker_verification.enrolment import enrol
-from whisperx_worker_plugins.speaker_verification.naming import UNKNOWN, name_independently, name_uniquely
+from whisperx_worker_plugins.speaker_verification.naming import UNKNOWN, name_independently, name_uniquely, with_cosines
 from whisperx_worker_plugins.speaker_verification.pinned_model import PINNED_MODEL
-from whisperx_worker_plugins.speaker_verification.threshold import threshold_of_job
 from whisperx_worker_plugins.speaker_verification.voiceprints import with_voiceprints
 from whisperx_worker_plugins.speaker_verification.voices import voices_of
 
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from whisperx_worker_plugins.speaker_verification.encoder import Encoder
     from whisperx_worker_plugins.speaker_verification.enrolment import Person
     from whisperx_worker_plugins.speaker_verification.naming import Naming
-    from whisperx_worker_plugins.speaker_verification.threshold import Threshold
     from whisperx_worker_plugins.speaker_verification.voices import Voice
 
 
@@ -106,7 +105,7 @@ def embed_voices(sounds: Sequence[NDArray[np.float32]], job: Job, options: Optio
             OomBackoff(job, "embed_voices"),
             lambda done: job.progress("embed_voices", done),
         )
-        return VoiceEmbeddings(vectors, encoder.model, encoder.revision, encoder.threshold.value)
+        return VoiceEmbeddings(vectors, encoder.model, encoder.revision, encoder.threshold.value, encoder.calibration)
 
 
 @hookimpl
@@ -145,9 +144,7 @@ def _match_voices(
     comparable = [voice for voice, is_one in zip(voices, is_comparable, strict=True) if is_one]
     vectors = embeddings.vectors[is_comparable]
     if people:
-        matches = _name_voices(
-            audio, comparable, vectors, people, threshold_of_job(job, embeddings.threshold), job, options
-        )
+        matches = _name_voices(audio, comparable, vectors, people, embeddings, job, options)
     else:
         matches = [SpeakerMatch(voice.speaker, speech_s=_speech_s(voice)) for voice in comparable]
     return (
@@ -160,7 +157,7 @@ def _name_voices(  # noqa: PLR0913  what is compared, and how
     comparable: Sequence[Voice],
     vectors: NDArray[np.float32],
     people: Sequence[Person],
-    threshold: Threshold,
+    model: VoiceEmbeddings,
     job: Job,
     options: Options | None,
 ) -> list[SpeakerMatch]:
@@ -171,22 +168,32 @@ def _name_voices(  # noqa: PLR0913  what is compared, and how
     """
     if len(people[0].embedding) != vectors.shape[1]:
         raise BadInputError(f"the voiceprints of {people[0].name} have another dimension than the speaker model")
-    scores = similarities(vectors, np.stack([person.embedding for person in people]))
+    enrolled = np.stack([person.embedding for person in people])
+    cosines = similarities(vectors, enrolled)
+    decision = decide(vectors, enrolled, cosines, model, job)
     speakers = sum(voice.segment is None for voice in comparable)
     # Without diarization segments are compared instead of speakers.
-    Comparison(comparable[: speakers or None], people, scores[: speakers or None], threshold).explain(audio, job)
-    name_speakers = name_independently if options and options.allow_same_person else name_uniquely
-    namings = [
-        *name_speakers(scores[:speakers], threshold.value),
-        *name_independently(scores[speakers:], threshold.value),
-    ]
+    shown = slice(speakers or None)
+    Comparison(comparable[shown], people, cosines[shown], decision.threshold).explain(audio, job)
+    of_speakers, of_segments = decision.scores[:speakers], decision.scores[speakers:]
+    namings = (
+        name_independently(of_speakers, decision.threshold.value)
+        if options and options.allow_same_person
+        else name_uniquely(of_speakers, decision.threshold.value, decision.max_behind)
+    )
+    namings += name_independently(of_segments, decision.threshold.value)
+    namings = [with_cosines(*one) for one in zip(namings, decision.scores, cosines, strict=True)]
+    probabilities = map(decision.false_name_probability, namings, decision.scores)
     named = list(zip(comparable, namings, strict=True))
     notices.warn_of_taken_names(named[:speakers], people, job)
     notices.warn_of_mixed_segments(named, audio, job)
-    return [_speaker_match(voice, naming, people) for voice, naming in named]
+    return [
+        _speaker_match(voice, naming, people, probability)
+        for (voice, naming), probability in zip(named, probabilities, strict=True)
+    ]
 
 
-def _speaker_match(voice: Voice, naming: Naming, people: Sequence[Person]) -> SpeakerMatch:
+def _speaker_match(voice: Voice, naming: Naming, people: Sequence[Person], probability: float | None) -> SpeakerMatch:
     return SpeakerMatch(
         speaker=voice.speaker,
         speaker_id=UNKNOWN if naming.person is None else people[naming.person].name,
@@ -194,6 +201,7 @@ def _speaker_match(voice: Voice, naming: Naming, people: Sequence[Person]) -> Sp
         runner_up=None if naming.runner_up is None else round(naming.runner_up, 4),
         speech_s=_speech_s(voice),
         segment=voice.segment,
+        false_name_probability=probability,
     )
 
 

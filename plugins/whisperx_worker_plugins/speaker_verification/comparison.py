@@ -75,7 +75,7 @@ class Comparison:
             samples: Whether each person's samples are.
         """
         best, needed = float(self.scores.max()), self.threshold.value
-        if best >= needed:
+        if best >= needed or self.threshold.source == "calibration":  # no cosine decides there
             return
         missing = f"no voice was recognised: the highest similarity is {best:.2f}, and a name needs {needed:.2f}"
         log.info("%s (%s); %s", missing, self.threshold.source, ADVICE)

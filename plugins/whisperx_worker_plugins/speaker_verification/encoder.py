@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import defaultdict
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from whisperx_worker import SAMPLE_RATE_HZ, WorkerError, file_revision, torch_loading
+from whisperx_worker import SAMPLE_RATE_HZ, WorkerError, file_revision, read_calibration, torch_loading
 from whisperx_worker_plugins._shared.speechbrain_folder import local_arguments
 from whisperx_worker_plugins.speaker_verification.embeddings import mean_embedding
 from whisperx_worker_plugins.speaker_verification.threshold import Threshold, threshold_of_model
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from whisperx_worker import OomBackoff
+    from whisperx_worker import Calibration, OomBackoff
+
+log = logging.getLogger(__name__)
 
 WINDOW_S = 4.0
 """Length of the windows in which longer recordings go through the encoder."""
@@ -36,6 +39,8 @@ MAX_SILENCE = 1e-4
 
 REVISION_FILES = ("hyperparams.yaml", "embedding_model.ckpt")
 """Files of a model's folder that its embeddings depend on."""
+CALIBRATION_FILE = "calibration.json"
+"""File of a model's folder with what `voices.calibration` measured."""
 
 IMPORTS = (
     "torch.utils.serialization",
@@ -58,6 +63,8 @@ class Encoder:
     """Hash of its weights and hyperparameters."""
     threshold: Threshold
     """Similarity below which two voices are two people, where a job names no other."""
+    calibration: Calibration | None = None
+    """Of the model's folder; None where it has none of this revision."""
 
     def embed(
         self,
@@ -165,7 +172,22 @@ def load_encoder(folder: Path, name: str, device: str) -> Encoder:
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RuntimeError) as error:
         raise WorkerError(f"the speaker model {name!r} cannot be loaded ({type(error).__name__})") from error
     revision = file_revision(path for file in REVISION_FILES if (path := folder / file).is_file())
-    return Encoder(classifier, device, plain_name(name), revision, threshold)
+    return Encoder(classifier, device, plain_name(name), revision, threshold, calibration_of(folder, revision))
+
+
+def calibration_of(folder: Path, revision: str) -> Calibration | None:
+    """Return the calibration of a model's folder; None where it has none of this revision.
+
+    Raises:
+        WorkerError: The file is no calibration.
+    """
+    if not (folder / CALIBRATION_FILE).is_file():
+        return None
+    calibration = read_calibration(folder / CALIBRATION_FILE)
+    if calibration.revision != revision:
+        log.warning("%s in the folder of the speaker model is of another revision, and is not used", CALIBRATION_FILE)
+        return None
+    return calibration
 
 
 def plain_name(name: str) -> str:

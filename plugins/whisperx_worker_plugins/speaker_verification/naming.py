@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,18 +44,21 @@ def name_independently(scores: NDArray[np.float64], threshold: float) -> list[Na
     ]
 
 
-def name_uniquely(scores: NDArray[np.float64], threshold: float) -> list[Naming]:
+def name_uniquely(
+    scores: NDArray[np.float64], threshold: float, max_behind: float = MAX_BEHIND_NEAREST
+) -> list[Naming]:
     """Name every voice by a person, each person once: the most similar voice gets the name.
 
     Pairs are taken by falling similarity. Only those count that reach the threshold and are at most
-    `MAX_BEHIND_NEAREST` behind the voice's nearest person: a voice whose person is taken stays a stranger, and does not
+    `max_behind` behind the voice's nearest person: a voice whose person is taken stays a stranger, and does not
     get the name of a person with little similarity.
 
     Args:
         scores: Shape (voices, people), people > 0, all finite.
-        threshold: The lowest cosine that gives a name.
+        threshold: The lowest score that gives a name.
+        max_behind: Distance from the highest score up to which a voice may get a name.
     """
-    allowed = (scores >= threshold) & (scores >= scores.max(axis=1, keepdims=True) - MAX_BEHIND_NEAREST)
+    allowed = (scores >= threshold) & (scores >= scores.max(axis=1, keepdims=True) - max_behind)
     person_of: dict[int, int] = {}
     for voice, person in sorted(np.argwhere(allowed).tolist(), key=lambda pair: -scores[pair[0], pair[1]]):
         if voice not in person_of and person not in person_of.values():
@@ -66,6 +69,19 @@ def name_uniquely(scores: NDArray[np.float64], threshold: float) -> list[Naming]
         taken = nearest if named is None or row[named] < row[nearest] else None
         namings.append(_naming(row, named, taken if row[nearest] >= threshold else None))
     return namings
+
+
+def with_cosines(naming: Naming, scores: NDArray[np.float64], cosines: NDArray[np.float64]) -> Naming:
+    """Return a naming by normalised scores with the cosines of the same people.
+
+    Args:
+        naming: The naming.
+        scores: Shape (people,), the scores that it was made by.
+        cosines: Shape (people,).
+    """
+    shown = int(scores.argmax()) if naming.person is None else naming.person
+    others = np.delete(cosines, shown)
+    return replace(naming, similarity=float(cosines[shown]), runner_up=float(others.max()) if len(others) else None)
 
 
 def _naming(row: NDArray[np.float64], person: int | None, taken: int | None = None) -> Naming:

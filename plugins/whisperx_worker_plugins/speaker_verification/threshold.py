@@ -23,9 +23,9 @@ class Threshold:
     """Lowest similarity of two recordings of one person."""
 
     value: float
-    """Cosine, -1..1."""
+    """Cosine, -1..1; of a calibration a normalised score."""
     source: str
-    """"job", "model" for the speaker model's, or "default" for SpeechBrain's own."""
+    """"job", "model", "calibration" for a normalised score, or "default" for SpeechBrain's own."""
 
 
 DEFAULT = Threshold(0.25, "default")

@@ -39,6 +39,7 @@ from whisperx_worker.types import (
     Transcript,
     Word,
 )
+from whisperx_worker.voices.calibration import Calibration
 from whisperx_worker.voices.embeddings import VoiceEmbeddings
 
 if TYPE_CHECKING:
@@ -222,6 +223,19 @@ def _voice_embeddings(embeddings: Any, sounds: object) -> Iterator[str]:
             yield f"its {name} is {text!r}, which is no name"
     if not (_is_number(embeddings.threshold) and -1 <= embeddings.threshold <= 1):
         yield f"its threshold is {embeddings.threshold!r}, which is no cosine"
+    yield from _calibration(embeddings)
+
+
+def _calibration(embeddings: Any) -> Iterator[str]:
+    calibration = embeddings.calibration
+    if calibration is None:
+        return
+    if type(calibration) is not Calibration:
+        yield f"its calibration is {_kind(calibration)} and no Calibration"
+    elif calibration.revision != embeddings.revision:
+        yield "its calibration is of another revision of the model"
+    elif len(embeddings.vectors) and calibration.cohort.shape[1:] != embeddings.vectors.shape[1:]:
+        yield "its calibration has a cohort of another dimension"
 
 
 def _matches(matches: Any, _before: object) -> Iterator[str]:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from whisperx_worker.voices.calibration import Calibration
+
 _REVISION_DIGITS = 12
 _BLOCK_BYTES = 1 << 20
 
@@ -29,6 +31,8 @@ class VoiceEmbeddings:
     """Revision of its weights: only embeddings of one revision can be compared."""
     threshold: float
     """Cosine, -1..1, below which two voices are two people, where there is no calibration."""
+    calibration: Calibration | None = field(default=None, repr=False)
+    """Measured scores of this revision; None where none were measured."""
 
 
 def file_revision(files: Iterable[Path]) -> str:
