@@ -46,7 +46,8 @@ def trials(vectors: NDArray[np.float32], people: NDArray[np.str_], conditions: N
         rng = np.random.default_rng(repeat)
         for fold in np.array_split(rng.permutation(names), FOLDS):
             is_unheard = np.isin(people, fold)
-            calibration = calibrate(vectors[~is_unheard], people[~is_unheard].tolist(), "bench", TARGET)
+            others, bands = people[~is_unheard].tolist(), conditions[~is_unheard].tolist()
+            calibration = calibrate(vectors[~is_unheard], others, "bench", TARGET, bands)
             several = [name for name in fold if (people == name).sum() > len(np.unique(conditions))]
             enrolled = several[: max(1, len(several) // 2)]
             samples = {name: _samples(people, conditions, name) for name in enrolled}

@@ -106,7 +106,11 @@ class Calibration:
 
 
 def calibrate(
-    embeddings: NDArray[np.float32], people: Sequence[str], revision: str, false_names: float = DEFAULT_FALSE_NAMES
+    embeddings: NDArray[np.float32],
+    people: Sequence[str],
+    revision: str,
+    false_names: float = DEFAULT_FALSE_NAMES,
+    conditions: Sequence[str] | None = None,
 ) -> Calibration:
     """Measure a calibration on recordings of known people, who are its cohort too.
 
@@ -117,6 +121,8 @@ def calibrate(
         people: The person of each recording.
         revision: Revision of the model.
         false_names: Share of strangers who may get a name.
+        conditions: Condition of each recording, such as its band: strangers are of one condition, where they are most
+            alike. Else all are of one.
 
     Raises:
         BadInputError: There are too few people, or none with two recordings.
@@ -125,6 +131,7 @@ def calibrate(
     count = int(names.max()) + 1 if len(names) else 0
     if count < MIN_PEOPLE:
         raise BadInputError(f"a calibration needs recordings of at least {MIN_PEOPLE} people; there are {count}")
+    bands = np.zeros(len(names)) if conditions is None else np.unique(np.asarray(conditions), return_inverse=True)[1]
     cosines = _cosines(embeddings, embeddings)
     moments = np.stack([_moments_without(cosines, names, person) for person in range(count)])
     strangers, same = [], []
@@ -134,7 +141,7 @@ def calibrate(
         scores = normalised(cosines[one, others], first[:, 0], first[:, 1], second[:, 0], second[:, 1], paired=True)
         is_same = names[others] == names[one]
         same.append(scores[is_same])
-        strangers.append(scores[~is_same])
+        strangers.append(scores[~is_same & (bands[others] == bands[one])])
     measured = np.sort(np.concatenate(same))
     if not len(measured):
         raise BadInputError("no person has two recordings that can be compared")
