@@ -8,7 +8,6 @@ import json
 import logging
 import pickle
 import random
-from collections import deque
 
 import pytest
 
@@ -265,7 +264,8 @@ def test_nothing_of_a_voiceprint_is_kept_after_the_job(worker, monkeypatch):
     monkeypatch.setattr(voiceprint_mask, "LATE_S", 0.0)
     run(worker, how="log", of="made")
 
-    monkeypatch.setattr(voiceprint_mask, "_ended", deque((0.0, blocks) for _, blocks in voiceprint_mask._ended))
+    for place, (_, blocks) in enumerate(voiceprint_mask._ended):
+        voiceprint_mask._ended[place] = (0.0, blocks)
     assert redaction.mask(SENT[300:340]) == SENT[300:340]
     assert not voiceprint_mask._known
 
