@@ -196,7 +196,7 @@ def test_what_is_too_long_apart_is_mixed_where_that_is_left_open(read, talk) -> 
 
 def test_a_mono_recording_has_nothing_to_read_apart(read, speech) -> None:
     plain, _ = read(speech[None], request=ChannelRequest())
-    for request, told in ((SEPARATE, ["the recording has one channel, so there is nothing to read apart"]), (AUTO, [])):
+    for request, told in ((SEPARATE, ["the recording has one channel; all of its speech is channel 0"]), (AUTO, [])):
         audio, warnings = read(speech[None], request=request)
         assert (audio.channel_spans, warnings) == ((), told)
         assert np.array_equal(audio.samples, plain.samples)

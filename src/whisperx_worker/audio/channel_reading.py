@@ -56,7 +56,7 @@ def read_apart(store: BinaryIO, mix: TrackMix, wanted: Channels, max_s: Seconds)
         return Reading((Warned(f"{too_many(mix.too_many)}, so they were mixed"),))
     channels = mix.channels()
     if len(channels) == 1:
-        return Reading((Warned("the recording has one channel, so there is nothing to read apart"),) if must else ())
+        return Reading((Warned("the recording has one channel; all of its speech is channel 0"),) if must else ())
     if mix.is_film and not must:
         return Reading()
     stores = [channel.store for channel in channels]
