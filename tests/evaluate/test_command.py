@@ -127,7 +127,7 @@ def test_the_command_has_the_options_of_transcribe():
         with command.make_context("evaluate", ["x"], parent=outer) as inner:
             ours = {option for parameter in command.get_params(inner) for option in parameter.opts}
     theirs = {option for parameter in group.commands["transcribe"].params for option in parameter.opts}
-    assert theirs - ours == {"recordings", "--format", "-f", "--output", "--trace"}
+    assert theirs - ours == {"recordings", "--format", "-f", "--output", "--trace", "--voices", "--learn"}
     shown = run("evaluate", "--help").stdout
     assert "--beam-size" in shown
     assert "--compare" in shown

@@ -2,7 +2,7 @@
 
 enrolment makes one embedding of each person's samples and voiceprints · voices finds the clean speech of speakers and
 segments · encoder embeds it · embeddings compares · threshold is the similarity that a name needs · naming decides who
-gets which name · comparison explains the result · voiceprints makes those of speakers.
+gets which name · short_speech withholds names · comparison explains the result · voiceprints makes those of speakers.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from whisperx_worker_plugins.speaker_verification.embeddings import similarities
 from whisperx_worker_plugins.speaker_verification.enrolment import enrol
 from whisperx_worker_plugins.speaker_verification.naming import UNKNOWN, name_independently, name_uniquely, with_cosines
 from whisperx_worker_plugins.speaker_verification.pinned_model import PINNED_MODEL
+from whisperx_worker_plugins.speaker_verification.short_speech import without_short
 from whisperx_worker_plugins.speaker_verification.voiceprints import with_voiceprints
 from whisperx_worker_plugins.speaker_verification.voices import voices_of
 
@@ -183,9 +184,13 @@ def _name_voices(  # noqa: PLR0913  what is compared, and how
     )
     namings += name_independently(of_segments, decision.threshold.value)
     namings = [with_cosines(*one) for one in zip(namings, decision.scores, cosines, strict=True)]
-    probabilities = map(decision.false_name_probability, namings, decision.scores)
+    notices.warn_of_taken_names(list(zip(comparable, namings, strict=True))[:speakers], people, job)
+    if job.request.speaker_threshold is None:
+        namings = without_short(comparable, namings, job)
+    if decision.calibration is None and any(naming.person is not None for naming in namings):
+        notices.warn_of_missing_calibration(model, job)
+    probabilities = [decision.false_name_probability(number, naming) for number, naming in enumerate(namings)]
     named = list(zip(comparable, namings, strict=True))
-    notices.warn_of_taken_names(named[:speakers], people, job)
     notices.warn_of_mixed_segments(named, audio, job)
     return [
         _speaker_match(voice, naming, people, probability)

@@ -30,11 +30,19 @@ class Decision:
     threshold: Threshold
     max_behind: float
     calibration: Calibration | None
+    normalised: NDArray[np.float64] | None
+    """Shape (voices, people): scores by the calibration; None without one."""
 
-    def false_name_probability(self, naming: Naming, scores: NDArray[np.float64]) -> float | None:
-        """Return the probability that a stranger gets this name at its score; None without a calibration."""
-        if self.calibration is None or naming.person is None or self.threshold.source != CALIBRATION:
+    def false_name_probability(self, voice: int, naming: Naming) -> float | None:
+        """Return the probability that a stranger gets this name at its score; None without a calibration.
+
+        Args:
+            voice: Index of the voice.
+            naming: Its naming.
+        """
+        if self.calibration is None or self.normalised is None or naming.person is None:
             return None
+        scores = self.normalised[voice]
         probability = self.calibration.false_name_probability(float(scores[naming.person]), len(scores))
         return float(f"{max(probability, MIN_PROBABILITY):.2g}")
 
@@ -62,9 +70,9 @@ def decide(
         job: For its threshold.
     """
     calibration = embeddings.calibration
-    if calibration is None or job.request.speaker_threshold is not None:
+    normalised = calibration.scores(voices, people) if calibration else None
+    if calibration is None or normalised is None or job.request.speaker_threshold is not None:
         threshold = threshold_of_job(job, embeddings.threshold)
-        return Decision(cosines, threshold, MAX_BEHIND_NEAREST, calibration)
-    scores = calibration.scores(voices, people)
+        return Decision(cosines, threshold, MAX_BEHIND_NEAREST, calibration, normalised)
     threshold = Threshold(calibration.threshold(len(people)), CALIBRATION)
-    return Decision(scores, threshold, MAX_DEVIATIONS_BEHIND, calibration)
+    return Decision(normalised, threshold, MAX_DEVIATIONS_BEHIND, calibration, normalised)

@@ -36,6 +36,9 @@ MAX_CLIPPED_SHARE = 0.005
 _PADDING_MS = 100
 _MAX_CACHED_SAMPLES = 512
 
+_analyses: LruCache[SampleAnalysis] = LruCache(_MAX_CACHED_SAMPLES)
+"""Analyses of samples by model, revision and sound."""
+
 
 @dataclass(frozen=True, eq=False)
 class Person:
@@ -107,18 +110,13 @@ def _read_and_analyse(sample: SpeakerSample, job: Job, model: VoiceEmbeddings) -
         job.warn(f"{error}; it is left out")
         return None
     key = (model.model, model.revision, hashlib.sha256(audio.samples.tobytes()).digest())
-    with job.models.use(("speaker_verification", "analyses of samples"), _new_cache) as kept:
-        analysis = kept.get(key)
-        if analysis is None:
-            analysis = analyse_sample(audio, job)
-            kept.put(key, analysis)
+    analysis = _analyses.get(key)
+    if analysis is None:
+        analysis = analyse_sample(audio, job)
+        _analyses.put(key, analysis)
     for problem in analysis.problems:
         job.warn(f"{sample_title(sample, job)} {problem}")
     return analysis
-
-
-def _new_cache() -> LruCache[SampleAnalysis]:
-    return LruCache(_MAX_CACHED_SAMPLES)
 
 
 def analyse_sample(audio: Audio, job: Job) -> SampleAnalysis:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from whisperx_worker import Audio, Job
+    from whisperx_worker import Audio, Job, VoiceEmbeddings
     from whisperx_worker_plugins.speaker_verification.enrolment import Person
     from whisperx_worker_plugins.speaker_verification.naming import Naming
     from whisperx_worker_plugins.speaker_verification.voices import Voice
@@ -33,6 +33,15 @@ def warn_of_short_speech(voices: Sequence[Voice], is_comparable: NDArray[np.bool
             job.warn(
                 f"{voice.speaker} has {intervals.total_s(voice.spans):.1f} s of clean speech, too little to compare"
             )
+
+
+def warn_of_missing_calibration(model: VoiceEmbeddings, job: Job) -> None:
+    """Warn that the probability of a false name is unknown."""
+    job.warn(
+        f"no calibration was made for the speaker model {model.model}, so it is not known how likely a name is false; "
+        "calibrate-speakers makes one",
+        lossless=True,
+    )
 
 
 def warn_of_taken_names(named: Sequence[tuple[Voice, Naming]], people: Sequence[Person], job: Job) -> None:

@@ -206,7 +206,7 @@ class Job:
         Args:
             message: The sentence; `places` writes times into it.
             span: The part of the recording that it is true of, in times of the value that the hook got.
-            lossless: Whether nothing in the answer is missing or doubtful for it: it only took longer.
+            lossless: Whether `strict` lets it pass: nothing in the answer is missing or more doubtful for it.
 
         Raises:
             StrictError: When the job asked for `strict` and something is missing or doubtful.

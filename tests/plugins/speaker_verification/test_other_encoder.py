@@ -70,4 +70,4 @@ def test_a_models_calibration_decides_and_gives_the_probability_of_a_false_name(
     assert [match.speaker_id for match in found.values()] == ["Anna", "Anna"]
     assert found[None].similarity == found[0.5].similarity > 0.9
     assert 0 < found[None].false_name_probability <= 0.01
-    assert found[0.5].false_name_probability is None
+    assert found[0.5].false_name_probability == found[None].false_name_probability
