@@ -1,6 +1,7 @@
-"""Open-set trials of a speaker model on recorded people: `python -m bench.voices_open_set FILE.npz …`.
+"""Open-set trials of speaker models on recorded people: `python -m bench.voices_open_set RECORDINGS [MODEL …]`.
 
-A file has embeddings (`v`, shape (n, d)), people (`spk`) and conditions (`cond`). People are dealt into folds. The
+RECORDINGS is a folder with `index.jsonl`; every clip of a speaker counts wide and over a telephone line, and a model is
+a name or a folder. People are dealt into folds. The
 calibration is made of the other folds; of a fold half of the people with two clips are enrolled by some of them, and
 their other clips and all clips of the others are named. No measured person is in the calibration.
 """
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.embedded_voices import embed_folder
 from whisperx_worker.voices.calibration import calibrate
 
 if TYPE_CHECKING:
@@ -99,11 +101,12 @@ def report(found: Sequence[Trial]) -> list[str]:
 
 
 def main() -> None:
-    """Print a table for each file of embeddings."""
-    for name in sys.argv[1:]:
-        content = np.load(name)
-        found = trials(content["v"], content["spk"], content["cond"])
-        print(f"{Path(name).stem}\n\n| condition | strangers named | friends misnamed | friends without name |")
+    """Print a table for each speaker model."""
+    folder, *models = sys.argv[1:]
+    for model in models or ["demo-speaker-embedding"]:
+        measured = embed_folder(Path(folder), str(Path(model).resolve()) if Path(model).is_dir() else model)
+        found = trials(measured.vectors, measured.people, measured.conditions)
+        print(f"{Path(model).name}\n\n| condition | strangers named | friends misnamed | friends without name |")
         print("| --- | --- | --- | --- |", *report(found), sep="\n")
 
 

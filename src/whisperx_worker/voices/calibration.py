@@ -1,13 +1,12 @@
-"""Calibration of a speaker model: normalised scores, and the probability of a false name. Pure: numpy.
+"""Calibration of a speaker model: scores that hold across bands, and the probability of a false name. Pure: numpy.
 
-Scores are adaptive s-norm (Matejka et al., "Analysis of Score Normalization in Multilingual Speaker Recognition",
-2017): the cosine in standard deviations from those of both sides with the nearest embeddings of other people, the
-cohort. One threshold then holds for wide and narrow bands. Above the measured scores of strangers an exponential tail
-is assumed, the longer the fewer people were measured.
+Scores are those of `score_space`, in standard deviations of strangers. Above the measured scores of strangers an
+exponential tail is assumed, the longer the fewer people were measured.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from whisperx_worker.errors import BadInputError
+from whisperx_worker.voices.score_space import ScoreSpace, fit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,14 +26,17 @@ if TYPE_CHECKING:
 
 DEFAULT_FALSE_NAMES = 0.01
 """Share of strangers who may get a name, where nothing else is asked for."""
-NEAREST = 20
-"""Number of nearest embeddings of the cohort that a score is normalised by."""
 MIN_PEOPLE = 8
 """Number of people below which nothing can be measured."""
 _TAIL = 0.1
 """Share of the scores of strangers from which the tail is fitted."""
 _MIN_DEVIATION = 0.01
-_FORMAT = 1
+_FORMAT = 2
+_GROUPS = 6
+_DEALS = 4
+"""How often people are dealt into groups; only people of one group are compared, in the space of the others."""
+_KEPT_SCORES = 2001
+"""Number of scores in a file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +45,8 @@ class Calibration:
 
     revision: str
     """Revision of the model that the cohort and the scores are of."""
-    cohort: NDArray[np.float32] = field(repr=False)
-    """Shape (c, d), each of length 1: embeddings of people without names."""
+    space: ScoreSpace = field(repr=False)
+    """Where scores are computed; its cohort is of people without names."""
     strangers: NDArray[np.float64] = field(repr=False)
     """Shape (n,), ascending: scores of two people."""
     same: NDArray[np.float64] = field(repr=False)
@@ -52,6 +55,13 @@ class Calibration:
     """Number of people measured."""
     false_names: float = DEFAULT_FALSE_NAMES
     """Share of strangers, 0..1, who may get a name."""
+    deviation: float = 1.0
+    """Standard deviation of strangers in `space`: the unit of all scores here."""
+
+    @property
+    def cohort(self) -> NDArray[np.float64]:
+        """Embeddings of people without names, shape (c, d)."""
+        return self.space.cohort
 
     def scores(self, voices: NDArray[np.float32], people: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the normalised score of every voice with every person.
@@ -63,9 +73,7 @@ class Calibration:
         Returns:
             Shape (v, p), in standard deviations.
         """
-        return normalised(
-            _cosines(voices, people), *_moments(_cosines(voices, self.cohort)), *_moments(_cosines(people, self.cohort))
-        )
+        return np.asarray(self.space.scores(voices, people) / self.deviation)
 
     def false_name_probability(self, score: float, people: int) -> float:
         """Return the probability, 0..1, that a stranger's best score of several people reaches a score."""
@@ -105,24 +113,26 @@ class Calibration:
         return start, max(scale, _MIN_DEVIATION) * (1 + 1 / math.sqrt(self.people))
 
 
-def calibrate(
-    embeddings: NDArray[np.float32],
+def calibrate(  # noqa: PLR0913  recordings with what is known of them
+    embeddings: NDArray[np.floating],
     people: Sequence[str],
     revision: str,
     false_names: float = DEFAULT_FALSE_NAMES,
     conditions: Sequence[str] | None = None,
+    others: NDArray[np.floating] | None = None,
 ) -> Calibration:
     """Measure a calibration on recordings of known people, who are its cohort too.
 
-    Each pair is normalised without the two people of it.
+    Scores are measured in spaces without the people compared.
 
     Args:
         embeddings: Shape (recordings, d), each of length 1, all finite.
         people: The person of each recording.
         revision: Revision of the model.
         false_names: Share of strangers who may get a name.
-        conditions: Condition of each recording, such as its band: strangers are of one condition, where they are most
-            alike. Else all are of one.
+        conditions: Condition of each recording, such as its band. What differs between conditions of a person is
+            removed; scores are measured within one, where strangers are most alike. Else all are of one.
+        others: Shape (m, d), each of length 1: people of the cohort who are not measured, such as synthetic ones.
 
     Raises:
         BadInputError: There are too few people, or none with two recordings.
@@ -131,65 +141,60 @@ def calibrate(
     count = int(names.max()) + 1 if len(names) else 0
     if count < MIN_PEOPLE:
         raise BadInputError(f"a calibration needs recordings of at least {MIN_PEOPLE} people; there are {count}")
-    bands = np.zeros(len(names)) if conditions is None else np.unique(np.asarray(conditions), return_inverse=True)[1]
-    cosines = _cosines(embeddings, embeddings)
-    moments = np.stack([_moments_without(cosines, names, person) for person in range(count)])
-    strangers, same = [], []
-    for one in range(len(names)):
-        others = np.arange(one + 1, len(names))
-        first, second = moments[names[others], :, one], moments[names[one], :, others]
-        scores = normalised(cosines[one, others], first[:, 0], first[:, 1], second[:, 0], second[:, 1], paired=True)
-        is_same = names[others] == names[one]
-        same.append(scores[is_same])
-        strangers.append(scores[~is_same & (bands[others] == bands[one])])
-    measured = np.sort(np.concatenate(same))
-    if not len(measured):
+    bands = np.zeros(len(names), np.intp)
+    if conditions is not None:
+        bands = np.unique(np.asarray(conditions), return_inverse=True)[1]
+    strangers, same = _measured(embeddings, names, bands, others)
+    if not len(same):
         raise BadInputError("no person has two recordings that can be compared")
-    return Calibration(
-        revision, embeddings.astype(np.float32), np.sort(np.concatenate(strangers)), measured, count, false_names
-    )
+    deviation = max(float(strangers.std()), _MIN_DEVIATION)
+    space = fit(embeddings, names, bands, others)
+    return Calibration(revision, space, strangers / deviation, same / deviation, count, false_names, deviation)
 
 
-def normalised(  # noqa: PLR0913  a score and the cohort's moments on both sides
-    cosines: NDArray[np.float64],
-    voice_mean: NDArray[np.float64],
-    voice_deviation: NDArray[np.float64],
-    person_mean: NDArray[np.float64],
-    person_deviation: NDArray[np.float64],
-    *,
-    paired: bool = False,
-) -> NDArray[np.float64]:
-    """Return cosines as s-norm scores.
-
-    Args:
-        cosines: Shape (v, p), or (n,) where paired.
-        voice_mean: Shape (v,) or (n,).
-        voice_deviation: Like it.
-        person_mean: Shape (p,) or (n,).
-        person_deviation: Like it.
-        paired: Whether each cosine has moments of its own.
-    """
-    if not paired:
-        voice_mean, voice_deviation = voice_mean[:, None], voice_deviation[:, None]
-    left = (cosines - voice_mean) / voice_deviation
-    return np.asarray((left + (cosines - person_mean) / person_deviation) / 2)
+def _measured(
+    embeddings: NDArray[np.floating],
+    names: NDArray[np.intp],
+    bands: NDArray[np.intp],
+    others: NDArray[np.floating] | None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the scores of two people and those of one, ascending."""
+    strangers, same = [], []
+    draw = np.random.default_rng(0)
+    count = int(names.max()) + 1
+    for _ in range(_DEALS):
+        for group in np.array_split(draw.permutation(count), min(_GROUPS, count // 2)):
+            chosen = np.isin(names, group)
+            space = fit(embeddings[~chosen], names[~chosen], bands[~chosen], others)
+            scores = space.scores(embeddings[chosen], embeddings[chosen])
+            one, two = np.triu_indices(len(scores), 1)
+            own, band = names[chosen], bands[chosen]
+            is_one_band, is_same = band[one] == band[two], own[one] == own[two]
+            strangers.append(scores[one, two][is_one_band & ~is_same])
+            same.append(scores[one, two][is_one_band & is_same])
+    return np.sort(np.concatenate(strangers)), np.sort(np.concatenate(same))
 
 
 def write_calibration(calibration: Calibration, file: Path) -> None:
-    """Write a calibration as JSON; embeddings and scores are rounded.
+    """Write a calibration as JSON; embeddings are float16 in base64, scores are rounded.
 
     Raises:
         BadInputError: The file cannot be written.
     """
-    kept = np.quantile(calibration.strangers, np.linspace(0, 1, min(len(calibration.strangers), 2001)))
+    space = calibration.space
     content = {
         "format": _FORMAT,
         "revision": calibration.revision,
         "people": calibration.people,
         "false_names": calibration.false_names,
-        "strangers": np.round(kept, 3).tolist(),
-        "same": np.round(calibration.same, 3).tolist(),
-        "cohort": np.round(calibration.cohort.astype(np.float64), 4).tolist(),
+        "deviation": calibration.deviation,
+        "strangers": _kept(calibration.strangers),
+        "same": _kept(calibration.same),
+        "crowd": space.crowd,
+        "dimension": len(space.centre),
+        "centre": _to_base64(space.centre),
+        "directions": _to_base64(space.directions),
+        "cohort": _to_base64(space.cohort),
     }
     try:
         file.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
@@ -204,32 +209,54 @@ def read_calibration(file: Path) -> Calibration:
         BadInputError: The file is none.
     """
     try:
-        content: Any = json.loads(file.read_text(encoding="utf-8"))
-        cohort = np.asarray(content["cohort"], np.float64)
-        cohort = (cohort / np.linalg.norm(cohort, axis=1, keepdims=True)).astype(np.float32)
-        strangers, same = (np.sort(np.asarray(content[name], np.float64)) for name in ("strangers", "same"))
-        found = Calibration(
-            str(content["revision"]), cohort, strangers, same, int(content["people"]), float(content["false_names"])
-        )
-        is_whole = all(len(one) and np.isfinite(one).all() for one in (cohort, strangers, same))
-    except (OSError, ValueError, KeyError, TypeError, np.exceptions.AxisError):
-        is_whole = False
-    if not is_whole or found.people < 1 or not 0 < found.false_names < 1:
+        found = _calibration_of(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        found = None
+    if found is None:
         raise BadInputError(f"{file.name} is no calibration of a speaker model")
     return found
 
 
-def _cosines(voices: NDArray[np.float32], people: NDArray[np.float32]) -> NDArray[np.float64]:
-    return np.asarray(voices.astype(np.float64) @ people.astype(np.float64).T)
+def _calibration_of(content: Any) -> Calibration | None:  # noqa: ANN401  JSON of a file
+    """Return the calibration that a file's content is; None where a value cannot be right.
+
+    Raises:
+        ValueError: It is none; so with KeyError, TypeError and OverflowError.
+    """
+    if content["format"] != _FORMAT:
+        return None
+    dimension = int(content["dimension"])
+    centre, directions, cohort = (_from_base64(content[name], dimension) for name in ("centre", "directions", "cohort"))
+    space = ScoreSpace(centre.reshape(dimension), directions, cohort, float(content["crowd"]))
+    strangers, same = (np.sort(np.asarray(content[name], np.float64)) for name in ("strangers", "same"))
+    found = Calibration(
+        str(content["revision"]),
+        space,
+        strangers,
+        same,
+        int(content["people"]),
+        float(content["false_names"]),
+        float(content["deviation"]),
+    )
+    is_whole = all(one.ndim and len(one) and np.isfinite(one).all() for one in (cohort, strangers, same, space.centre))
+    is_whole &= bool(np.isfinite(directions).all()) and -1 <= space.crowd < 1 and math.isfinite(found.deviation)
+    return found if is_whole and found.people >= 1 and 0 < found.false_names < 1 and found.deviation > 0 else None
 
 
-def _moments(cosines: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean and standard deviation of the highest cosines of each row."""
-    highest = np.sort(cosines, axis=1)[:, -NEAREST:]
-    return highest.mean(axis=1), np.maximum(highest.std(axis=1), _MIN_DEVIATION)
+def _kept(scores: NDArray[np.float64]) -> list[float]:
+    """Return scores, or where they are many as many quantiles as a file has, rounded."""
+    few = scores if len(scores) <= _KEPT_SCORES else np.quantile(scores, np.linspace(0, 1, _KEPT_SCORES))
+    return [float(one) for one in np.round(few, 3)]
 
 
-def _moments_without(cosines: NDArray[np.float64], names: NDArray[np.intp], person: int) -> NDArray[np.float64]:
-    """Return the moments of each row without one person and the row's own, shape (2, rows)."""
-    excluded = (names[:, None] == names[None, :]) | (names == person)[None, :]
-    return np.stack(_moments(np.where(excluded, -1.0, cosines)))
+def _to_base64(values: NDArray[np.float64]) -> str:
+    return base64.b64encode(values.astype("<f2").tobytes()).decode()
+
+
+def _from_base64(text: str, dimension: int) -> NDArray[np.float64]:
+    """Return rows of a dimension, shape (n, d).
+
+    Raises:
+        ValueError: It is no base64, or no whole rows.
+    """
+    return np.frombuffer(base64.b64decode(text, validate=True), "<f2").astype(np.float64).reshape(-1, dimension)
