@@ -175,7 +175,9 @@ def _name_voices(  # noqa: PLR0913  what is compared, and how
     speakers = sum(voice.segment is None for voice in comparable)
     # Without diarization segments are compared instead of speakers.
     shown = slice(speakers or None)
-    Comparison(comparable[shown], people, cosines[shown], decision.threshold).explain(audio, job)
+    Comparison(comparable[shown], people, cosines[shown], decision.scores[shown], decision.threshold).explain(
+        audio, job
+    )
     of_speakers, of_segments = decision.scores[:speakers], decision.scores[speakers:]
     namings = (
         name_independently(of_speakers, decision.threshold.value)

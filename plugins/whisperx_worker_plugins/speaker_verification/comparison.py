@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from whisperx_worker import SAMPLE_RATE_HZ, intervals
 from whisperx_worker_plugins.speaker_verification.bandwidth import SPLIT_HZ, is_wideband
+from whisperx_worker_plugins.speaker_verification.threshold import CALIBRATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +35,10 @@ class Comparison:
     voices: Sequence[Voice]
     """Speakers, or segments where there are no speakers."""
     people: Sequence[Person]
+    cosines: NDArray[np.float64]
+    """Shape (voices, people)."""
     scores: NDArray[np.float64]
-    """Shape (voices, people): cosines."""
+    """Shape (voices, people): what the threshold is for, cosines too or a calibration's scores."""
     threshold: Threshold
 
     def explain(self, audio: Audio, job: Job) -> None:
@@ -55,7 +58,7 @@ class Comparison:
         }
 
     def _nearest(self, number: int) -> dict[str, object]:
-        voice, row = self.voices[number], self.scores[number]
+        voice, row = self.voices[number], self.cosines[number]
         first, *others = row.argsort(kind="stable")[::-1].tolist()
         nearest: dict[str, object] = {"speaker": voice.speaker} if voice.segment is None else {"segment": voice.segment}
         nearest |= {"name": self.people[first].name, "similarity": round(float(row[first]), 4)}
@@ -67,7 +70,7 @@ class Comparison:
         return nearest
 
     def _explain_unknown(self, job: Job, *, recording: bool | None, samples: Sequence[bool | None]) -> None:
-        """Log the highest similarity where it gives no name; warn where recordings differ in bandwidth.
+        """Log the highest score where it gives no name; warn where recordings differ in bandwidth.
 
         Args:
             job: For the warning.
@@ -75,9 +78,10 @@ class Comparison:
             samples: Whether each person's samples are.
         """
         best, needed = float(self.scores.max()), self.threshold.value
-        if best >= needed or self.threshold.source == "calibration":  # no cosine decides there
+        if best >= needed:
             return
-        missing = f"no voice was recognised: the highest similarity is {best:.2f}, and a name needs {needed:.2f}"
+        kind = "score by the calibration" if self.threshold.source == CALIBRATION else "similarity"
+        missing = f"no voice was recognised: the highest {kind} is {best:.2f}, and a name needs {needed:.2f}"
         log.info("%s (%s); %s", missing, self.threshold.source, ADVICE)
         if recording is not None and all(one is (not recording) for one in samples):
             narrow, wide = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from whisperx_worker_plugins.speaker_verification.naming import MAX_BEHIND_NEAREST
-from whisperx_worker_plugins.speaker_verification.threshold import Threshold, threshold_of_job
+from whisperx_worker_plugins.speaker_verification.threshold import CALIBRATION, Threshold, threshold_of_job
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,10 +45,6 @@ class Decision:
         scores = self.normalised[voice]
         probability = self.calibration.false_name_probability(float(scores[naming.person]), len(scores))
         return float(f"{max(probability, MIN_PROBABILITY):.2g}")
-
-
-CALIBRATION = "calibration"
-"""Source of a threshold in normalised scores."""
 
 
 def decide(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 THRESHOLD_FILE = "verification.json"
 """File of a model's folder with its own threshold: `{"threshold": 0.5, "measured_on": "..."}`."""
+CALIBRATION = "calibration"
+"""Source of a threshold for a calibration's scores."""
 
 
 @dataclass(frozen=True)

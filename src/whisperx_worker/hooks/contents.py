@@ -234,7 +234,7 @@ def _calibration(embeddings: Any) -> Iterator[str]:
         yield f"its calibration is {_kind(calibration)} and no Calibration"
     elif calibration.revision != embeddings.revision:
         yield "its calibration is of another revision of the model"
-    elif len(embeddings.vectors) and calibration.cohort.shape[1:] != embeddings.vectors.shape[1:]:
+    elif np.isfinite(embeddings.vectors).any() and calibration.cohort.shape[1:] != embeddings.vectors.shape[1:]:
         yield "its calibration has a cohort of another dimension"
 
 

@@ -28,7 +28,7 @@ DEFAULT_FALSE_NAMES = 0.01
 """Share of strangers who may get a name, where nothing else is asked for."""
 MIN_PEOPLE = 8
 """Number of people below which nothing can be measured."""
-_TAIL = 0.1
+_TAIL = 0.02
 """Share of the scores of strangers from which the tail is fitted."""
 _MIN_DEVIATION = 0.01
 _FORMAT = 2

@@ -27,7 +27,7 @@ class Wrapper:
     @hookimpl
     def embed_voices(self, sounds, next_engine):
         self.sounds += sounds
-        return replace(next_engine(), model="wrapped", revision="of its own")
+        return replace(next_engine(), model="wrapped", revision="of its own", calibration=None)
 
 
 def test_the_encoder_of_another_plugin_serves_the_naming():
