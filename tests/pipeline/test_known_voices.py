@@ -81,5 +81,6 @@ def test_an_uncertain_speaker_is_unknown_with_a_warning_that_has_no_voiceprint(p
     given = match(0, leaning({1: 0.58}, direction=96))
     (named,) = KnownVoices(path).name_speakers(asked, recording(), [given], TURNS)
     assert named.speaker_id == "unknown"
-    (warned,) = asked.warnings
+    (uncalibrated, warned) = asked.warnings
+    assert "no calibration" in str(uncalibrated)
     assert str(warned).startswith("SPEAKER_00 may be Anna (0.50)")

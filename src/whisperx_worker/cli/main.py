@@ -159,10 +159,12 @@ def transcribe(
     settings = load_settings(**_given(**chosen, hub_models=("*",) if download else None))
     known = known_voices(library, settings, learn=learn, keeps_voiceprints=voiceprints)
     _start_log(settings, console=verbose)
+    # Channels that are read apart are speakers already.
+    apart = channels == "separate" or (channels is None and bool(channel_names))
     request = _given(
         language=language, model=folder_or_name(model), align_output=align or bool(align_model),
         initial_prompt=prompt, hotwords=hotwords, batch_size=batch_size, beam_size=beam_size, compute_type=compute_type,
-        diarization=diarize or bool(known) or any((num_speakers, min_speakers, max_speakers)),
+        diarization=diarize or any((num_speakers, min_speakers, max_speakers)) or (bool(known) and not apart),
         num_speakers=num_speakers, min_speakers=min_speakers, max_speakers=max_speakers,
         channels=channels or ("separate" if channel_names else None), channel_names=channel_names,
         audio_track=audio_track, speaker_samples=parse_speakers(speakers or []), speaker_threshold=speaker_threshold,

@@ -62,7 +62,7 @@ def enrol(
         found = embed_files(open_worker(settings), files, keep_samples=keep)
         if found.problems:
             raise BadInputError(f"{'; '.join(found.problems)}; nothing is added")
-        added, changes = enrol_voices(library, name, found.voices, found.threshold)
+        added, changes = enrol_voices(library, name, found.voices, found.threshold, found.calibration)
     _note(changes)
     had = len(found.voices) - added
     typer.echo(f"{name.strip()}: {_count(added, 'voice')} added" + (f", {had} had already" if had else ""))

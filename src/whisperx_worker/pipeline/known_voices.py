@@ -83,13 +83,21 @@ class KnownVoices:
             job.warn("the library of voices names nobody: no speaker could be compared", lossless=True)
             return {}
         chosen = job.request.speaker_threshold
-        threshold = job.embed_voices(()).threshold if chosen is None else chosen
+        model = job.embed_voices(())
+        calibration = model.calibration if chosen is None else None
+        if calibration is None and chosen is None:
+            job.warn(
+                f"the speaker model {model.model} has no calibration: the library of voices decides by a cosine of "
+                f"{model.threshold:.2f}, and how often a stranger gets a name is not known",
+                lossless=True,
+            )
         with open_library(self.path) as library:
             found = name_voices(
                 library,
                 voices,
                 hashlib.sha256(audio.samples.data).digest(),
-                threshold=threshold,
+                threshold=model.threshold if chosen is None else chosen,
+                calibration=calibration,
                 title=source_stem(job.request.source) or None,
                 learn=self.learn,
             )

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from whisperx_worker.pipeline.worker import Worker
     from whisperx_worker.types import Audio
+    from whisperx_worker.voices.calibration import Calibration
     from whisperx_worker.voices.library import Library
 
 MAX_SPEECH_S = 120.0
@@ -48,6 +49,7 @@ class EmbeddedSamples:
     threshold: float
     model: str
     revision: str
+    calibration: Calibration | None = field(repr=False)
 
 
 def embed_files(worker: Worker, files: Sequence[Path], *, keep_samples: bool = False) -> EmbeddedSamples:
@@ -65,7 +67,9 @@ def embed_files(worker: Worker, files: Sequence[Path], *, keep_samples: bool = F
             voices.append(_voice(worker, job, file.name, audio, keep_samples=keep_samples))
         except BadInputError as error:
             problems.append(str(error).removeprefix("the sample of "))
-    return EmbeddedSamples(tuple(voices), tuple(problems), model.threshold, model.model, model.revision)
+    return EmbeddedSamples(
+        tuple(voices), tuple(problems), model.threshold, model.model, model.revision, model.calibration
+    )
 
 
 def _job(worker: Worker) -> Job:
@@ -150,7 +154,7 @@ def embed_library(worker: Worker, library: Library) -> EmbeddedLibrary:
     changes = [
         sentence
         for name, voices in by_name.items()
-        for sentence in enrol_voices(library, name, voices, model.threshold)[1]
+        for sentence in enrol_voices(library, name, voices, model.threshold, model.calibration)[1]
     ]
     embedded = sum(len(voices) for voices in by_name.values())
     return EmbeddedLibrary(embedded, model.model, dict(without_sample), tuple(changes))

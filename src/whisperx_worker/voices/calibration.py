@@ -181,6 +181,14 @@ def write_calibration(calibration: Calibration, file: Path) -> None:
     Raises:
         BadInputError: The file cannot be written.
     """
+    try:
+        file.write_text(calibration_json(calibration), encoding="utf-8")
+    except OSError as error:
+        raise BadInputError(f"{file} cannot be written: {error.strerror}") from None
+
+
+def calibration_json(calibration: Calibration) -> str:
+    """Return a calibration as JSON; embeddings are float16 in base64, scores are rounded."""
     space = calibration.space
     content = {
         "format": _FORMAT,
@@ -196,10 +204,7 @@ def write_calibration(calibration: Calibration, file: Path) -> None:
         "directions": _to_base64(space.directions),
         "cohort": _to_base64(space.cohort),
     }
-    try:
-        file.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise BadInputError(f"{file} cannot be written: {error.strerror}") from None
+    return json.dumps(content, separators=(",", ":")) + "\n"
 
 
 def read_calibration(file: Path) -> Calibration:
@@ -209,11 +214,28 @@ def read_calibration(file: Path) -> Calibration:
         BadInputError: The file is none.
     """
     try:
-        found = _calibration_of(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    return parse_calibration(text, file.name)
+
+
+def parse_calibration(text: str, name: str) -> Calibration:
+    """Return the calibration of a JSON text.
+
+    Args:
+        text: What `calibration_json` made.
+        name: What it is called in the sentence of an error.
+
+    Raises:
+        BadInputError: It is none.
+    """
+    try:
+        found = _calibration_of(json.loads(text))
+    except (ValueError, KeyError, TypeError, OverflowError):
         found = None
     if found is None:
-        raise BadInputError(f"{file.name} is no calibration of a speaker model")
+        raise BadInputError(f"{name} is no calibration of a speaker model")
     return found
 
 

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from whisperx_worker.voices.calibration import Calibration
     from whisperx_worker.voices.library import Library
 
 
 def enrol_voices(
-    library: Library, name: str, voices: Sequence[NewVoice], threshold: float, calibration: bytes | None = None
+    library: Library, name: str, voices: Sequence[NewVoice], threshold: float, calibration: Calibration | None = None
 ) -> tuple[int, list[str]]:
     """Keep voices as those of a person, who may be new.
 

@@ -1,7 +1,7 @@
 """Grouping of voices by person: the same for the same voices, in whatever order they came. Pure.
 
 The voices of one person are joined by average linkage: the two groups with the highest mean score are joined first,
-until no two reach the threshold. What must be together is one item from the start; what cannot be together has a
+until no two reach the threshold. Below it groups of several voices may still be joined (`joining`). What must be together is one item from the start; what cannot be together has a
 distance that no mean brings below the threshold.
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from whisperx_worker.voices.constraints import Constraints
+from whisperx_worker.voices.joining import joined_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -90,9 +91,10 @@ def group_voices(voices: Sequence[GroupedVoice], links: Sequence[Link], scorer: 
     means = np.stack([_mean([ordered[at] for at in np.flatnonzero(items == item)]) for item in range(len(apart))])
     scores = scorer.scores(means, means)
     scores = np.where(apart, np.nan, (scores + scores.T) / 2)
-    item_groups = _linked(scores, scorer.threshold)
     anchored = {int(items[at]) for at, voice in enumerate(ordered) if voice.anchor is not None}
-    doubts = _doubts(scores, item_groups, np.bincount(items), anchored, scorer)
+    sizes = np.bincount(items)
+    item_groups = joined_groups(scores, _linked(scores, scorer.threshold), sizes, anchored, scorer)
+    doubts = _doubts(scores, item_groups, sizes, anchored, scorer)
     by_voice = {order[at]: doubts[int(item)] for at, item in enumerate(items) if int(item) in doubts}
     groups = item_groups[items]
     return Grouping(groups[[place[index] for index in range(len(voices))]], by_voice)
@@ -164,7 +166,8 @@ def _doubts(
     """Return the items of one voice that may belong to another group, by item.
 
     The other group has a name or several voices, and the item is nearer to it than to the rest of its own group, or,
-    where it is alone, nearly near enough.
+    where it is alone, nearly near enough. So may one that is in a group with a name, by too low a score for one of so
+    many names.
 
     Args:
         scores: Shape (items, items); NaN where two cannot be together.
@@ -185,6 +188,7 @@ def _doubts(
     named = {int(groups[item]) for item in anchored}
     sizes = voices @ members
     established = np.asarray([group in named or size >= MIN_ESTABLISHED for group, size in enumerate(sizes)])
+    name_threshold = scorer.name_threshold(len(named))
     found = {}
     for item in np.flatnonzero(voices == 1):
         if item in anchored:
@@ -194,6 +198,10 @@ def _doubts(
         row[groups[item]] = -np.inf
         best = [int(group) for group in np.argsort(-row, kind="stable")[:2] if np.isfinite(row[group])]
         is_alone = not np.isfinite(own)
+        if groups[item] in named and own < name_threshold:
+            ranked = [(int(groups[item]), own), *((group, float(row[group])) for group in best)]
+            found[int(item)] = Doubt(tuple(sorted(ranked, key=lambda pair: -pair[1])[:2]))
+            continue
         floor = scorer.threshold - scorer.uncertain_below if is_alone else own
         if best and row[best[0]] >= floor:
             ranked = [(group, float(row[group])) for group in best]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from whisperx_worker.types import Seconds
+    from whisperx_worker.voices.calibration import Calibration
     from whisperx_worker.voices.library import Library
     from whisperx_worker.voices.voiceprint import Voiceprint
 
@@ -79,7 +80,7 @@ def name_voices(  # noqa: PLR0913  what is named has a default
     content: bytes,
     *,
     threshold: float,
-    calibration: bytes | None = None,
+    calibration: Calibration | None = None,
     title: str | None = None,
     learn: bool = False,
 ) -> NamedRecording:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from whisperx_worker.errors import BadInputError
+from whisperx_worker.voices.calibration import calibration_json
 from whisperx_worker.voices.library_file import database_errors, open_file, transaction
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from whisperx_worker.types import Seconds
+    from whisperx_worker.voices.calibration import Calibration
     from whisperx_worker.voices.voiceprint import Voiceprint
 
 
@@ -252,10 +254,11 @@ def corrections_of(connection: sqlite3.Connection, person: int) -> list[Correcti
 
 
 def remember_model(
-    connection: sqlite3.Connection, model: str, revision: str, threshold: float, calibration: bytes | None = None
+    connection: sqlite3.Connection, model: str, revision: str, threshold: float, calibration: Calibration | None = None
 ) -> bool:
     """Keep how embeddings of a model's revision are compared; return whether that changed."""
-    row = revision, model, threshold, calibration
+    kept_calibration = None if calibration is None else calibration_json(calibration).encode()
+    row = revision, model, threshold, kept_calibration
     kept = connection.execute("SELECT * FROM models WHERE revision = ?", (revision,)).fetchone()
     if kept == row:
         return False

@@ -1,7 +1,7 @@
 """A library of voices as JSON, with voiceprints: what an export has and an import takes.
 
-`{"voices": 1, "models": [{"model", "revision", "threshold"}], "people": [{"name", "other_names", "voices":
-[{"voiceprint", "title", "label", "content"}]}]}`. People without a name come in under new labels, or as those whom the
+`{"voices": 1, "models": [{"model", "revision", "threshold", "calibration"}], "people": [{"name", "other_names", "voices":
+[{"voiceprint", "title", "label", "content"}]}]}`. A calibration is that of `calibration_json`, or null. People without a name come in under new labels, or as those whom the
 library takes their voices for.
 """
 
@@ -13,6 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from whisperx_worker.errors import BadInputError
+from whisperx_worker.voices.calibration import parse_calibration
 from whisperx_worker.voices.library import NewVoice, embedding_of, insert_voice, people, remember_model
 from whisperx_worker.voices.person_names import checked_name, is_label
 from whisperx_worker.voices.regrouping import insert_person, regroup
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
+    from whisperx_worker.voices.calibration import Calibration
     from whisperx_worker.voices.library import Library
 
 FORMAT = 1
@@ -32,10 +34,20 @@ def export_json(library: Library) -> str:
     """Return all certain voices of a library as JSON, voiceprints included."""
     summaries = people(library)
     with library.look() as connection:
-        models = connection.execute("SELECT model, revision, threshold FROM models ORDER BY revision").fetchall()
+        models = connection.execute(
+            "SELECT model, revision, threshold, calibration FROM models ORDER BY revision"
+        ).fetchall()
         exported = {
             "voices": FORMAT,
-            "models": [dict(zip(("model", "revision", "threshold"), row, strict=True)) for row in models],
+            "models": [
+                {
+                    "model": model,
+                    "revision": revision,
+                    "threshold": threshold,
+                    "calibration": None if calibration is None else json.loads(calibration),
+                }
+                for model, revision, threshold, calibration in models
+            ],
             "people": [
                 {"name": one.name, "other_names": one.other_names, "voices": list(_voices(connection, one.name))}
                 for one in summaries
@@ -73,19 +85,22 @@ def import_json(library: Library, text: str) -> tuple[Counter[str], list[str]]:
     exported = _parsed(text)
     taken: Counter[str] = Counter()
     with library.change() as connection:
-        thresholds = dict(_models(exported))
+        models = dict(_models(exported))
         revisions = set()
         for place, person in enumerate(_list(exported, "people", "the file"), 1):
             name, voices = _person(person, f"person {place}")
             target = None if is_label(name) else _target(connection, name)
             for voice in voices:
                 printed = voice.voiceprint
-                if printed.revision not in thresholds:
+                if printed.revision not in models:
                     raise BadInputError(f"{name} has a voiceprint of {printed.model}, which `models` does not name")
+                calibration = models[printed.revision][1]
+                if calibration is not None and calibration.cohort.shape[1] != len(printed.embedding):
+                    raise BadInputError(f"the calibration of {printed.model} has another dimension than a voice of {name}")
                 if _has(connection, voice):
                     continue
                 if printed.revision not in revisions and not _knows(connection, printed.revision):
-                    remember_model(connection, printed.model, printed.revision, thresholds[printed.revision])
+                    remember_model(connection, printed.model, printed.revision, *models[printed.revision])
                 revisions.add(printed.revision)
                 insert_voice(connection, voice, target)
                 taken[name] += 1
@@ -112,14 +127,23 @@ def _list(value: dict[str, Any], key: str, place: str) -> list[Any]:
     return found
 
 
-def _models(exported: dict[str, Any]) -> Iterator[tuple[str, float]]:
+def _models(exported: dict[str, Any]) -> Iterator[tuple[str, tuple[float, Calibration | None]]]:
     for place, model in enumerate(_list(exported, "models", "the file"), 1):
         if not (isinstance(model, dict) and isinstance(model.get("revision"), str)):
             raise BadInputError(f"model {place} has no revision")
         threshold = model.get("threshold")
         if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not math.isfinite(threshold):
             raise BadInputError(f"model {place} has no threshold that is a number")
-        yield model["revision"], float(threshold)
+        yield model["revision"], (float(threshold), _calibration(model, f"the calibration of model {place}"))
+
+
+def _calibration(model: dict[str, Any], place: str) -> Calibration | None:
+    if model.get("calibration") is None:
+        return None
+    calibration = parse_calibration(json.dumps(model["calibration"]), place)
+    if calibration.revision != model["revision"]:
+        raise BadInputError(f"{place} is of another revision")
+    return calibration
 
 
 def _person(person: object, place: str) -> tuple[str, list[NewVoice]]:

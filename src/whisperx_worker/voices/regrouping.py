@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from whisperx_worker.voices.calibration import parse_calibration
 from whisperx_worker.voices.grouping import GroupedVoice, Link, group_voices
 from whisperx_worker.voices.library import merged_people
 from whisperx_worker.voices.person_names import person_label
-from whisperx_worker.voices.scoring import CosineScorer
+from whisperx_worker.voices.scoring import CalibratedScorer, CosineScorer
 
 if TYPE_CHECKING:
     import sqlite3
@@ -39,8 +40,12 @@ class _Row:
 
 def scorer_of(connection: sqlite3.Connection, revision: str) -> Scorer:
     """Return the scorer that the library keeps for a speaker model's revision."""
-    (threshold,) = connection.execute("SELECT threshold FROM models WHERE revision = ?", (revision,)).fetchone()
-    return CosineScorer(threshold)
+    threshold, calibration = connection.execute(
+        "SELECT threshold, calibration FROM models WHERE revision = ?", (revision,)
+    ).fetchone()
+    if calibration is None:
+        return CosineScorer(threshold)
+    return CalibratedScorer(parse_calibration(calibration.decode(), "what the library keeps of its speaker model"))
 
 
 def regroup(connection: sqlite3.Connection, revision: str) -> list[str]:
