@@ -87,7 +87,9 @@ def main() -> None:
     encoder = KeptEncoder(arguments.model.resolve())
     embedded = embed_archive(recordings, encoder)
     calibration = None if arguments.threshold is not None else calibrate_on_others(clips, people, encoder)
-    how = f"cosine {arguments.threshold:.3f}" if calibration is None else f"a calibration on {calibration.people} others"
+    how = (
+        f"cosine {arguments.threshold:.3f}" if calibration is None else f"a calibration on {calibration.people} others"
+    )
     print(f"{len(recordings)} recordings, {sum(len(one.voices) for one in embedded)} voices, decided by {how}")
     groupings = []
     with tempfile.TemporaryDirectory() as folder:

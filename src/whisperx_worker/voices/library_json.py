@@ -96,7 +96,9 @@ def import_json(library: Library, text: str) -> tuple[Counter[str], list[str]]:
                     raise BadInputError(f"{name} has a voiceprint of {printed.model}, which `models` does not name")
                 calibration = models[printed.revision][1]
                 if calibration is not None and calibration.cohort.shape[1] != len(printed.embedding):
-                    raise BadInputError(f"the calibration of {printed.model} has another dimension than a voice of {name}")
+                    raise BadInputError(
+                        f"the calibration of {printed.model} has another dimension than a voice of {name}"
+                    )
                 if _has(connection, voice):
                     continue
                 if printed.revision not in revisions and not _knows(connection, printed.revision):
