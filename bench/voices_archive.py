@@ -124,7 +124,7 @@ class KeptEncoder:
             found = self._job.embed_voices([sounds[at] for at in chunk]).vectors
             self._vectors |= {keys[at]: vector for at, vector in zip(chunk, found, strict=True)}
             self._file.parent.mkdir(exist_ok=True)
-            np.savez(self._file, **self._vectors)  # type: ignore[arg-type]
+            np.savez(self._file, **self._vectors)
         return np.stack([self._vectors[key] for key in keys])
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 
 from tests.cli.test_cli import run
 
@@ -27,6 +26,8 @@ def library(tmp_path, monkeypatch):
 
 
 def sound(name):
+    import soundfile
+
     return soundfile.read(DEMO / f"{name}.flac", dtype="float32")
 
 
@@ -38,6 +39,8 @@ def call(path, left, right, *, stereo=True):
         np.concatenate([first, silence, np.zeros_like(second)]),
         np.concatenate([np.zeros_like(first), silence, second]),
     ]
+    import soundfile
+
     soundfile.write(path, np.stack(rows, axis=1) if stereo else sum(rows), rate_hz)
     return str(path)
 

@@ -1,8 +1,8 @@
 """Grouping of voices by person: the same for the same voices, in whatever order they came. Pure.
 
 The voices of one person are joined by average linkage: the two groups with the highest mean score are joined first,
-until no two reach the threshold. Below it groups of several voices may still be joined (`joining`). What must be together is one item from the start; what cannot be together has a
-distance that no mean brings below the threshold.
+until no two reach the threshold. Below it groups of several voices may still be joined (`joining`). What must be
+together is one item from the start; what cannot be together has a distance that no mean brings below the threshold.
 """
 
 from __future__ import annotations
