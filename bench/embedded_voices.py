@@ -50,7 +50,7 @@ class Embedded:
 
 
 def embed_folder(folder: Path, model: str) -> Embedded:
-    """Embed all clips of a folder that have a speaker, by a speaker model; kept for the same clips and weights.
+    """Embed all clips of a folder that have a speaker; kept for the same clips and weights.
 
     Args:
         folder: Folder with `index.jsonl`.

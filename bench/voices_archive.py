@@ -106,7 +106,7 @@ def main() -> None:
 
 
 class KeptEncoder:
-    """Speaker model whose embeddings are kept in a file from one run to the next."""
+    """Speaker model with embeddings kept in a file between runs."""
 
     def __init__(self, model: Path) -> None:
         self._job = open_job("voices-archive", Settings(speaker_model=str(model)))

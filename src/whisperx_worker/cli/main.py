@@ -159,21 +159,19 @@ def transcribe(
     settings = load_settings(**_given(**chosen, hub_models=("*",) if download else None))
     known = known_voices(library, settings, learn=learn, keeps_voiceprints=voiceprints)
     _start_log(settings, console=verbose)
-    # Channels that are read apart are speakers already.
-    apart = channels == "separate" or (channels is None and bool(channel_names))
+    channels = channels or ("separate" if channel_names else None)
     request = _given(
         language=language, model=folder_or_name(model), align_output=align or bool(align_model),
         initial_prompt=prompt, hotwords=hotwords, batch_size=batch_size, beam_size=beam_size, compute_type=compute_type,
-        diarization=diarize or any((num_speakers, min_speakers, max_speakers)) or (bool(known) and not apart),
+        diarization=diarize or any((num_speakers, min_speakers, max_speakers)) or (bool(known) and channels != "separate"),
         num_speakers=num_speakers, min_speakers=min_speakers, max_speakers=max_speakers,
-        channels=channels or ("separate" if channel_names else None), channel_names=channel_names,
-        audio_track=audio_track, speaker_samples=parse_speakers(speakers or []), speaker_threshold=speaker_threshold,
+        channels=channels, channel_names=channel_names, audio_track=audio_track,
+        speaker_samples=parse_speakers(speakers or []), speaker_threshold=speaker_threshold,
         output_formats=formats or ["txt"], strict=strict, debug=trace, return_voiceprints=voiceprints or bool(known),
         plugins=parse_plugin_options(plugin_options or []),
     )  # fmt: skip
     run = context.obj or functools.partial(transcribe_all, known=known)  # `evaluate` has its own way to run these
-    failures = run(settings, recordings, request, output, quiet=quiet or verbose)
-    if failures:
+    if run(settings, recordings, request, output, quiet=quiet or verbose):
         raise typer.Exit(1)
 
 

@@ -1,4 +1,4 @@
-"""Calibration of a speaker model: scores that hold across bands, and the probability of a false name. Pure: numpy.
+"""Calibration of a speaker model: scores across bands, and the probability of a false name. Pure.
 
 Scores are those of `score_space`, in standard deviations of strangers. Above the measured scores of strangers an
 exponential tail is assumed, the longer the fewer people were measured.
@@ -34,7 +34,10 @@ _MIN_DEVIATION = 0.01
 _FORMAT = 2
 _GROUPS = 6
 _DEALS = 4
-"""How often people are dealt into groups; only people of one group are compared, in the space of the others."""
+"""How often people are dealt into groups.
+
+Only people of one group are compared, in the space of the others.
+"""
 _KEPT_SCORES = 2001
 """Number of scores in a file."""
 

@@ -1,4 +1,4 @@
-"""Second pass of grouping: groups of several voices below the threshold, joined where no rival is nearly as good. Pure.
+"""Second pass of grouping: groups below the threshold, joined where no rival is nearly as good. Pure.
 
 A telephone makes one voice two groups, and a voice on the telephone as near to another telephone voice as to itself.
 Two groups are joined by a lower score where each is clearly the other's best; what could as well be a second person's

@@ -1,8 +1,8 @@
 """A library of voices as JSON, with voiceprints: what an export has and an import takes.
 
 `{"voices": 1, "models": [{"model", "revision", "threshold", "calibration"}], "people": [{"name", "other_names",
-"voices": [{"voiceprint", "title", "label", "content"}]}]}`. A calibration is that of `calibration_json`, or null. People
-without a name come in under new labels, or as those whom the library takes their voices for.
+"voices": [{"voiceprint", "title", "label", "content"}]}]}`. A calibration is that of `calibration_json`, or null.
+People without a name come in under new labels, or as those whom the library takes their voices for.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from whisperx_worker.voices.calibration import Calibration
 
 _UNCERTAIN_TIMES = 5
-"""How many times as many false joins as at the upper threshold there may be at the lower one."""
+"""False joins at the lower threshold over those at the upper one."""
 _MAX_FALSE_JOINS = 0.2
 _MARGIN = 1.0
 """Standard deviations between the scores of a group and of a rival that could be it as well."""
