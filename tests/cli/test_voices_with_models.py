@@ -77,7 +77,7 @@ def test_a_voice_is_named_known_again_and_forgotten(library, tmp_path):
     assert run("voices", "forget", "person_0001", "--yes").returncode == 0
     content = library.read_bytes()
     assert not any(embedding[:16] in content for (embedding,) in kept)
-    assert names(second, "--voices", str(library), "--channels", "separate") == ["unknown", "unknown"]
+    assert names(second, "--voices", str(library), "--channels", "separate") == ["unknown"]
 
 
 def test_channels_that_are_read_apart_are_not_diarized(library, tmp_path):

@@ -239,6 +239,7 @@ print(json.dumps(found))
 @pytest.fixture
 def found_by(tmp_path):
     """What the worker of the image finds for each step, with a preset's environment and a hub that has everything."""
+    open_worker(Settings())  # which makes the short names of models known
     for name in IN_THE_IMAGE:
         folder = tmp_path / "models" / short_name_of(name)
         folder.mkdir(parents=True)

@@ -163,12 +163,11 @@ def transcribe(
     request = _given(
         language=language, model=folder_or_name(model), align_output=align or bool(align_model),
         initial_prompt=prompt, hotwords=hotwords, batch_size=batch_size, beam_size=beam_size, compute_type=compute_type,
-        diarization=diarize or any((num_speakers, min_speakers, max_speakers)) or (bool(known) and channels != "separate"),
+        diarization=diarize or any((num_speakers, min_speakers, max_speakers, known and channels != "separate")),
         num_speakers=num_speakers, min_speakers=min_speakers, max_speakers=max_speakers,
-        channels=channels, channel_names=channel_names, audio_track=audio_track,
-        speaker_samples=parse_speakers(speakers or []), speaker_threshold=speaker_threshold,
+        channels=channels, channel_names=channel_names, audio_track=audio_track, speaker_threshold=speaker_threshold,
+        speaker_samples=parse_speakers(speakers or []), plugins=parse_plugin_options(plugin_options or []),
         output_formats=formats or ["txt"], strict=strict, debug=trace, return_voiceprints=voiceprints or bool(known),
-        plugins=parse_plugin_options(plugin_options or []),
     )  # fmt: skip
     run = context.obj or functools.partial(transcribe_all, known=known)  # `evaluate` has its own way to run these
     if run(settings, recordings, request, output, quiet=quiet or verbose):
